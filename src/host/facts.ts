@@ -1,0 +1,140 @@
+import { posix } from "node:path";
+
+import { BerthError } from "../lib/errors.js";
+import type { Accelerator, HostFacts, HostUsage } from "../schema/facts.js";
+import type { Host, RunResult } from "./host.js";
+
+const toolSeconds = 15;
+const pythonCandidates = ["python3.13", "python3.12", "python3.11", "python3.10", "python3", "python"];
+/** Prints what Berth needs to know of a Python; fails where venv or ensurepip is missing (Debian splits them off). */
+const pythonProbe = `
+import ensurepip, json, platform, shutil, sys, venv
+assert sys.version_info >= (3, 10)
+print(json.dumps({"path": sys.executable, "version": platform.python_version(), "pipx": shutil.which("pipx")}))
+`;
+
+/** Gathers what a host is. `dataDir` need not exist yet. */
+export async function gatherFacts(host: Host, dataDir: string | undefined): Promise<HostFacts> {
+  const [system, architecture] = (await output(host, ["uname", "-sm"])).split(" ");
+  const os = system === "Linux" ? "linux" : system === "Darwin" ? "darwin" : undefined;
+  const arch =
+    architecture === "x86_64" ? "x64" : architecture === "aarch64" || architecture === "arm64" ? "arm64" : undefined;
+  if (os === undefined || arch === undefined) {
+    throw new BerthError("host-unsuitable", {
+      where: `host ${host.name}`,
+      what: "Berth does not run models on this system",
+      got: `${system ?? "?"} ${architecture ?? "?"}`,
+      expected: "Linux or macOS on x86-64 or 64-bit Arm",
+    });
+  }
+  const user = await output(host, ["id", "-un"]);
+  const home = await output(host, ["printenv", "HOME"]);
+  const python = await findPython(host);
+  return {
+    os,
+    arch,
+    distribution:
+      os === "linux"
+        ? parseOsRelease(await host.readText("/etc/os-release"))
+        : `macOS ${await output(host, ["sw_vers", "-productVersion"])}`,
+    cpus: Number(await output(host, ["getconf", "_NPROCESSORS_ONLN"])),
+    ramBytes:
+      os === "linux"
+        ? parseMemInfo(await host.readText("/proc/meminfo"))
+        : Number(await output(host, ["sysctl", "-n", "hw.memsize"])),
+    diskBytes: parseDf(await output(host, ["df", "-Pk", await nearestFolder(host, dataDir ?? home)])),
+    user,
+    home,
+    initSystem: await findInitSystem(host, user),
+    ...(python === undefined ? {} : { python: python.python }),
+    ...(python?.pipx === undefined ? {} : { pipx: python.pipx }),
+    accelerators: await findNvidia(host),
+  };
+}
+
+export async function gatherUsage(host: Host): Promise<HostUsage> {
+  return { listeningPorts: [...(await host.listeningPorts())].sort((a, b) => a - b) };
+}
+
+/** Where Berth keeps its things when the stack does not say: by the custom of the system, for root and for others. */
+export function defaultDataDir(facts: Pick<HostFacts, "user" | "home">): string {
+  return facts.user === "root" ? "/var/lib/berth" : posix.join(facts.home, ".local/share/berth");
+}
+
+async function findPython(
+  host: Host,
+): Promise<{ python: { path: string; version: string }; pipx?: { path: string; version: string } } | undefined> {
+  for (const candidate of pythonCandidates) {
+    const probe = await attempt(host, [candidate, "-I", "-c", pythonProbe]);
+    if (probe?.exitCode !== 0) continue;
+    const { path, version, pipx } = JSON.parse(probe.stdout) as { path: string; version: string; pipx: string | null };
+    if (pipx === null) return { python: { path, version } };
+    const answer = await attempt(host, [pipx, "--version"]);
+    if (answer?.exitCode !== 0) return { python: { path, version } };
+    return { python: { path, version }, pipx: { path: pipx, version: answer.stdout.trim() } };
+  }
+  return undefined;
+}
+
+async function findInitSystem(host: Host, user: string): Promise<HostFacts["initSystem"]> {
+  if ((await host.status("/run/systemd/system")) === undefined) return "other";
+  if (user === "root") return "systemd";
+  const manager = await attempt(host, ["systemctl", "--user", "is-system-running"]);
+  return manager !== undefined && /^(running|degraded|starting)$/.test(manager.stdout.trim())
+    ? "systemd-user"
+    : "other";
+}
+
+async function findNvidia(host: Host): Promise<Accelerator[]> {
+  const query = "--query-gpu=index,uuid,name,memory.total,driver_version";
+  const result = await attempt(host, ["nvidia-smi", query, "--format=csv,noheader,nounits"]);
+  return result?.exitCode === 0 ? parseNvidia(result.stdout) : [];
+}
+
+/** The accelerators of `nvidia-smi --query-gpu=index,uuid,name,memory.total,driver_version --format=csv,noheader,nounits`. */
+export function parseNvidia(csv: string): Accelerator[] {
+  return csv.split("\n").flatMap((line) => {
+    const [index, uuid, name, memoryMib, driverVersion] = line.split(",").map((field) => field.trim());
+    if (index === undefined || uuid === undefined || name === undefined || driverVersion === undefined) return [];
+    const memoryBytes = Number(memoryMib) * 2 ** 20;
+    if (!/^\d+$/.test(index) || !Number.isInteger(memoryBytes)) return [];
+    return [{ type: "cuda", name, index: Number(index), uuid, memoryBytes, driverVersion }];
+  });
+}
+
+export function parseOsRelease(text = ""): string {
+  const pretty = /^PRETTY_NAME=(.*)$/m.exec(text)?.[1];
+  return pretty?.replace(/^["']|["']$/g, "") ?? "unknown";
+}
+
+export function parseMemInfo(text = ""): number {
+  return Number(/^MemTotal:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+}
+
+/** Size in bytes of the file system that `df -Pk` tells of. */
+export function parseDf(text: string): number {
+  const kib = text.trim().split("\n").at(-1)?.trim().split(/\s+/)[1];
+  return Number(kib ?? 0) * 1024;
+}
+
+async function nearestFolder(host: Host, path: string): Promise<string> {
+  let folder = path;
+  while (folder !== "/" && (await host.status(folder))?.kind !== "directory") folder = posix.dirname(folder);
+  return folder;
+}
+
+async function attempt(host: Host, argv: [string, ...string[]]): Promise<RunResult | undefined> {
+  const result = await host.run(argv, { timeoutSeconds: toolSeconds });
+  return result.exitCode === 127 ? undefined : result;
+}
+
+async function output(host: Host, argv: [string, ...string[]]): Promise<string> {
+  const result = await host.run(argv, { timeoutSeconds: toolSeconds });
+  if (result.exitCode === 0) return result.stdout.trim();
+  throw new BerthError("command-failed", {
+    where: `host ${host.name}`,
+    what: `${argv.join(" ")} failed`,
+    got: `exit code ${result.exitCode}`,
+    detail: result.stderr,
+  });
+}

@@ -1,0 +1,98 @@
+/** How a host is reached, as resources carry it. `dataDir` is absolute. */
+export interface HostReference {
+  readonly name: string;
+  readonly connection: "local";
+  readonly dataDir: string;
+}
+
+export interface RunOptions {
+  /** Added to a small fixed environment (PATH, HOME, LANG); nothing else of this process is passed on. */
+  env?: Readonly<Record<string, string>>;
+  /** Written to the command's standard input, which is then closed. */
+  input?: string;
+  cwd?: string;
+  timeoutSeconds?: number;
+  signal?: AbortSignal;
+  /** Called for each line of standard output while the command runs. */
+  onLine?: (line: string) => void;
+}
+
+export interface RunResult {
+  /** 127 when the command does not exist, 124 when it ran past its time. */
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface FileStatus {
+  kind: "file" | "directory" | "link" | "other";
+  size: number;
+  /** Permission bits, such as 0o755. */
+  mode: number;
+  /** Nanoseconds since 1970, as text. Every change of content or attributes moves it, and programs cannot set it back. */
+  changedAt: string;
+}
+
+export interface DownloadOptions {
+  /** Called with bytes so far and, when the server tells, bytes in all. */
+  onProgress?: (current: number, total: number | undefined) => void;
+  signal?: AbortSignal;
+}
+
+export interface HttpRequest {
+  address: string;
+  port: number;
+  method: "GET" | "POST";
+  path: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+  timeoutSeconds: number;
+  signal?: AbortSignal;
+}
+
+export type HttpAnswer =
+  { kind: "answered"; status: number; body: string } | { kind: "refused"; reason: string } | { kind: "timedOut" };
+
+/**
+ * Everything Berth does on a machine. All paths are absolute. Every implementation passes the same contract suite
+ * (`test/contract/host.ts`). Methods throw system errors with their code (`EACCES`, `ENOSPC`) unless said otherwise.
+ */
+export interface Host {
+  readonly name: string;
+
+  /** Runs a command by its argument vector. A failing command is a result, not an error. */
+  run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
+
+  /** Undefined when there is no such file. */
+  readText(path: string): Promise<string | undefined>;
+  /** Puts a file in place in one step: readers see the old or the whole new content. Makes missing folders. */
+  writeFile(path: string, content: string | Uint8Array, mode?: number): Promise<void>;
+  /** Creates a file with its whole content in one step; false when one is there already. */
+  createFile(path: string, content: string): Promise<boolean>;
+  makeDirectory(path: string, mode?: number): Promise<void>;
+  /** Removes a file or a folder with everything below it; nothing there is fine. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder if it is there and holds nothing. */
+  removeIfEmpty(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Puts a symbolic link in place in one step, over an old one too. */
+  link(target: string, path: string): Promise<void>;
+  /** The absolute path that a symbolic link names; undefined when there is no such link. */
+  readLink(path: string): Promise<string | undefined>;
+  /** Names in a folder, sorted; none when there is no such folder. */
+  list(path: string): Promise<string[]>;
+  /** Undefined when there is nothing. Links are not followed. */
+  status(path: string): Promise<FileStatus | undefined>;
+  /** Files and links below a folder by relative path; links are not followed. Empty when there is no such folder. */
+  walk(path: string): Promise<Map<string, FileStatus>>;
+  sha256(path: string, signal?: AbortSignal): Promise<string>;
+  /** Free bytes for this user on the file system of the nearest existing folder. */
+  freeBytes(path: string): Promise<number>;
+
+  /** Fetches a URL into a file, going on where a broken download stopped. Verifies nothing. */
+  download(url: string, path: string, options?: DownloadOptions): Promise<void>;
+  /** TCP ports that something listens on. */
+  listeningPorts(): Promise<Set<number>>;
+  /** One HTTP request to a port of the host, made as if from the host itself. Never throws for what the peer does. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+}

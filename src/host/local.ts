@@ -1,0 +1,224 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import {
+  chmod,
+  link as hardLink,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  statfs,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+import { execa } from "execa";
+
+import { systemCode } from "../lib/errors.js";
+import { downloadFile } from "./download.js";
+import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
+import { sendRequest } from "./http.js";
+import { parseListeningPorts } from "./ports.js";
+
+/** The little of the process environment that commands on a host get. */
+export interface BaseEnvironment {
+  readonly PATH: string;
+  readonly HOME: string;
+  /** Proxy and certificate settings that downloads on this machine need. */
+  readonly [name: string]: string;
+}
+
+/** This machine as a host. */
+export class LocalHost implements Host {
+  readonly #environment: BaseEnvironment;
+
+  constructor(
+    readonly name: string,
+    environment: BaseEnvironment,
+  ) {
+    this.#environment = environment;
+  }
+
+  async run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> {
+    const [file, ...args] = argv;
+    const child = execa(file, args, {
+      env: { ...this.#environment, ...options.env },
+      extendEnv: false,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
+      ...(options.timeoutSeconds === undefined ? {} : { timeout: options.timeoutSeconds * 1000 }),
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      reject: false,
+      maxBuffer: 64_000_000,
+    });
+    const { onLine } = options;
+    const lines = onLine === undefined ? undefined : forEachLine(child.iterable({ from: "stdout" }), onLine);
+    const result = await child;
+    await lines;
+    if (result.isCanceled) throw options.signal?.reason;
+    return {
+      exitCode: result.timedOut ? 124 : (result.exitCode ?? exitCodeOf(result)),
+      stdout: result.stdout,
+      stderr: result.exitCode === undefined && "shortMessage" in result ? result.shortMessage : result.stderr,
+    };
+  }
+
+  async readText(path: string): Promise<string | undefined> {
+    return absentAsUndefined(readFile(path, "utf8"));
+  }
+
+  async writeFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = temporaryName(path);
+    try {
+      await writeFile(temporary, content, { mode, flush: true });
+      await chmod(temporary, mode);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async createFile(path: string, content: string): Promise<boolean> {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = temporaryName(path);
+    try {
+      await writeFile(temporary, content, { mode: 0o600, flush: true });
+      await hardLink(temporary, path);
+      return true;
+    } catch (error) {
+      if (systemCode(error) === "EEXIST") return false;
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async makeDirectory(path: string, mode = 0o755): Promise<void> {
+    await mkdir(path, { recursive: true, mode });
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async removeIfEmpty(path: string): Promise<void> {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(systemCode(error) ?? "")) throw error;
+    }
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await mkdir(dirname(to), { recursive: true });
+    await rename(from, to);
+  }
+
+  async link(target: string, path: string): Promise<void> {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = temporaryName(path);
+    await symlink(target, temporary);
+    await rename(temporary, path);
+  }
+
+  async readLink(path: string): Promise<string | undefined> {
+    const target = await absentAsUndefined(readlink(path));
+    return target === undefined ? undefined : resolve(dirname(path), target);
+  }
+
+  async list(path: string): Promise<string[]> {
+    const names = await absentAsUndefined(readdir(path));
+    return (names ?? []).sort();
+  }
+
+  async status(path: string): Promise<FileStatus | undefined> {
+    const found = await absentAsUndefined(lstat(path, { bigint: true }));
+    if (found === undefined) return undefined;
+    const kind = found.isFile()
+      ? "file"
+      : found.isDirectory()
+        ? "directory"
+        : found.isSymbolicLink()
+          ? "link"
+          : "other";
+    return { kind, size: Number(found.size), mode: Number(found.mode & 0o7777n), changedAt: String(found.ctimeNs) };
+  }
+
+  async walk(path: string): Promise<Map<string, FileStatus>> {
+    const found = new Map<string, FileStatus>();
+    const visit = async (relative: string): Promise<void> => {
+      const entries = (await absentAsUndefined(readdir(join(path, relative), { withFileTypes: true }))) ?? [];
+      for (const entry of entries) {
+        const name = relative === "" ? entry.name : `${relative}/${entry.name}`;
+        if (entry.isDirectory()) {
+          await visit(name);
+        } else {
+          const status = await this.status(join(path, name));
+          if (status !== undefined) found.set(name, status);
+        }
+      }
+    };
+    await visit("");
+    return found;
+  }
+
+  async sha256(path: string, signal?: AbortSignal): Promise<string> {
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, signal === undefined ? {} : { signal });
+    return hash.digest("hex");
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    for (let folder = path; ; folder = dirname(folder)) {
+      const space = await absentAsUndefined(statfs(folder));
+      if (space !== undefined) return space.bavail * space.bsize;
+      if (folder === dirname(folder)) return 0;
+    }
+  }
+
+  download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
+    return downloadFile(url, path, options);
+  }
+
+  async listeningPorts(): Promise<Set<number>> {
+    const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map((path) => this.readText(path)));
+    if (tables.some((table) => table !== undefined)) return parseListeningPorts("proc", tables.join("\n"));
+    const { stdout } = await this.run(["netstat", "-an", "-p", "tcp"], { timeoutSeconds: 10 });
+    return parseListeningPorts("netstat", stdout);
+  }
+
+  request(request: HttpRequest): Promise<HttpAnswer> {
+    return sendRequest(request);
+  }
+}
+
+function temporaryName(path: string): string {
+  return `${path}.${randomBytes(6).toString("hex")}.tmp`;
+}
+
+async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+async function forEachLine(lines: AsyncIterable<string>, onLine: (line: string) => void): Promise<void> {
+  for await (const line of lines) onLine(line);
+}
+
+function exitCodeOf(result: { code?: string | undefined; signal?: string | undefined }): number {
+  if (result.code === "ENOENT" || result.code === "EACCES") return 127;
+  return 128;
+}

@@ -1,0 +1,62 @@
+import { posix } from "node:path";
+
+/**
+ * Where everything lies below a host's data directory. Nothing of Berth lies elsewhere on a host, but for the links
+ * by which systemd finds its units.
+ */
+export interface DataPaths {
+  readonly root: string;
+  /** Marks the folder as Berth's. */
+  readonly marker: string;
+  readonly lock: string;
+  /** One file for each resource on the host: whose it is, and the open operation if there is one. */
+  readonly journal: string;
+  /** Executables as `<backend>_<version>`. */
+  readonly bin: string;
+  readonly backends: string;
+  readonly models: string;
+  readonly instances: string;
+  /** Python environments and scripts that Berth needs for itself. */
+  readonly tools: string;
+  readonly supervisor: string;
+  readonly systemd: string;
+  /** Downloads that may be deleted at any time. */
+  readonly cache: string;
+}
+
+export function dataPaths(dataDir: string): DataPaths {
+  const below = (name: string) => posix.join(dataDir, name);
+  return {
+    root: dataDir,
+    marker: below("berth.json"),
+    lock: below("lock.json"),
+    journal: below("journal"),
+    bin: below("bin"),
+    backends: below("backends"),
+    models: below("models"),
+    instances: below("instances"),
+    tools: below("tools"),
+    supervisor: below("supervisor"),
+    systemd: below("systemd"),
+    cache: below("cache"),
+  };
+}
+
+/** `<backend>_<version>`: the name under which an executable stands in `bin`. */
+export function executableName(backend: string, version: string): string {
+  return `${backend}_${version}`;
+}
+
+export function executablePath(dataDir: string, backend: string, version: string): string {
+  return posix.join(dataPaths(dataDir).bin, executableName(backend, version));
+}
+
+/** Everything of one installed backend version. */
+export function backendFolder(dataDir: string, backend: string, version: string): string {
+  return posix.join(dataPaths(dataDir).backends, executableName(backend, version));
+}
+
+/** Where a model's file lies: by content, so that deployments share it. */
+export function modelPath(dataDir: string, sha256: string, file: string): string {
+  return posix.join(dataPaths(dataDir).models, sha256, file);
+}

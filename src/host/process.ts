@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { hostname, platform } from "node:os";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** Names this machine as long as it is up. */
+export async function machineIdentity(): Promise<string> {
+  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(async () => {
+    const { stdout } = await run("sysctl", ["-n", "kern.boottime"]);
+    return stdout;
+  });
+  return `${hostname()} (${boot.trim()})`;
+}
+
+/**
+ * Names a process of this machine, `<pid>:<start>`, so that a process id that was given out again is told apart.
+ * Undefined when there is none; a zombie counts as none.
+ */
+export async function processIdentity(pid: number): Promise<string | undefined> {
+  return platform() === "linux" ? identityByProc(pid) : identityByPs(pid);
+}
+
+async function identityByProc(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  const started = text === undefined ? undefined : parseStat(text);
+  return started === undefined ? undefined : `${pid}:${started}`;
+}
+
+async function identityByPs(pid: number): Promise<string | undefined> {
+  const { stdout } = await run("ps", ["-o", "stat=,lstart=", "-p", String(pid)]).catch(() => ({ stdout: "" }));
+  const [, state = "Z", started = ""] = /^(\S+)\s+(.*)$/.exec(stdout.trim()) ?? [];
+  return state.startsWith("Z") ? undefined : `${pid}:${started}`;
+}
+
+/**
+ * Start time of a process, in clock ticks since boot, from Linux' `/proc/<pid>/stat`. Undefined for one that has ended
+ * and was not waited for.
+ */
+export function parseStat(stat: string): string | undefined {
+  // The command's name stands in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}

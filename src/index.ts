@@ -1,0 +1,12 @@
+/** Berth: infrastructure as code for LLM inference on your own GPU hosts. */
+export { Stack, type StackArgs, type DeployedModel } from "./pulumi/stack.js";
+export {
+  BackendVersion,
+  Host,
+  Instance,
+  ModelFiles,
+  type BackendVersionArgs,
+  type HostArgs,
+  type InstanceArgs,
+  type ModelFilesArgs,
+} from "./pulumi/resources.js";

@@ -1,0 +1,43 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { sha256 } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
+
+/** A file beside a backend file, as inputs carry it: small, and exact by its digest. */
+export interface ContentReference {
+  /** Path below a `backends` folder. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** Text files that belong to Berth or to the project, not to the host. */
+export interface Content {
+  /** A file of a `backends` folder, the project's before the built-in one, with the very digest asked for. */
+  backendFile(reference: ContentReference): Promise<string>;
+  /** A file of Berth's own `tools/python`. */
+  pythonTool(name: string): Promise<string>;
+}
+
+export function createContent(packageRoot: string, projectRoot: string): Content {
+  const folders = [...new Set([join(projectRoot, "backends"), join(packageRoot, "backends")])];
+  return {
+    async backendFile(reference) {
+      const found: string[] = [];
+      for (const folder of folders) {
+        const text = await readFile(join(folder, reference.file), "utf8").catch(() => undefined);
+        if (text === undefined) continue;
+        if (sha256(text) === reference.sha256) return text;
+        found.push(sha256(text));
+      }
+      throw new BerthError(found.length === 0 ? "file-not-found" : "checksum-mismatch", {
+        where: `backends/${reference.file}`,
+        what: found.length === 0 ? "the file is missing" : "the file is not the one that was locked",
+        ...(found.length === 0 ? {} : { got: `sha256 ${found.join(", ")}` }),
+        expected: `sha256 ${reference.sha256}`,
+        hint: "restore the file, or run `berth lock` to lock the present one",
+      });
+    },
+    pythonTool: (name) => readFile(join(packageRoot, "tools/python", name), "utf8"),
+  };
+}

@@ -1,0 +1,194 @@
+import { posix } from "node:path";
+
+import type { RunResult } from "../host/host.js";
+import { backendFolder, dataPaths, executableName } from "../host/paths.js";
+import { BerthError } from "../lib/errors.js";
+import { lastLines } from "../lib/format.js";
+import type { ContentReference } from "./content.js";
+import { runPip } from "./pip.js";
+import { ensurePythonTool, runPythonScript, type PythonContext } from "./python.js";
+
+/** A backend version that pipx installs in an environment of its own. */
+export interface PipxArtifact {
+  readonly backend: string;
+  readonly version: string;
+  /** The Python package that is the engine. */
+  readonly package: string;
+  /** The package and all it needs, each with hashes. */
+  readonly requirements: ContentReference;
+  /** A module with main(), for a package that brings no command. */
+  readonly launcher?: ContentReference | undefined;
+  /** Given by the stack: used as it is, never replaced by another pipx. */
+  readonly pipxPath?: string | undefined;
+}
+
+export interface PipxContext extends PythonContext {
+  /** The host's own pipx. */
+  readonly hostPipx?: string | undefined;
+}
+
+export interface PipxEnvironment {
+  /** The environment's folder. */
+  readonly folder: string;
+  /** The engine's command inside it. */
+  readonly executable: string;
+}
+
+/** Fetches the artifact's wheels into the host's cache; each is checked against its hash. */
+export async function downloadWheels(
+  context: PipxContext,
+  artifact: PipxArtifact,
+  onProgress?: (current: number, total: number) => void,
+): Promise<void> {
+  const { host } = context;
+  const folder = wheelFolder(context, artifact);
+  const complete = posix.join(folder, "complete");
+  if ((await host.status(complete)) !== undefined) return;
+  const list = await writeRequirements(context, artifact);
+  const python = posix.join(await ensurePythonTool(context, "pip"), "python");
+  const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list];
+  await runPip(host, python, ["download", "--progress-bar", "raw", "--dest", folder, ...hashed], {
+    subject: subjectOf(context, artifact),
+    indexUrl: context.indexUrl,
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+  await host.writeFile(complete, "");
+}
+
+/**
+ * Installs from the downloaded wheels alone: no index is asked, and every hash is checked again. pipx makes the
+ * environment and the command; what the engine needs goes into it by pipx's own pip.
+ */
+export function installEnvironment(context: PipxContext, artifact: PipxArtifact): Promise<PipxEnvironment> {
+  // Older pipx do not lock what their environments share.
+  return context.serial.run(`${context.dataDir} pipx install`, () => runPipx(context, artifact));
+}
+
+async function runPipx(context: PipxContext, artifact: PipxArtifact): Promise<PipxEnvironment> {
+  const { host } = context;
+  const subject = subjectOf(context, artifact);
+  const pipx = await findPipx(context, artifact);
+  const env = pipxVariables(context, artifact);
+  const launcher = await makeLauncherWheel(context, artifact);
+  const suffix = `_${artifact.version}`;
+  const python = ["--python", context.python];
+  const installed = await host.run(
+    [...pipx, "install", "--force", "--suffix", suffix, ...python, "--pip-args=--no-deps --no-index", launcher.path],
+    { env, timeoutSeconds: 600, ...(context.signal === undefined ? {} : { signal: context.signal }) },
+  );
+  if (installed.exitCode !== 0) throw pipxFailure(installed, subject, "pipx install failed");
+
+  const list = await writeRequirements(context, artifact);
+  // Without a launcher pipx itself has put the package there, unhashed: it is put there again with its hash checked.
+  const again = artifact.launcher === undefined ? ["--force-reinstall"] : [];
+  const hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", ...again, "--requirement", list];
+  const filled = await host.run([...pipx, "runpip", `${launcher.name}${suffix}`, "install", ...hashed], {
+    env,
+    timeoutSeconds: 1800,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+  if (filled.exitCode !== 0) throw pipxFailure(filled, subject, "pip could not fill the pipx environment");
+
+  const exposed = posix.join(pipxHome(context, artifact), "bin", executableName(artifact.backend, artifact.version));
+  const executable = await host.readLink(exposed);
+  if (executable === undefined) throw pipxFailure(installed, subject, `pipx did not make ${exposed}`);
+  return { folder: posix.dirname(posix.dirname(executable)), executable };
+}
+
+/** The version that the installed engine itself tells. */
+export async function probeVersion(context: PipxContext, artifact: PipxArtifact, executable: string): Promise<string> {
+  const result = await context.host.run([executable, "--version"], { timeoutSeconds: 120 });
+  const told = result.exitCode === 0 ? result.stdout.trim() : `exit code ${result.exitCode}`;
+  if (told.split(/\s+/).includes(artifact.version)) return artifact.version;
+  throw new BerthError("install-failed", {
+    where: subjectOf(context, artifact),
+    what: "the installed engine does not tell the version that is pinned",
+    got: told,
+    expected: artifact.version,
+    detail: lastLines(result.stderr, 10),
+  });
+}
+
+async function findPipx(context: PipxContext, artifact: PipxArtifact): Promise<[string, ...string[]]> {
+  if (artifact.pipxPath !== undefined) {
+    const { exitCode } = await context.host.run([artifact.pipxPath, "--version"], { timeoutSeconds: 60 });
+    if (exitCode === 0) return [artifact.pipxPath];
+    throw new BerthError("host-unsuitable", {
+      where: `host ${context.host.name}`,
+      what: "the pipx that the stack names does not work",
+      got: `${artifact.pipxPath}: exit code ${exitCode}`,
+      expected: "a pipx that answers --version",
+      hint: "correct the host's pipxPath, or leave it out",
+    });
+  }
+  if (context.hostPipx !== undefined) return [context.hostPipx];
+  return [posix.join(await ensurePythonTool(context, "pipx"), "pipx")];
+}
+
+async function makeLauncherWheel(
+  context: PipxContext,
+  artifact: PipxArtifact,
+): Promise<{ name: string; path: string }> {
+  const name = launcherName(artifact);
+  if (artifact.launcher === undefined) return { name, path: `${artifact.package}==${artifact.version}` };
+  const module = name.replaceAll("-", "_");
+  const output = posix.join(wheelFolder(context, artifact), `${module}-${artifact.version}-py3-none-any.whl`);
+  const source = await context.content.backendFile(artifact.launcher);
+  const request = { name, version: artifact.version, module, command: artifact.backend, source, output };
+  await runPythonScript(context, "launcher_wheel.py", request, { subject: subjectOf(context, artifact) });
+  return { name, path: output };
+}
+
+async function writeRequirements(context: PipxContext, artifact: PipxArtifact): Promise<string> {
+  const path = posix.join(wheelFolder(context, artifact), "requirements.txt");
+  await context.host.writeFile(path, await context.content.backendFile(artifact.requirements));
+  return path;
+}
+
+/**
+ * Where pipx may put things: all of a version below the version's own folder, so that the user's own pipx does not
+ * notice, and removing the folder removes the version.
+ */
+function pipxVariables(context: PipxContext, artifact: PipxArtifact): Record<string, string> {
+  const home = pipxHome(context, artifact);
+  return {
+    PIPX_HOME: home,
+    PIPX_BIN_DIR: posix.join(home, "bin"),
+    PIPX_MAN_DIR: posix.join(home, "man"),
+    PIPX_COMPLETION_DIR: posix.join(home, "completions"),
+    PIPX_SHARED_LIBS: posix.join(dataPaths(context.dataDir).tools, "pipx-shared"),
+    PIPX_DISABLE_SHARED_LIBS_AUTO_UPGRADE: "1",
+    PIPX_DEFAULT_BACKEND: "pip",
+    PIPX_USE_EMOJI: "0",
+    USE_EMOJI: "0",
+    PIP_NO_INDEX: "1",
+    PIP_FIND_LINKS: wheelFolder(context, artifact),
+    PIP_DISABLE_PIP_VERSION_CHECK: "1",
+  };
+}
+
+function pipxHome({ dataDir }: PipxContext, { backend, version }: PipxArtifact): string {
+  return posix.join(backendFolder(dataDir, backend, version), "pipx");
+}
+
+function wheelFolder({ dataDir }: PipxContext, { requirements }: PipxArtifact): string {
+  return posix.join(dataPaths(dataDir).cache, "wheels", requirements.sha256);
+}
+
+function launcherName(artifact: PipxArtifact): string {
+  return artifact.launcher === undefined ? artifact.package : `berth-${artifact.backend}`;
+}
+
+function subjectOf({ host }: PipxContext, { backend, version }: PipxArtifact): string {
+  return `host ${host.name}: ${backend} ${version}`;
+}
+
+function pipxFailure(result: RunResult, subject: string, what: string): BerthError {
+  return new BerthError("install-failed", {
+    where: subject,
+    what,
+    got: `exit code ${result.exitCode}`,
+    detail: lastLines(`${result.stdout}\n${result.stderr}`, 15),
+  });
+}

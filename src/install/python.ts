@@ -1,0 +1,144 @@
+import { posix } from "node:path";
+
+import type { Host } from "../host/host.js";
+import { dataPaths } from "../host/paths.js";
+import { sha256 } from "../lib/canonical.js";
+import { BerthError, systemCode } from "../lib/errors.js";
+import { diskFull } from "../host/download.js";
+import { lastLines } from "../lib/format.js";
+import type { Serial } from "../lib/serial.js";
+import type { Content } from "./content.js";
+import { runPip } from "./pip.js";
+
+/** What Berth itself needs of Python on a host; each in an environment of its own, locked by hashes. */
+export type PythonTool = "pip" | "pipx" | "supervisor";
+
+export interface PythonContext {
+  readonly host: Host;
+  readonly dataDir: string;
+  /** The host's Python 3.10 or later. */
+  readonly python: string;
+  readonly content: Content;
+  /** Keeps two resources from making one environment at the same time. */
+  readonly serial: Serial;
+  readonly indexUrl?: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The `bin` folder of a tool's environment, which is made when it is missing. An environment counts only with the
+ * file that is written last, so one that a kill left half-made is made anew. Its name holds the digest of what is in
+ * it: a new version of a tool stands beside the old one.
+ */
+export function ensurePythonTool(context: PythonContext, tool: PythonTool): Promise<string> {
+  return context.serial.run(`${context.dataDir} ${tool}`, () => makePythonTool(context, tool));
+}
+
+async function makePythonTool(context: PythonContext, tool: PythonTool): Promise<string> {
+  const { host, content, dataDir } = context;
+  const requirements = await content.pythonTool(`${tool}.txt`);
+  const folder = posix.join(
+    dataPaths(dataDir).tools,
+    `${tool}-${sha256(`${context.python}\n${requirements}`).slice(0, 12)}`,
+  );
+  const complete = posix.join(folder, "complete");
+  const bin = posix.join(folder, "bin");
+  if ((await host.status(complete)) !== undefined) return bin;
+
+  await host.remove(folder);
+  const own = tool === "pip";
+  const installer = own ? posix.join(bin, "python") : posix.join(await ensurePythonTool(context, "pip"), "python");
+  await makeEnvironment(context, folder, own ? [] : ["--without-pip"]);
+  const list = posix.join(folder, "requirements.txt");
+  await host.writeFile(list, requirements);
+  const target = own ? [] : ["--python", posix.join(bin, "python")];
+  await runPip(
+    host,
+    installer,
+    [...target, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list],
+    {
+      subject: `host ${host.name}: Berth's own ${tool}`,
+      indexUrl: context.indexUrl,
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    },
+  );
+  await host.writeFile(complete, "");
+  return bin;
+}
+
+/**
+ * The Python that Berth works with on a host. The first one found is written down and stays while it is there, so
+ * that shells with another PATH do not find other things out of place.
+ */
+export async function hostPython(context: {
+  host: Host;
+  dataDir: string;
+  serial: Serial;
+  found: { path: string } | undefined;
+}): Promise<string> {
+  const { host, dataDir, serial, found } = context;
+  const record = posix.join(dataPaths(dataDir).tools, "python");
+  return serial.run(record, async () => {
+    const recorded = (await host.readText(record))?.trim();
+    if (recorded !== undefined && (await host.status(recorded)) !== undefined) return recorded;
+    if (found === undefined) throw noPython(host);
+    await host.writeFile(record, `${found.path}\n`);
+    return found.path;
+  });
+}
+
+function noPython(host: Host): BerthError {
+  return new BerthError("host-unsuitable", {
+    where: `host ${host.name}`,
+    what: "no suitable Python was found",
+    expected: "Python 3.10 or later with its venv and ensurepip modules on PATH",
+    hint: "install it (Debian and Ubuntu: apt-get install python3-venv; macOS: brew install python)",
+  });
+}
+
+async function makeEnvironment({ host, python }: PythonContext, folder: string, options: string[]): Promise<void> {
+  const result = await host.run([python, "-m", "venv", ...options, folder], { timeoutSeconds: 120 });
+  if (result.exitCode === 0) return;
+  if (/no space left/i.test(result.stderr + result.stdout)) throw diskFull(folder);
+  throw new BerthError("install-failed", {
+    where: `host ${host.name}`,
+    what: `${python} -m venv failed`,
+    got: `exit code ${result.exitCode}`,
+    hint: "check that this Python has the venv module (Debian and Ubuntu: apt-get install python3-venv)",
+    detail: lastLines(result.stderr === "" ? result.stdout : result.stderr, 10),
+  });
+}
+
+/** Runs one of Berth's Python scripts on the host with a JSON request; returns what it printed. */
+export async function runPythonScript(
+  context: PythonContext,
+  script: string,
+  request: unknown,
+  options: { subject: string; onLine?: (line: string) => void },
+): Promise<string> {
+  const { host, content, dataDir, python } = context;
+  const source = await content.pythonTool(script);
+  const path = posix.join(dataPaths(dataDir).tools, `${sha256(source).slice(0, 12)}-${script}`);
+  if ((await host.status(path)) === undefined) await writeScript(host, path, source);
+  const result = await host.run([python, "-I", path], {
+    input: JSON.stringify(request),
+    ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+  if (result.exitCode === 0) return result.stdout;
+  if (/errno 28|no space left/i.test(result.stderr)) throw diskFull(dataDir);
+  throw new BerthError("command-failed", {
+    where: options.subject,
+    what: `${script} failed`,
+    got: `exit code ${result.exitCode}`,
+    detail: lastLines(result.stderr, 10),
+  });
+}
+
+async function writeScript(host: Host, path: string, source: string): Promise<void> {
+  try {
+    await host.writeFile(path, source);
+  } catch (error) {
+    throw systemCode(error) === "ENOSPC" ? diskFull(path) : error;
+  }
+}

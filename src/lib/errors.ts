@@ -1,0 +1,104 @@
+/**
+ * Every code an error of Berth can carry, with what it means. The codes are stable: scripts may match them, and
+ * `docs/reference/errors.md` is generated from this table.
+ */
+export const errorCodes = {
+  "file-not-found": "A file that the stack, a flag or the catalogue names does not exist.",
+  "file-invalid": "A YAML or JSON file does not have the form its schema asks for.",
+  "file-too-large": "A file is larger than Berth reads.",
+  "stack-inconsistent": "The stack file is well-formed but contradicts itself or asks for something impossible.",
+  "backend-unknown": "No backend file, built-in or of the project, has this backend or version.",
+  "command-invalid": "A command template cannot be split into words, or names an unknown placeholder.",
+  "lock-missing": "The lock file is missing and this run may not write it.",
+  "lock-stale": "The lock file does not match the stack and this run may not write it.",
+  "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
+  "index-unreachable": "A package index did not answer or does not have the package.",
+  "secret-missing": "A secret that the stack names is found nowhere.",
+  "host-unsuitable": "The host lacks something that the stack needs.",
+  "host-busy": "Another operation holds the host lock.",
+  "host-foreign": "Something on the host belongs to somebody else.",
+  "command-failed": "A command on the host failed.",
+  "download-failed": "A download broke off or was refused.",
+  "checksum-mismatch": "What was downloaded or found is not what is pinned.",
+  "disk-full": "The host's disk has too little room.",
+  "install-failed": "A backend version could not be installed.",
+  "port-in-use": "Another process listens on the port that the lock gives to a runner.",
+  "runner-failed": "The runner ended, or was not healthy before its deadline.",
+  "engine-gone": "The Pulumi engine that asked for the operation is gone; the operation stopped at a journal step.",
+  "state-locked": "The Pulumi state is locked by a process that is alive.",
+  "toolchain-missing": "The Pulumi CLI could not be obtained.",
+  "pulumi-failed": "A Pulumi command failed.",
+  usage: "A command line or an argument is wrong.",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorParts {
+  /** What went wrong, one sentence without a full stop. */
+  what: string;
+  /** Where: `file:line:column`, a host, a path. Put first in the message. */
+  where?: string;
+  got?: string;
+  expected?: string;
+  /** What to do, an imperative sentence; a command where one exists. */
+  hint?: string;
+  /** Longer material, such as the last lines of a log. Redact it before it gets here. */
+  detail?: string;
+  cause?: unknown;
+}
+
+/**
+ * The one error class for everything a user can cause or mend. Its message says what, where, got and expected, and
+ * what to do; it has no stack trace, because the message is for the user. Any other error class is a bug in Berth.
+ */
+export class BerthError extends Error {
+  readonly code: ErrorCode;
+  readonly parts: ErrorParts;
+
+  constructor(code: ErrorCode, parts: ErrorParts) {
+    super(describe(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.name = "BerthError";
+    this.code = code;
+    this.parts = parts;
+    this.stack = `${this.message} (${code})`;
+  }
+
+  /** The same error with each text changed, such as redacted. Without its cause, which may hold the texts too. */
+  mapTexts(change: (text: string) => string): BerthError {
+    const { what, cause: _, ...others } = this.parts;
+    const changed = Object.entries(others).map(([key, text]) => [key, change(text)] as const);
+    return new BerthError(this.code, { what: change(what), ...Object.fromEntries(changed) });
+  }
+
+  override toString(): string {
+    return `${this.message} (${this.code})`;
+  }
+}
+
+function describe({ what, where, got, expected, hint, detail }: ErrorParts): string {
+  const lines = [where === undefined ? what : `${where}: ${what}`];
+  if (got !== undefined) lines.push(`  got: ${got}`);
+  if (expected !== undefined) lines.push(`  expected: ${expected}`);
+  if (hint !== undefined) lines.push(`  to do: ${hint}`);
+  if (detail !== undefined && detail !== "") lines.push(indent(detail));
+  return lines.join("\n");
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => `  | ${line}`)
+    .join("\n");
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a Node system error such as `ENOENT`, or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

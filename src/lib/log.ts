@@ -1,0 +1,11 @@
+/** What an operation tells while it runs. `current` and `total` are bytes. */
+export type LogEvent =
+  | { kind: "step"; subject: string; text: string }
+  | { kind: "progress"; subject: string; text: string; current: number; total?: number }
+  | { kind: "done"; subject: string; text: string; seconds: number }
+  | { kind: "warning"; subject: string; text: string };
+
+/** Where events go. The caller redacts before it sends. */
+export type Log = (event: LogEvent) => void;
+
+export const silentLog: Log = () => undefined;

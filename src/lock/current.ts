@@ -1,0 +1,52 @@
+import { BerthError } from "../lib/errors.js";
+import type { LockFile } from "../schema/lock.js";
+import { buildLock, findStaleness, type LockEdges } from "./build.js";
+import { formatLock, lockPath, readLock, writeLock } from "./lock-file.js";
+import { shown, type Project } from "./project.js";
+
+export interface CurrentLock {
+  readonly lock: LockFile;
+  /** Shown to people, relative to the project. */
+  readonly path: string;
+  /** `kept`: the file holds. `solved`: it was missing or stale, for the reason given. */
+  readonly outcome:
+    { readonly kind: "kept" } | { readonly kind: "solved"; readonly reason: string; readonly changed: boolean };
+}
+
+export interface CurrentLockOptions {
+  /** Refuse instead of solving anew, as CI does. */
+  readonly frozen: boolean;
+  /** Write what was solved. A preview solves and does not write. */
+  readonly write: boolean;
+  /** Solve even when the file holds. */
+  readonly anew?: boolean;
+}
+
+/** The lock of a stack: the file beside it while that holds, else solved anew. */
+export async function currentLock(
+  project: Project,
+  edges: LockEdges,
+  options: CurrentLockOptions,
+): Promise<CurrentLock> {
+  const absolute = lockPath(project.stackPath);
+  const path = shown(project.root, absolute);
+  const previous = await readLock(absolute, path);
+  const reason = previous === undefined ? "there was none" : findStaleness(previous, project.stack, project.catalogue);
+  if (previous !== undefined && reason === undefined && options.anew !== true)
+    return { lock: previous, path, outcome: { kind: "kept" } };
+  if (options.frozen)
+    throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
+  const lock = await buildLock({ stack: project.stack, catalogue: project.catalogue, previous }, edges);
+  const changed = previous === undefined || formatLock(previous) !== formatLock(lock);
+  if (options.write && changed) await writeLock(absolute, lock);
+  return { lock, path, outcome: { kind: "solved", reason: reason ?? "it was asked for", changed } };
+}
+
+function refusal(path: string, stackPath: string, reason: string | undefined): BerthError {
+  return new BerthError(reason === undefined ? "lock-missing" : "lock-stale", {
+    where: path,
+    what: reason === undefined ? "the lock is missing" : `the lock is stale: ${reason}`,
+    expected: `the lock of ${stackPath}, because this run may not write it (frozen)`,
+    hint: "run `berth lock` where locks are made, and commit the file",
+  });
+}

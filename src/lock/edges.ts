@@ -1,0 +1,46 @@
+import { defaultDataDir, gatherFacts, gatherUsage } from "../host/facts.js";
+import type { Host } from "../host/host.js";
+import { BerthError, messageOf } from "../lib/errors.js";
+import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
+import type { LockEdges } from "./build.js";
+
+const publicIndex = "https://pypi.org/simple";
+const indexSeconds = 20;
+
+/**
+ * The real edges of a lock: hosts are looked at, and the package index is asked.
+ *
+ * @param defaultIndex the index of stacks that name none (pip's own setting), or undefined for the public one
+ */
+export function createLockEdges(openHost: (name: string) => Host, defaultIndex: string | undefined): LockEdges {
+  return {
+    async knowHost(name, entry) {
+      const host = openHost(name);
+      const facts = await gatherFacts(host, entry.dataDir?.startsWith("/") === true ? entry.dataDir : undefined);
+      return { facts, usage: await gatherUsage(host), dataDir: entry.dataDir ?? defaultDataDir(facts) };
+    },
+    async findWheel(name, version, indexUrl) {
+      const index = (indexUrl ?? defaultIndex ?? publicIndex).replace(/\/+$/, "");
+      const address = `${index}/${normalizeName(name)}/`;
+      return findUniversalWheel(await fetchPage(address), name, version, address);
+    },
+  };
+}
+
+async function fetchPage(address: string) {
+  const accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
+  try {
+    const response = await fetch(address, { headers: { accept }, signal: AbortSignal.timeout(indexSeconds * 1000) });
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    return parseIndexPage(response.headers.get("content-type") ?? "", await response.text());
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new BerthError("index-unreachable", {
+      where: address,
+      what: "the package index did not answer or does not have the package",
+      got: messageOf(cause),
+      hint: "check the network, or name an index that this machine reaches: `mirrors: { pip: https://... }` in the stack file",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { stringify } from "yaml";
+
+import { BerthError, systemCode } from "../lib/errors.js";
+import { parseYaml } from "../schema/document.js";
+import { lockFile, type LockFile } from "../schema/lock.js";
+
+const header = `# Written by \`berth lock\` from the stack file of the same name. Commit it; do not edit it.\n`;
+
+/** `stacks/dev.yaml` has `stacks/dev.lock.yaml`. */
+export function lockPath(stackFile: string): string {
+  return stackFile.replace(/\.ya?ml$/, "") + ".lock.yaml";
+}
+
+/** The text of a lock: sorted, without anchors, the same for the same lock. */
+export function formatLock(lock: LockFile): string {
+  return header + stringify(lock, { sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/** Undefined when there is no lock. */
+export async function readLock(path: string, shownPath: string): Promise<LockFile | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return parseYaml(text, shownPath, lockFile);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new BerthError("lock-incompatible", {
+      where: shownPath,
+      what: "the lock cannot be read by this version of Berth",
+      hint: "run `berth lock` to solve the stack anew; what it decided before is then lost",
+      detail: error.message,
+      cause: error,
+    });
+  }
+}
+
+export async function writeLock(path: string, lock: LockFile): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, formatLock(lock));
+  await rename(temporary, path);
+}

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+
+import { mergeCatalogues, type Catalogue } from "../catalog/catalogue.js";
+import { sha256 } from "../lib/canonical.js";
+import { BerthError, systemCode } from "../lib/errors.js";
+import { backendFile } from "../schema/backend.js";
+import { largestDocumentBytes, parseYaml } from "../schema/document.js";
+import { stackFile, type StackFile } from "../schema/stack.js";
+
+/** A stack file with all that is read beside it. */
+export interface Project {
+  /** Where relative paths begin. */
+  readonly root: string;
+  /** Absolute path of the stack file. */
+  readonly stackPath: string;
+  readonly stack: StackFile;
+  readonly catalogue: Catalogue;
+}
+
+/** Reads a stack file and the backends that it can use. */
+export function readProject(root: string, file: string, packageRoot: string): Project {
+  const stackPath = resolve(root, file);
+  const stack = parseYaml(readDocument(stackPath, shown(root, stackPath)), shown(root, stackPath), stackFile);
+  return { root, stackPath, stack, catalogue: readCatalogue(root, packageRoot) };
+}
+
+/** The built-in backends, and over them the project's. */
+export function readCatalogue(root: string, packageRoot: string): Catalogue {
+  const folders = new Set([join(packageRoot, "backends"), join(root, "backends")]);
+  return [...folders].map((folder) => readFolder(folder, root)).reduce(mergeCatalogues);
+}
+
+/** A path as people know it: relative to the project when it is inside. */
+export function shown(root: string, path: string): string {
+  const below = relative(root, path);
+  return below.startsWith("..") ? path : below;
+}
+
+/** Every `backends/*.yaml`, and the digests of the files in the folders below. */
+function readFolder(folder: string, root: string): Catalogue {
+  const entries = list(folder);
+  const backends: Record<string, Catalogue["backends"][string]> = {};
+  const files: Record<string, string> = {};
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      for (const inner of list(path)) {
+        if (inner.isFile()) files[`${entry.name}/${inner.name}`] = sha256(readFileSync(join(path, inner.name)));
+      }
+    } else if (/\.ya?ml$/.test(entry.name)) {
+      const name = shown(root, path);
+      const backend = parseYaml(readDocument(path, name), name, backendFile);
+      backends[backend.name] = backend;
+    }
+  }
+  return { backends, files };
+}
+
+/** A file too large to be read is refused before it is read. */
+function readDocument(path: string, name: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > largestDocumentBytes) {
+      throw new BerthError("file-too-large", {
+        where: `${name}:1:1`,
+        what: "the file is too large",
+        got: `${size} bytes`,
+        expected: `at most ${largestDocumentBytes} bytes`,
+      });
+    }
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    throw new BerthError("file-not-found", {
+      where: name,
+      what: "there is no such file",
+      hint: "a stack's file is stacks/NAME.yaml; `pulumi config set berth:stackFile FILE` names another",
+    });
+  }
+}
+
+function list(folder: string) {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,9 @@
+/** The Pulumi program of this project: the stack file of the selected stack. */
+import * as pulumi from "@pulumi/pulumi";
+
+import { Stack } from "./pulumi/stack.js";
+
+const stack = new Stack(pulumi.getStack());
+
+export const endpoints = stack.endpoints;
+export const deployments = stack.deployments;

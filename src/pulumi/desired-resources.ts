@@ -1,0 +1,81 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+import type { DesiredBackendVersion, DesiredHost, DesiredInstance, DesiredModel } from "../planner/desired.js";
+import { BackendVersion, Host, Instance, ModelFiles } from "./resources.js";
+
+/** From what a lock asks for to Pulumi's resources. */
+
+export function createHost({ name, host, labels, inventory }: DesiredHost, parent: pulumi.Resource): Host {
+  return new Host(name, { host, labels: { ...labels }, inventory: [...inventory] }, { parent });
+}
+
+export function createBackendVersion(desired: DesiredBackendVersion, host: Host): BackendVersion {
+  const { name, backend, version, install, pipxPath, indexUrl } = desired;
+  const optional = { launcher: install.launcher, pipxPath, indexUrl };
+  const { method, requirements } = install;
+  const args = {
+    host: desired.host,
+    backend,
+    version,
+    method,
+    package: install.package,
+    requirements,
+    ...defined(optional),
+  };
+  return new BackendVersion(name, args, { parent: host, dependsOn: host });
+}
+
+export function createModelFiles({ name, host: reference, model, indexUrl }: DesiredModel, host: Host): ModelFiles {
+  const { from, file, sha256 } = model;
+  return new ModelFiles(
+    name,
+    { host: reference, from, file, sha256, ...defined({ indexUrl }) },
+    { parent: host, dependsOn: host },
+  );
+}
+
+export function createInstance(
+  desired: DesiredInstance,
+  needs: { backendVersion: BackendVersion; model: ModelFiles; secretEnv: pulumi.Input<Record<string, string>> },
+  parent: pulumi.Resource,
+): Instance {
+  const { name, host, placed, release, modelPath, argv } = desired;
+  return new Instance(
+    name,
+    {
+      host,
+      deployment: placed.deployment,
+      backend: release.backend,
+      backendVersion: release.backendVersion,
+      installation: needs.backendVersion.installation,
+      modelSha256: release.model.sha256,
+      modelPath,
+      placement: needs.model.placement,
+      runtime: placed.runtime,
+      argv: [...argv],
+      env: release.env,
+      secretEnv: needs.secretEnv,
+      bindAddress: placed.bindAddress,
+      port: placed.port,
+      servedModel: placed.deployment,
+      ...keyVariable(desired),
+      healthPath: release.healthPath,
+      minHealthySeconds: placed.minHealthySeconds,
+      healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
+      stopSeconds: placed.stopSeconds,
+    },
+    { parent, dependsOn: [needs.backendVersion, needs.model] },
+  );
+}
+
+/** The engine's key variable, when the deployment gives it a key. */
+function keyVariable({ release, placed }: DesiredInstance): { apiKeyVariable?: string } {
+  const { apiKeyVariable } = release;
+  return apiKeyVariable !== undefined && apiKeyVariable in placed.secretEnv ? { apiKeyVariable } : {};
+}
+
+function defined<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,201 @@
+import { z } from "zod";
+
+import { describeOpen, readEntry, writeEntry, type ResourceKey } from "../host/journal.js";
+import type { HostLeases } from "../host/lease.js";
+import { BerthError, messageOf } from "../lib/errors.js";
+import { createRedact, type Redact } from "../lib/redact.js";
+import { compareFields } from "../resources/difference.js";
+import type { CommonInputs, CommonObserved, Context, Operation, ResourceKind } from "../resources/kind.js";
+import { runOperation, type OperationRequest } from "../resources/operation.js";
+import { checkInputs, type CheckAnswer } from "./check.js";
+import { migrate, outputVersion } from "./migrate.js";
+import { PartialFailure } from "./partial-failure.js";
+import type { Properties } from "./properties.js";
+
+export interface DiffAnswer {
+  readonly changes: boolean;
+  readonly replaces: readonly string[];
+  readonly deleteBeforeReplace: boolean;
+}
+
+/** What the provider process gives to every call. */
+export interface Surroundings {
+  readonly leases: HostLeases;
+  /** Everything a resource sees of the world, for the host of its inputs. */
+  context(inputs: CommonInputs, redact: Redact): Context;
+  /** Throws `engine-gone` when nobody waits for the operation any more. */
+  assertWanted(): Promise<void>;
+  /** One line for people. */
+  say(subject: string, text: string): void;
+}
+
+/** One resource kind behind Pulumi's operations. Properties go in and out as Pulumi has them. */
+export interface Handler {
+  check(olds: Properties, news: Properties): CheckAnswer;
+  diff(olds: Properties, news: Properties): DiffAnswer;
+  create(news: Properties): Promise<{ id: string; outs: Properties }>;
+  read(id: string, props: Properties): Promise<{ id: string; props: Properties }>;
+  update(olds: Properties, news: Properties): Promise<{ outs: Properties }>;
+  delete(props: Properties): Promise<void>;
+}
+
+export class ResourceHandler<Inputs extends CommonInputs, Observed extends CommonObserved> implements Handler {
+  readonly #kind: ResourceKind<Inputs, Observed>;
+  readonly #surroundings: Surroundings;
+
+  constructor(kind: ResourceKind<Inputs, Observed>, surroundings: Surroundings) {
+    this.#kind = kind;
+    this.#surroundings = surroundings;
+  }
+
+  check(olds: Properties, news: Properties): CheckAnswer {
+    return checkInputs(this.#kind, olds, news);
+  }
+
+  diff(olds: Properties, news: Properties): DiffAnswer {
+    const before = migrate(this.#kind.kind, olds);
+    const differences = compareFields(this.#kind.differences, before as Partial<Inputs>, news as Partial<Inputs>);
+    const replacing = differences.filter(({ change }) => change !== "update");
+    return {
+      changes: differences.length > 0 || driftOf(before).length > 0,
+      replaces: replacing.map(({ field }) => field),
+      deleteBeforeReplace: replacing.some(({ change }) => change === "replaceDeletingFirst"),
+    };
+  }
+
+  async create(news: Properties): Promise<{ id: string; outs: Properties }> {
+    const inputs = this.#parse(news);
+    await this.#change(
+      "create",
+      inputs,
+      news,
+      (context, operation) => this.#kind.converge(context, operation, inputs),
+      {
+        inputs,
+        previous: undefined,
+      },
+    );
+    return { id: idOf(inputs), outs: await this.#assertConverged(inputs, news) };
+  }
+
+  async read(id: string, props: Properties): Promise<{ id: string; props: Properties }> {
+    const previous = migrate(this.#kind.kind, props);
+    const inputs = this.#parse(previous);
+    const context = this.#contextOf(inputs);
+    const properties = await this.#observe(context, inputs, previous);
+    await markRecorded(context, this.#keyOf(inputs));
+    for (const sentence of driftOf(properties)) this.#surroundings.say(inputs.name, `drift: ${sentence}`);
+    return { id, props: properties };
+  }
+
+  async update(olds: Properties, news: Properties): Promise<{ outs: Properties }> {
+    const inputs = this.#parse(news);
+    const previous = migrate(this.#kind.kind, olds);
+    await this.#change(
+      "update",
+      inputs,
+      news,
+      (context, operation) => this.#kind.converge(context, operation, inputs),
+      {
+        inputs: this.#parse(previous),
+        previous,
+      },
+    );
+    return { outs: await this.#assertConverged(inputs, news) };
+  }
+
+  async delete(props: Properties): Promise<void> {
+    const inputs = this.#parse(migrate(this.#kind.kind, props));
+    const { owner, name } = inputs;
+    const key = { owner, name, uses: this.#kind.uses(inputs) };
+    await this.#change("delete", inputs, props, (context, operation) => this.#kind.remove(context, operation, key));
+  }
+
+  /**
+   * Runs a change. What fails after the host was touched is told with all that is true then, by what was there before;
+   * without a `before`, and when nothing was touched, the failure alone is told.
+   */
+  async #change(
+    operation: OperationRequest["operation"],
+    inputs: Inputs,
+    { __provider }: Properties,
+    body: (context: Context, operation: Operation) => Promise<void>,
+    before?: { inputs: Inputs; previous: Properties | undefined },
+  ): Promise<void> {
+    const context = this.#contextOf(inputs);
+    const { leases } = this.#surroundings;
+    const assertWanted = () => this.#surroundings.assertWanted();
+    const request = {
+      context,
+      leases,
+      key: this.#keyOf(inputs),
+      operation,
+      uses: this.#kind.uses(inputs),
+      assertWanted,
+    };
+    const outcome = await runOperation(request, (running) => body(context, running));
+    if (outcome.ok) return;
+    if (!outcome.touched || before === undefined) throw redacted(outcome.error, context.redact);
+    const properties = await this.#observe(context, before.inputs, before.previous);
+    throw new PartialFailure(idOf(inputs), { ...properties, __provider }, [context.redact(messageOf(outcome.error))]);
+  }
+
+  async #observe(context: Context, inputs: Inputs, previous: Properties | undefined): Promise<Properties> {
+    const entry = await readEntry(context.host, context.reference.dataDir, this.#keyOf(inputs));
+    const observed = await this.#kind.observe(context, inputs, previous as Observed | undefined);
+    const drift = [...observed.drift];
+    if (entry === undefined) drift.unshift("is gone from the host");
+    if (entry?.open !== undefined) drift.unshift(`an operation was interrupted (${describeOpen(entry.open)})`);
+    const properties: Properties = { schemaVersion: outputVersion };
+    return Object.assign(properties, inputs, observed, { drift: drift.map((sentence) => context.redact(sentence)) });
+  }
+
+  /** The outputs after a change that went well; if something is not as desired even so, it did not. */
+  async #assertConverged(inputs: Inputs, { __provider }: Properties): Promise<Properties> {
+    const properties = await this.#observe(this.#contextOf(inputs), inputs, undefined);
+    const drift = driftOf(properties);
+    if (drift.length === 0) return properties;
+    const reasons = drift.map((sentence) => `${inputs.name} ${sentence}`);
+    throw new PartialFailure(idOf(inputs), { ...properties, __provider }, reasons);
+  }
+
+  #parse(properties: Properties): Inputs {
+    const fields = Object.keys(this.#kind.differences);
+    const own = Object.fromEntries(Object.entries(properties).filter(([field]) => fields.includes(field)));
+    const parsed = this.#kind.inputs.safeParse(own);
+    if (parsed.success) return parsed.data;
+    throw new BerthError("lock-incompatible", {
+      where: `${this.#kind.kind} ${String(properties.name)}`,
+      what: "the state holds inputs that this version of Berth does not understand",
+      hint: "use the version of pulumi-berth that wrote the state, or a later one",
+      detail: z.prettifyError(parsed.error),
+    });
+  }
+
+  #keyOf({ owner, name }: CommonInputs): ResourceKey {
+    return { owner, kind: this.#kind.kind, name };
+  }
+
+  #contextOf(inputs: Inputs): Context {
+    return this.#surroundings.context(inputs, createRedact(this.#kind.secrets(inputs)));
+  }
+}
+
+function idOf({ host, name }: CommonInputs): string {
+  return `${host.name}/${name}`;
+}
+
+function driftOf({ drift }: Properties): string[] {
+  return Array.isArray(drift) ? drift.map(String) : [];
+}
+
+/** Whoever has these properties has them from the state, so the state knows of the resource. */
+async function markRecorded(context: Context, key: ResourceKey): Promise<void> {
+  const { host, reference } = context;
+  const entry = await readEntry(host, reference.dataDir, key);
+  if (entry !== undefined && !entry.recorded) await writeEntry(host, reference.dataDir, { ...entry, recorded: true });
+}
+
+function redacted(error: unknown, redact: Redact): unknown {
+  return error instanceof BerthError ? error.mapTexts(redact) : error;
+}

@@ -1,0 +1,28 @@
+import { BerthError } from "../lib/errors.js";
+
+/** Version of the outputs that this version of Berth writes. */
+export const outputVersion = 1;
+
+type Properties = Record<string, unknown>;
+
+/** From the outputs of one version to those of the next, by resource kind. Pure; tested with recorded states. */
+const migrations: Readonly<Record<number, Readonly<Record<string, (old: Properties) => Properties>>>> = {};
+
+/** Outputs of any earlier version as this one has them. */
+export function migrate(kind: string, outputs: Properties): Properties {
+  const found = outputs.schemaVersion;
+  if (typeof found !== "number" || found > outputVersion) {
+    throw new BerthError("lock-incompatible", {
+      where: `${kind} ${String(outputs.name)}`,
+      what: "the state was written by a later version of Berth",
+      got: `schemaVersion ${String(found)}`,
+      expected: `at most ${outputVersion}`,
+      hint: "update pulumi-berth",
+    });
+  }
+  let current = outputs;
+  for (let version = found; version < outputVersion; version += 1) {
+    current = { ...(migrations[version]?.[kind]?.(current) ?? current), schemaVersion: version + 1 };
+  }
+  return current;
+}

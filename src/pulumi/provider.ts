@@ -1,0 +1,103 @@
+/** What the text in the state imports: Berth's part of the process that Pulumi starts for dynamic providers. */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { baseEnvironment } from "../host/environment.js";
+import { HostLeases } from "../host/lease.js";
+import { LocalHost } from "../host/local.js";
+import { machineIdentity, processIdentity } from "../host/process.js";
+import { createContent } from "../install/content.js";
+import { systemClock } from "../lib/clock.js";
+import type { Log } from "../lib/log.js";
+import { createFileLog } from "../lib/log-file.js";
+import { backendVersionKind } from "../resources/backend-version.js";
+import { Contexts } from "../resources/context.js";
+import { hostKind } from "../resources/host.js";
+import { instanceKind } from "../resources/instance.js";
+import { modelFilesKind } from "../resources/model-files.js";
+import { createDispatch } from "./dispatch.js";
+import { EngineWatch } from "./engine-watch.js";
+import { ResourceHandler, type Surroundings } from "./handler.js";
+
+const lockWaitSeconds = 60;
+
+const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+const projectRoot = findProjectRoot(process.cwd());
+const environment = baseEnvironment(process.env);
+const newId = () => randomBytes(8).toString("hex");
+
+/** Everything but dispatch, for programs that bring resource kinds of their own. */
+export async function createSurroundings(engineAddress: string | undefined): Promise<Surroundings> {
+  const engine = new EngineWatch(engineAddress);
+  engine.start();
+  // A line that nobody reads any more must not end the operation that writes it.
+  process.stdout.on("error", () => undefined);
+  const contexts = new Contexts({
+    openHost: ({ name }) => new LocalHost(name, environment),
+    content: createContent(packageRoot, projectRoot),
+    clock: systemClock,
+    signal: engine.signal,
+    log: createLog(),
+    newId,
+  });
+  const leases = new HostLeases({
+    machine: await machineIdentity(),
+    process: (await processIdentity(process.pid)) ?? String(process.pid),
+    clock: systemClock,
+    isAlive: async (identity) => (await processIdentity(Number.parseInt(identity, 10))) === identity,
+    newId,
+    waitSeconds: lockWaitSeconds,
+    onWait: (host, holder) => say(host.name, `waiting for ${holder.owner}, which changes this host now`),
+  });
+  // Operations stop at their next journal step and give their locks back; then nobody needs this process.
+  engine.signal.addEventListener("abort", () => {
+    void leases.whenIdle().then(() => process.exit(1));
+  });
+  return {
+    leases,
+    context: ({ host }, redact) => contexts.of(host, redact),
+    assertWanted: () => engine.assertAlive(),
+    say,
+  };
+}
+
+/** Lines for people on the terminal, where Pulumi shows them beside its own; everything, with progress, in a file. */
+function createLog(): Log {
+  const stamp = `${new Date().toISOString().replaceAll(":", "-")}-${process.pid}`;
+  const file = process.env.BERTH_LOG_FILE ?? join(projectRoot, ".berth", "logs", `${stamp}.jsonl`);
+  const toFile = createFileLog(file, () => new Date());
+  return (event) => {
+    toFile(event);
+    if (event.kind === "step" || event.kind === "warning") say(event.subject, event.text);
+  };
+}
+
+function say(subject: string, text: string): void {
+  console.log(`[berth ${subject}] ${text}`);
+}
+
+/** The folder of `Pulumi.yaml`: Pulumi starts its plugins there or in the folder of the program. */
+function findProjectRoot(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (["Pulumi.yaml", "Pulumi.yml"].some((file) => existsSync(join(folder, file)))) return folder;
+    if (folder === dirname(folder)) return from;
+  }
+}
+
+const surroundings = await createSurroundings(process.argv[2]);
+
+/** The kinds whose leftovers a host takes away. */
+const onHosts = { BackendVersion: backendVersionKind, ModelFiles: modelFilesKind, Instance: instanceKind };
+const hosts = hostKind(async (context, operation, kind, key) => {
+  const left = Object.values(onHosts).find((candidate) => candidate.kind === kind);
+  await left?.remove(context, operation, key);
+});
+
+export const dispatch = createDispatch({
+  Host: new ResourceHandler(hosts, surroundings),
+  BackendVersion: new ResourceHandler(onHosts.BackendVersion, surroundings),
+  ModelFiles: new ResourceHandler(onHosts.ModelFiles, surroundings),
+  Instance: new ResourceHandler(onHosts.Instance, surroundings),
+});

@@ -1,0 +1,102 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { HostReference } from "../host/host.js";
+import type { BackendVersionInputs } from "../resources/backend-version.js";
+import type { HostInputs } from "../resources/host.js";
+import type { InstanceInputs } from "../resources/instance-inputs.js";
+import type { ModelFilesInputs } from "../resources/model-files.js";
+import type { HostFacts } from "../schema/facts.js";
+import { shim } from "./shim.js";
+
+/** Arguments as Pulumi programs give them: each may be the output of another resource. */
+type Args<Inputs, Optional extends keyof Inputs> = {
+  [Field in Exclude<keyof Inputs, Optional>]: pulumi.Input<Inputs[Field]>;
+} & { [Field in Optional]?: pulumi.Input<Exclude<Inputs[Field], undefined>> };
+
+/** Taken from the Pulumi program when left out: its project and stack, and the resource's name. */
+type Given = "owner" | "name";
+
+export type HostArgs = Omit<Args<HostInputs, Given | "labels" | "inventory">, "host"> & {
+  /** Plain, because programs compute paths from it. */
+  host: HostReference;
+};
+export type BackendVersionArgs = Args<BackendVersionInputs, Given | "launcher" | "pipxPath" | "indexUrl">;
+export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl">;
+export type InstanceArgs = Args<InstanceInputs, Given | "env" | "secretEnv" | "apiKeyVariable" | "strategy">;
+
+/** One object for each kind, because Pulumi serialises each object anew. */
+const providers = {
+  Host: shim("Host"),
+  BackendVersion: shim("BackendVersion"),
+  ModelFiles: shim("ModelFiles"),
+  Instance: shim("Instance"),
+};
+
+/** What all resources of Berth have. */
+abstract class BerthResource extends pulumi.dynamic.Resource {
+  /** What is not as desired, one sentence each; empty when all is well. */
+  declare readonly drift: pulumi.Output<string[]>;
+
+  protected constructor(
+    kind: keyof typeof providers,
+    name: string,
+    args: pulumi.Inputs,
+    outputs: readonly string[],
+    options: pulumi.CustomResourceOptions | undefined,
+  ) {
+    const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
+    const unset = Object.fromEntries([...outputs, "drift"].map((output) => [output, undefined]));
+    super(providers[kind], name, { owner, name, ...args, ...unset }, options, "berth", kind);
+  }
+}
+
+/** A machine that runs inference. Creating it prepares its data directory; nothing is on it that nobody knows of. */
+export class Host extends BerthResource {
+  /** How other resources name this host. */
+  readonly reference: HostReference;
+  declare readonly facts: pulumi.Output<HostFacts>;
+
+  constructor(name: string, args: HostArgs, options?: pulumi.CustomResourceOptions) {
+    super("Host", name, args, ["facts"], options);
+    this.reference = args.host;
+  }
+}
+
+/** A pinned backend version on a host, installed in an environment of its own and verified file by file. */
+export class BackendVersion extends BerthResource {
+  declare readonly executable: pulumi.Output<string>;
+  /** Changes when it is installed anew. */
+  declare readonly installation: pulumi.Output<string>;
+
+  constructor(name: string, args: BackendVersionArgs, options?: pulumi.CustomResourceOptions) {
+    super("BackendVersion", name, args, ["executable", "installation"], options);
+  }
+}
+
+/** A pinned model on a host, verified by its SHA-256. */
+export class ModelFiles extends BerthResource {
+  declare readonly path: pulumi.Output<string>;
+  declare readonly sizeBytes: pulumi.Output<number>;
+  /** Changes when the file is put in place anew. */
+  declare readonly placement: pulumi.Output<string>;
+
+  constructor(name: string, args: ModelFilesArgs, options?: pulumi.CustomResourceOptions) {
+    super("ModelFiles", name, args, ["path", "sizeBytes", "placement"], options);
+  }
+}
+
+/** One replica of a deployment. It is created, and updated, when it has answered a real request. */
+export class Instance extends BerthResource {
+  /** Base URL for OpenAI clients. */
+  declare readonly endpoint: pulumi.Output<string>;
+  /** The rung of the health ladder that was reached. */
+  declare readonly health: pulumi.Output<string>;
+  /** How often its runner came back by itself since it was verified. */
+  declare readonly restarts: pulumi.Output<number>;
+  /** Names what runs: equal for what runs equally. */
+  declare readonly generation: pulumi.Output<string>;
+
+  constructor(name: string, args: InstanceArgs, options?: pulumi.CustomResourceOptions) {
+    super("Instance", name, args, ["endpoint", "health", "restarts", "generation"], options);
+  }
+}

@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import * as pulumi from "@pulumi/pulumi";
+
+import { baseEnvironment } from "../host/environment.js";
+import { LocalHost } from "../host/local.js";
+import { BerthError } from "../lib/errors.js";
+import { currentLock } from "../lock/current.js";
+import { createLockEdges } from "../lock/edges.js";
+import { readProject } from "../lock/project.js";
+import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import type { LockFile } from "../schema/lock.js";
+import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
+import type { Instance } from "./resources.js";
+import { findSecret } from "./secrets.js";
+
+export interface StackArgs {
+  /** The stack file, relative to the project. Default: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
+  file?: string;
+  /** Refuse to write the lock. Default: configuration `berth:frozen`, else the environment variable BERTH_FROZEN. */
+  frozen?: boolean;
+}
+
+/** What is known of a deployment once it serves. */
+export interface DeployedModel {
+  /** Base URL for OpenAI clients. */
+  endpoint: string;
+  backend: string;
+  backendVersion: string;
+  /** Digest of the release: equal for equal releases in every environment. */
+  release: string;
+  /** SHA-256 of what the backend version is installed from. */
+  artifactSha256: string;
+  modelSha256: string;
+  host: string;
+  devices: string[];
+  health: string;
+}
+
+const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * Everything that a stack file asks for: its hosts, the backend versions and models on them, and the instances. What
+ * the file leaves open is decided by its lock, which is solved anew when it is missing or stale.
+ */
+export class Stack extends pulumi.ComponentResource<Record<string, pulumi.Output<DeployedModel>>> {
+  /** Endpoint by deployment: the base URL for OpenAI clients. */
+  readonly endpoints: pulumi.Output<Record<string, string>>;
+  readonly deployments: pulumi.Output<Record<string, DeployedModel>>;
+
+  constructor(name: string, args: StackArgs = {}, options?: pulumi.ComponentResourceOptions) {
+    super("berth:index:Stack", name, args, options);
+    this.deployments = pulumi.output(this.getData()).apply((deployed) => pulumi.all(deployed));
+    this.endpoints = this.deployments.apply((deployed) =>
+      Object.fromEntries(Object.entries(deployed).map(([deployment, { endpoint }]) => [deployment, endpoint])),
+    );
+    this.registerOutputs({ endpoints: this.endpoints, deployments: this.deployments });
+  }
+
+  protected override async initialize(args: StackArgs): Promise<Record<string, pulumi.Output<DeployedModel>>> {
+    try {
+      const root = pulumi.getRootDirectory();
+      return await deploy(await solve(args, root), root, this);
+    } catch (error) {
+      // The message says all there is; a stack trace would bury it.
+      throw error instanceof BerthError ? new pulumi.RunError(`${error.message}\n(${error.code})`) : error;
+    }
+  }
+}
+
+async function deploy(
+  lock: LockFile,
+  root: string,
+  stack: Stack,
+): Promise<Record<string, pulumi.Output<DeployedModel>>> {
+  const desired = desiredStack(lock, root);
+  const secrets = await Promise.all(desired.instances.map((instance) => findSecrets(instance, root)));
+  const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack)]));
+  const backendVersions = new Map(
+    desired.backendVersions.map((backend) => [
+      backend.name,
+      createBackendVersion(backend, known(hosts, backend.host.name)),
+    ]),
+  );
+  const models = new Map(
+    desired.models.map((model) => [model.name, createModelFiles(model, known(hosts, model.host.name))]),
+  );
+  const deployed: Record<string, pulumi.Output<DeployedModel>> = {};
+  for (const [index, instance] of desired.instances.entries()) {
+    const needs = {
+      backendVersion: known(backendVersions, instance.backendVersion),
+      model: known(models, instance.model),
+      secretEnv: secrets[index] ?? {},
+    };
+    deployed[instance.placed.deployment] = describeInstance(instance, createInstance(instance, needs, stack));
+  }
+  return deployed;
+}
+
+async function solve(args: StackArgs, root: string): Promise<LockFile> {
+  const config = new pulumi.Config("berth");
+  const file = args.file ?? config.get("stackFile") ?? join("stacks", `${pulumi.getStack()}.yaml`);
+  const frozen = args.frozen ?? config.getBoolean("frozen") ?? process.env.BERTH_FROZEN === "1";
+  const project = readProject(root, file, packageRoot);
+  const environment = baseEnvironment(process.env);
+  const edges = createLockEdges((name) => new LocalHost(name, environment), process.env.PIP_INDEX_URL);
+  const { lock, path, outcome } = await currentLock(project, edges, { frozen, write: !pulumi.runtime.isDryRun() });
+  if (outcome.kind === "solved" && outcome.changed) {
+    await pulumi.log.info(`${path} ${pulumi.runtime.isDryRun() ? "would be" : "was"} solved anew: ${outcome.reason}`);
+  }
+  return lock;
+}
+
+async function findSecrets(
+  { placed }: DesiredInstance,
+  projectRoot: string,
+): Promise<pulumi.Output<Record<string, string>>> {
+  const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot };
+  const found = await Promise.all(
+    Object.entries(placed.secretEnv).map(
+      async ([variable, secret]) => [variable, await findSecret(secret, places)] as const,
+    ),
+  );
+  return pulumi.all(Object.fromEntries(found));
+}
+
+function describeInstance({ placed, release }: DesiredInstance, instance: Instance): pulumi.Output<DeployedModel> {
+  const { endpoint, health } = instance;
+  return pulumi.all([endpoint, health]).apply(([reachedAt, level]) => ({
+    endpoint: reachedAt,
+    backend: release.backend,
+    backendVersion: release.backendVersion,
+    release: release.id,
+    artifactSha256: release.install.requirements.sha256,
+    modelSha256: release.model.sha256,
+    host: placed.host,
+    devices: placed.devices,
+    health: level,
+  }));
+}
+
+function known<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const found = map.get(name);
+  if (found === undefined) throw new Error(`the lock's parts do not fit: ${name}`);
+  return found;
+}

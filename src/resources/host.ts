@@ -1,0 +1,127 @@
+/**
+ * A host: its data directory, and the promise that nothing of this stack stays on it that nobody knows of.
+ *
+ * An interrupted run can leave things on a host that Pulumi's state has never heard of. The host's `inventory` names
+ * all that the stack wants there, so what is neither in it nor in the state is found and removed.
+ */
+import { z } from "zod";
+
+import { gatherFacts } from "../host/facts.js";
+import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
+import { dataPaths } from "../host/paths.js";
+import type { HostFacts } from "../schema/facts.js";
+import { commonInputs } from "./common.js";
+import type { CommonObserved, Context, Operation, RemovalKey, ResourceKind } from "./kind.js";
+
+export const hostInputs = z.strictObject({
+  ...commonInputs,
+  labels: z.record(z.string(), z.string()).default({}).describe("Labels, name to value"),
+  inventory: z
+    .array(z.string())
+    .default([])
+    .transform((keys) => [...keys].sort())
+    .describe("Everything the stack wants on this host, as Kind/name"),
+});
+
+export type HostInputs = z.output<typeof hostInputs>;
+
+export interface HostObserved extends CommonObserved {
+  readonly facts: HostFacts;
+}
+
+/** How the host takes away a resource that it finds orphaned. */
+export type RemoveOrphan = (context: Context, operation: Operation, kind: string, key: RemovalKey) => Promise<void>;
+
+export function inventoryKey(kind: string, name: string): string {
+  return `${kind}/${name}`;
+}
+
+/** What of the owner's is on the host, is not wanted, and was never seen in Pulumi's state. */
+export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs): JournalEntry[] {
+  const wanted = new Set(inputs.inventory);
+  return entries.filter(
+    (entry) =>
+      entry.owner === inputs.owner &&
+      entry.kind !== hostKindName &&
+      !entry.recorded &&
+      !wanted.has(inventoryKey(entry.kind, entry.name)),
+  );
+}
+
+const hostKindName = "Host";
+const runtimes = ["supervisord", "systemd"] as const;
+
+export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, HostObserved> {
+  return {
+    kind: hostKindName,
+    inputs: hostInputs,
+    differences: {
+      name: { change: "replace", reason: "another host" },
+      owner: { change: "replace", reason: "another owner" },
+      host: { change: "replace", reason: "another host or data directory" },
+      labels: { change: "update", reason: "labels are written down" },
+      inventory: { change: "update", reason: "what the stack wants on the host changes; leftovers are removed" },
+    },
+    uses: () => "host",
+    secrets: () => [],
+
+    async observe(context, inputs, previous) {
+      const { host, reference } = context;
+      const marker = await host.status(dataPaths(reference.dataDir).marker);
+      const drift = marker === undefined ? [`${reference.dataDir} is gone`] : [];
+      // The Python and pipx that are found depend on who looks; what was told first stays until the host changes.
+      const facts = previous?.facts ?? (await gatherFacts(host, reference.dataDir));
+      return { facts, drift };
+    },
+
+    async converge(context, operation, inputs) {
+      const { host, reference } = context;
+      const { marker } = dataPaths(reference.dataDir);
+      if ((await host.status(marker)) === undefined) {
+        await operation.step("prepare the data directory", () => host.writeFile(marker, markerText));
+      }
+      for (const orphan of findOrphans(await listEntries(host, reference.dataDir), inputs)) {
+        await removeEntryAndThing(context, operation, orphan, removeOrphan);
+      }
+    },
+
+    async remove(context, operation, { owner, name }) {
+      const { host, reference } = context;
+      const isOwn = (entry: JournalEntry) =>
+        entry.owner === owner && !(entry.kind === hostKindName && entry.name === name);
+      for (const entry of (await listEntries(host, reference.dataDir)).filter(isOwn)) {
+        await removeEntryAndThing(context, operation, entry, removeOrphan);
+      }
+      const others = (await listEntries(host, reference.dataDir)).some((entry) => entry.owner !== owner);
+      if (others) return;
+      await operation.step("remove everything but the download cache", () => removeAll(context));
+    },
+  };
+}
+
+const markerText = `${JSON.stringify({ schemaVersion: 1, madeBy: "pulumi-berth" })}\n`;
+
+async function removeEntryAndThing(
+  context: Context,
+  operation: Operation,
+  entry: JournalEntry,
+  removeOrphan: RemoveOrphan,
+): Promise<void> {
+  context.log({
+    kind: "warning",
+    subject: entry.name,
+    text: `${entry.kind} was left by an interrupted run and is removed`,
+  });
+  await removeOrphan(context, operation, entry.kind, entry);
+  await removeEntry(context.host, context.reference.dataDir, entry);
+}
+
+async function removeAll(context: Context): Promise<void> {
+  const { host, reference } = context;
+  for (const runtime of runtimes) await context.supervisor(runtime).retire();
+  const { cache, lock, root } = dataPaths(reference.dataDir);
+  for (const name of await host.list(root)) {
+    const path = `${root}/${name}`;
+    if (path !== cache && path !== lock) await host.remove(path);
+  }
+}

@@ -1,0 +1,66 @@
+import { posix } from "node:path";
+
+import { z } from "zod";
+
+import type { Host } from "../host/host.js";
+import { dataPaths } from "../host/paths.js";
+import { canonicalJson, sha256, type Json } from "../lib/canonical.js";
+import type { RunnerSpec } from "../runtime/supervisor.js";
+
+const instanceRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  /** Keeps anyone who sees a generation's name from guessing the secrets in it. */
+  salt: z.string(),
+  /** The generation that was verified last. */
+  current: z.string().optional(),
+  /** How it was when it was verified. */
+  runtime: z.string().optional(),
+  port: z.int().optional(),
+  startSeconds: z.number().optional(),
+  stopSeconds: z.number().optional(),
+  restarts: z.int().default(0),
+  pid: z.int().default(0),
+});
+
+/** What the host remembers of an instance. */
+export type InstanceRecord = z.output<typeof instanceRecord>;
+
+/** Where an instance's files are: its record, and a folder for each generation. */
+export function instanceFolder(dataDir: string, owner: string, name: string): string {
+  return posix.join(dataPaths(dataDir).instances, `${owner.replaceAll("/", ".")}.${name}`);
+}
+
+export function generationFolder(instance: string, generation: string): string {
+  return posix.join(instance, generation);
+}
+
+/** A generation's name to the supervisor. */
+export function runnerId(instance: string, generation: string): string {
+  return `${posix.basename(instance)}.${generation}`;
+}
+
+/** The name of a generation: equal for what runs equally, different for anything else. */
+export function nameGeneration(salt: string, spec: Pick<RunnerSpec, "argv" | "environment">, basis: Json): string {
+  return sha256(`${salt}\n${canonicalJson({ argv: spec.argv, environment: spec.environment, basis })}`).slice(0, 12);
+}
+
+export async function readRecord(host: Host, folder: string): Promise<InstanceRecord | undefined> {
+  const text = await host.readText(posix.join(folder, "record.json"));
+  if (text === undefined) return undefined;
+  try {
+    return instanceRecord.parse(JSON.parse(text));
+  } catch {
+    // Changed by hand: as good as missing.
+    return undefined;
+  }
+}
+
+export async function writeRecord(host: Host, folder: string, record: InstanceRecord): Promise<void> {
+  await host.makeDirectory(folder, 0o700);
+  await host.writeFile(posix.join(folder, "record.json"), `${JSON.stringify(record)}\n`, 0o600);
+}
+
+/** Generations that have a folder. */
+export async function listGenerations(host: Host, folder: string): Promise<string[]> {
+  return (await host.list(folder)).filter((name) => /^[0-9a-f]{12}$/.test(name));
+}

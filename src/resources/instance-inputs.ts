@@ -1,0 +1,89 @@
+import { z } from "zod";
+
+import { commonInputs } from "./common.js";
+import { compareFields } from "./difference.js";
+import { chooseStrategy } from "./instance-plan.js";
+import type { DifferenceTable, FieldRule } from "./kind.js";
+
+const text = z.record(z.string(), z.string());
+
+export const instanceInputs = z.strictObject({
+  ...commonInputs,
+  deployment: z.string().describe("The deployment that this is a replica of"),
+  backend: z.string().describe("Name of the backend"),
+  backendVersion: z.string().describe("Version of the backend"),
+  /** Changes when the engine is installed anew. */
+  installation: z.string().describe("Identity of the backend's installation on the host"),
+  modelSha256: z.string().describe("SHA-256 of the model"),
+  modelPath: z.string().describe("The model's file on the host"),
+  /** Changes when the model's file is put in place anew. */
+  placement: z.string().describe("Identity of the model's placement on the host"),
+  runtime: z.string().describe("What keeps the runner alive"),
+  argv: z.array(z.string()).min(1).describe("Argument vector of the runner"),
+  env: text.default({}).describe("Environment of the runner"),
+  secretEnv: text.default({}).describe("Environment of the runner whose values are secrets"),
+  bindAddress: z.string().describe("Address that the runner listens on"),
+  port: z.int().min(1).max(65535).describe("Port that the runner listens on"),
+  servedModel: z.string().describe("Name under which clients ask for the model"),
+  apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
+  healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
+  minHealthySeconds: z.number().min(0).describe("How long the runner must stay healthy, seconds"),
+  healthyDeadlineSeconds: z.number().min(0).describe("How long the runner may take to become healthy, seconds"),
+  stopSeconds: z.number().min(0).describe("How long the runner may take to stop, seconds"),
+  strategy: z
+    .strictObject({ kind: z.enum(["create", "recreate", "verify"]), downtime: z.string() })
+    .optional()
+    .describe("What the change does; worked out by Berth"),
+});
+
+export type InstanceInputs = z.output<typeof instanceInputs>;
+
+const restart = { change: "update", reason: "the runner is started again" } as const satisfies FieldRule<unknown>;
+const settings = {
+  change: "update",
+  reason: "the runner is verified again, and not touched",
+} as const satisfies FieldRule<unknown>;
+
+export const instanceDifferences: DifferenceTable<InstanceInputs> = {
+  name: { change: "replace", reason: "another instance" },
+  owner: { change: "replace", reason: "another owner" },
+  host: {
+    // In another data directory of the same host the port is still taken by the old runner.
+    change: (olds, news) => (olds.name === news.name ? "replaceDeletingFirst" : "replace"),
+    reason: "another host or data directory",
+  },
+  runtime: { change: "replaceDeletingFirst", reason: "another supervisor" },
+  deployment: settings,
+  backend: restart,
+  backendVersion: restart,
+  installation: restart,
+  modelSha256: restart,
+  modelPath: restart,
+  placement: restart,
+  argv: restart,
+  env: restart,
+  secretEnv: restart,
+  bindAddress: restart,
+  port: restart,
+  servedModel: settings,
+  apiKeyVariable: settings,
+  healthPath: settings,
+  minHealthySeconds: settings,
+  healthyDeadlineSeconds: settings,
+  stopSeconds: { change: "update", reason: "holds from the runner's next start" },
+  // Follows from the others.
+  strategy: { change: "none", reason: "" },
+};
+
+/** Adds the strategy. It stays as it was when nothing else changes, so that it makes no difference by itself. */
+export function deriveStrategy(
+  olds: InstanceInputs | undefined,
+  news: Partial<InstanceInputs>,
+): Partial<InstanceInputs> {
+  const { healthyDeadlineSeconds = 0 } = news;
+  if (olds === undefined) return { ...news, strategy: chooseStrategy("create", healthyDeadlineSeconds) };
+  const differences = compareFields(instanceDifferences, olds, news);
+  if (differences.length === 0 && olds.strategy !== undefined) return { ...news, strategy: olds.strategy };
+  const restarts = differences.some(({ reason }) => reason === restart.reason);
+  return { ...news, strategy: chooseStrategy(restarts ? "restart" : "settings", healthyDeadlineSeconds) };
+}

@@ -1,0 +1,147 @@
+/** Does the steps of an instance's plan, and goes back when one of them fails. */
+import { probe } from "../health/probe.js";
+import { verifyHealth } from "../health/verify.js";
+import { BerthError, messageOf } from "../lib/errors.js";
+import { readOutput, readRunner } from "../runtime/runner-files.js";
+import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
+import { writeRecord, type InstanceRecord } from "./instance-files.js";
+import type { InstanceInputs } from "./instance-inputs.js";
+import { planRollback, type Generation, type InstanceSeen, type InstanceStep } from "./instance-plan.js";
+import { probeTarget, runnerDefinition } from "./instance-runner.js";
+import type { Context, Operation } from "./kind.js";
+import { isEngineGone } from "./operation.js";
+
+/** One change of one instance. */
+export interface InstanceWork {
+  readonly context: Context;
+  readonly inputs: InstanceInputs;
+  /** The instance's folder. */
+  readonly folder: string;
+  readonly record: InstanceRecord;
+  readonly spec: RunnerSpec;
+  readonly desired: Generation;
+  readonly seen: InstanceSeen;
+}
+
+const shownLogLines = 50;
+/** How long one request may take while a runner is verified. */
+const verifyRequestSeconds = 30;
+
+const stepTexts: Record<InstanceStep["do"], string> = {
+  stop: "stop the old runner",
+  start: "start the runner",
+  verify: "wait until it answers",
+  commit: "record what runs",
+  discard: "remove the old runner",
+};
+
+/** Does the steps; when one fails, does those of the way back and throws why. */
+export async function performSteps(
+  work: InstanceWork,
+  operation: Operation,
+  steps: readonly InstanceStep[],
+): Promise<void> {
+  try {
+    for (const step of steps) await operation.step(stepTexts[step.do], () => perform(work, step));
+  } catch (error) {
+    if (isEngineGone(error) || work.context.signal.aborted) throw error;
+    throw await goBack(work, operation, error);
+  }
+}
+
+async function goBack(work: InstanceWork, operation: Operation, cause: unknown): Promise<unknown> {
+  const steps = planRollback(work.desired, work.seen);
+  try {
+    for (const step of steps) await operation.step(`go back: ${rollbackText(step)}`, () => perform(work, step));
+  } catch (error) {
+    if (isEngineGone(error)) throw error;
+    return new BerthError("runner-failed", {
+      what: `${messageOf(cause)}\nand the runner before it did not come back: ${messageOf(error)}`,
+      cause,
+    });
+  }
+  const restored = steps.some((step) => step.do === "verify");
+  if (!restored || !(cause instanceof BerthError)) return cause;
+  return new BerthError(cause.code, { ...cause.parts, what: `${cause.parts.what}; the runner before it serves again` });
+}
+
+function rollbackText(step: InstanceStep): string {
+  return step.do === "discard"
+    ? "remove the new runner"
+    : step.do === "start"
+      ? "start the old runner"
+      : stepTexts[step.do];
+}
+
+async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
+  const { context, folder } = work;
+  const supervisor = context.supervisor(work.inputs.runtime);
+  const definition = runnerDefinition(work.inputs, work.folder, step.generation, work.record);
+  switch (step.do) {
+    case "stop":
+      return supervisor.stop(definition);
+    case "start":
+      await writeRecord(context.host, folder, work.record);
+      await supervisor.prepare();
+      return supervisor.start(await specFor(work, step.generation));
+    case "verify":
+      return verify(work, definition);
+    case "commit":
+      return commit(work, definition);
+    case "discard":
+      await supervisor.remove(definition.id);
+      return context.host.remove(definition.folder);
+  }
+}
+
+/** The desired generation is started from the inputs, an older one from what it was started with before. */
+async function specFor(work: InstanceWork, generation: Generation): Promise<RunnerSpec> {
+  if (generation === work.desired) return work.spec;
+  const definition = runnerDefinition(work.inputs, work.folder, generation, work.record);
+  const runner = await readRunner(work.context.host, definition.folder);
+  if (runner === undefined) throw new BerthError("runner-failed", { what: "the files of the old runner are gone" });
+  return { ...definition, ...runner };
+}
+
+async function verify({ context, inputs }: InstanceWork, definition: RunnerDefinition): Promise<void> {
+  const supervisor = context.supervisor(inputs.runtime);
+  const { restarts: before } = await supervisor.observe(definition);
+  const verdict = await verifyHealth({
+    clock: context.clock,
+    signal: context.signal,
+    minHealthySeconds: inputs.minHealthySeconds,
+    deadlineSeconds: inputs.healthyDeadlineSeconds,
+    probe: () =>
+      probe(probeTarget(inputs), (request) => context.host.request(request), verifyRequestSeconds, context.signal),
+    async ended() {
+      const { state, restarts } = await supervisor.observe(definition);
+      if (state.kind === "running") return restarts > before ? "it ended and was started again" : undefined;
+      return state.kind === "stopped" ? state.reason : state.kind;
+    },
+  });
+  if (verdict.healthy) return;
+  const deadline = `the runner was not healthy within ${inputs.healthyDeadlineSeconds} s`;
+  throw new BerthError("runner-failed", {
+    where: `host ${context.host.name}: ${inputs.name}`,
+    what: verdict.cause === "ended" ? "the runner ended before it was healthy" : deadline,
+    got: context.redact(verdict.reason),
+    expected: `a real request answered, for ${inputs.minHealthySeconds} s without a failure`,
+    hint: "read the runner's last lines below, mend the cause, and run `pulumi up` again",
+    detail: context.redact(await readOutput(context.host, definition.folder, shownLogLines)),
+  });
+}
+
+async function commit({ context, inputs, folder, record }: InstanceWork, definition: RunnerDefinition): Promise<void> {
+  const { state, restarts } = await context.supervisor(inputs.runtime).observe(definition);
+  await writeRecord(context.host, folder, {
+    schemaVersion: 1,
+    salt: record.salt,
+    current: definition.id.slice(definition.id.lastIndexOf(".") + 1),
+    runtime: inputs.runtime,
+    port: inputs.port,
+    startSeconds: definition.startSeconds,
+    stopSeconds: definition.stopSeconds,
+    restarts,
+    pid: state.kind === "running" ? state.pid : 0,
+  });
+}

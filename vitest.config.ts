@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+/** `unit` needs nothing. `contract` and `e2e` use real supervisors, servers and models. `toolchain` builds the CLI. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000 } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      { test: { name: "toolchain", include: ["test/toolchain/**/*.test.ts"], testTimeout: 1_200_000 } },
+    ],
+  },
+});
