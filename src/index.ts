@@ -1,4 +1,5 @@
 /** Berth: infrastructure as code for LLM inference on your own GPU hosts. */
+export { ModelDeployment, type ModelDeploymentArgs } from "./pulumi/model-deployment.js";
 export { Stack, type StackArgs, type DeployedModel } from "./pulumi/stack.js";
 export {
   BackendVersion,

@@ -4,6 +4,12 @@ import type { LockedDeployment, LockedModel } from "../schema/lock.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 import { findBackend, type Catalogue } from "./catalogue.js";
 
+/** What of a deployment does not depend on its environment. */
+export type DeployedEngine = Pick<
+  DeploymentEntry,
+  "backend" | "backendVersion" | "contextLength" | "parameters" | "extraParameters" | "env"
+>;
+
 /**
  * What a deployment is, exactly: backend version, artifact, model and command. The same in every environment.
  *
@@ -11,7 +17,7 @@ import { findBackend, type Catalogue } from "./catalogue.js";
  */
 export function resolveDeployment(
   catalogue: Catalogue,
-  deployment: DeploymentEntry,
+  deployment: DeployedEngine,
   model: LockedModel,
   where: string,
 ): LockedDeployment {

@@ -13,7 +13,7 @@ export interface RunOptions {
   cwd?: string;
   timeoutSeconds?: number;
   signal?: AbortSignal;
-  /** Called for each line of standard output while the command runs. */
+  /** Called for each line of standard output while the command runs; of these the result holds the last 1000. */
   onLine?: (line: string) => void;
 }
 

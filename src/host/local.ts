@@ -34,6 +34,9 @@ export interface BaseEnvironment {
   readonly [name: string]: string;
 }
 
+/** Of a command whose lines are handed on, so many are kept for its result. */
+const keptLines = 1000;
+
 /** This machine as a host. */
 export class LocalHost implements Host {
   readonly #environment: BaseEnvironment;
@@ -54,17 +57,18 @@ export class LocalHost implements Host {
       ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
       ...(options.timeoutSeconds === undefined ? {} : { timeout: options.timeoutSeconds * 1000 }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      ...(options.onLine === undefined ? {} : { buffer: { stdout: false } }),
       reject: false,
       maxBuffer: 64_000_000,
     });
     const { onLine } = options;
-    const lines = onLine === undefined ? undefined : forEachLine(child.iterable({ from: "stdout" }), onLine);
+    const lastOfMany = onLine === undefined ? undefined : forEachLine(child.iterable({ from: "stdout" }), onLine);
     const result = await child;
-    await lines;
+    const tail = await lastOfMany;
     if (result.isCanceled) throw options.signal?.reason;
     return {
       exitCode: result.timedOut ? 124 : (result.exitCode ?? exitCodeOf(result)),
-      stdout: result.stdout,
+      stdout: tail ?? result.stdout,
       stderr: result.exitCode === undefined && "shortMessage" in result ? result.shortMessage : result.stderr,
     };
   }
@@ -214,8 +218,15 @@ async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined>
   }
 }
 
-async function forEachLine(lines: AsyncIterable<string>, onLine: (line: string) => void): Promise<void> {
-  for await (const line of lines) onLine(line);
+/** Hands on each line as it comes; returns the last ones. */
+async function forEachLine(lines: AsyncIterable<string>, onLine: (line: string) => void): Promise<string> {
+  const last: string[] = [];
+  for await (const line of lines) {
+    onLine(line);
+    last.push(line);
+    if (last.length > keptLines) last.shift();
+  }
+  return last.join("\n");
 }
 
 function exitCodeOf(result: { code?: string | undefined; signal?: string | undefined }): number {

@@ -4,6 +4,8 @@ import { hostname, platform } from "node:os";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
+/** USER_HZ of Linux, fixed in its interface to programs. */
+const ticksPerSecond = 100;
 
 /** Names this machine as long as it is up. */
 export async function machineIdentity(): Promise<string> {
@@ -42,4 +44,17 @@ export function parseStat(stat: string): string | undefined {
   // The command's name stands in parentheses and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}
+
+/** When a process of this machine began; undefined when there is none or it has ended. */
+export async function processStart(pid: number): Promise<Date | undefined> {
+  if ((await processIdentity(pid)) === undefined) return undefined;
+  if (platform() !== "linux") {
+    const { stdout } = await run("ps", ["-o", "lstart=", "-p", String(pid)]).catch(() => ({ stdout: "" }));
+    return new Date(stdout.trim());
+  }
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const boot = /^btime (\d+)$/m.exec(await readFile("/proc/stat", "utf8"))?.[1];
+  const ticks = parseStat(stat);
+  return ticks === undefined ? undefined : new Date((Number(boot) + Number(ticks) / ticksPerSecond) * 1000);
 }

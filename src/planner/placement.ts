@@ -2,6 +2,7 @@ import { BerthError } from "../lib/errors.js";
 import type { HostFacts, HostUsage } from "../schema/facts.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
+import { allowAddress, keyVariable } from "./exposure.js";
 
 export interface KnownHost {
   readonly facts: HostFacts;
@@ -16,8 +17,6 @@ export interface PlacementProblem {
   readonly hosts: Readonly<Record<string, KnownHost>>;
   readonly previous: Placement | undefined;
 }
-
-const loopback = new Set(["127.0.0.1", "::1"]);
 
 /**
  * Decides where every replica runs, and on which port. The same problem gives the same placement; what was placed
@@ -77,16 +76,18 @@ function placeInstance(
   const { facts } = knownHost(problem.hosts, hostName);
   const entry = stack.hosts[hostName];
   const { apiKey, secretEnv, update } = deployment;
+  const release = problem.release[name];
+  const where = `deployment ${name}`;
   return {
     deployment: name,
     host: hostName,
     devices: [],
     runtime: entry?.runtime ?? (facts.initSystem === "other" ? "supervisord" : "systemd"),
     port: choosePort(problem, name, deployment, hostName, taken),
-    bindAddress: allowedAddress(problem, name, deployment),
+    bindAddress: allowAddress(deployment, apiKey !== undefined, where),
     secretEnv: {
       ...Object.fromEntries(Object.entries(secretEnv).map(([variable, { secret }]) => [variable, secret])),
-      ...apiKeyEnv(problem.release[name], apiKey?.secret, name),
+      ...(apiKey === undefined || release === undefined ? {} : { [keyVariable(release, where)]: apiKey.secret }),
     },
     minHealthySeconds: update.minHealthyTime,
     healthyDeadlineSeconds: update.healthyDeadline,
@@ -151,35 +152,6 @@ function keptPort({ stack, previous }: PlacementProblem, name: string): number |
   if (before.host !== chooseHost(stack, name, deployment)) return undefined;
   const [first, last] = stack.hosts[before.host]?.portRange ?? [1, 0];
   return before.port >= first && before.port <= last ? before.port : undefined;
-}
-
-function allowedAddress({ release }: PlacementProblem, name: string, deployment: DeploymentEntry): string {
-  const { bindAddress, apiKey, insecure } = deployment;
-  if (loopback.has(bindAddress) || insecure) return bindAddress;
-  if (apiKey !== undefined && release[name]?.apiKeyVariable !== undefined) return bindAddress;
-  throw inconsistent(
-    name,
-    "an address that others can reach needs a key",
-    bindAddress,
-    "`apiKey`, or `insecure: true`",
-    "add `apiKey: { secret: NAME }`; with `insecure: true` anybody who reaches the address can use the model",
-  );
-}
-
-function apiKeyEnv(
-  release: LockedDeployment | undefined,
-  secret: string | undefined,
-  name: string,
-): Record<string, string> {
-  if (secret === undefined) return {};
-  if (release?.apiKeyVariable !== undefined) return { [release.apiKeyVariable]: secret };
-  throw inconsistent(
-    name,
-    "the backend takes no API key from its environment",
-    release?.backend ?? "",
-    "a backend with apiKeyVariable",
-    "remove `apiKey`",
-  );
 }
 
 function knownHost(hosts: PlacementProblem["hosts"], name: string): KnownHost {

@@ -9,7 +9,11 @@ export function createHost({ name, host, labels, inventory }: DesiredHost, paren
   return new Host(name, { host, labels: { ...labels }, inventory: [...inventory] }, { parent });
 }
 
-export function createBackendVersion(desired: DesiredBackendVersion, host: Host): BackendVersion {
+export function createBackendVersion(
+  desired: DesiredBackendVersion,
+  host: Host,
+  parent: pulumi.Resource = host,
+): BackendVersion {
   const { name, backend, version, install, pipxPath, indexUrl } = desired;
   const optional = { launcher: install.launcher, pipxPath, indexUrl };
   const { method, requirements } = install;
@@ -22,15 +26,19 @@ export function createBackendVersion(desired: DesiredBackendVersion, host: Host)
     requirements,
     ...defined(optional),
   };
-  return new BackendVersion(name, args, { parent: host, dependsOn: host });
+  return new BackendVersion(name, args, { parent, dependsOn: host });
 }
 
-export function createModelFiles({ name, host: reference, model, indexUrl }: DesiredModel, host: Host): ModelFiles {
+export function createModelFiles(
+  { name, host: reference, model, indexUrl }: DesiredModel,
+  host: Host,
+  parent: pulumi.Resource = host,
+): ModelFiles {
   const { from, file, sha256 } = model;
   return new ModelFiles(
     name,
     { host: reference, from, file, sha256, ...defined({ indexUrl }) },
-    { parent: host, dependsOn: host },
+    { parent, dependsOn: host },
   );
 }
 

@@ -37,9 +37,12 @@ export async function runOperation(
   return leases.use(host, reference, key.owner, signal, async () => {
     const before = await readEntry(host, reference.dataDir, key);
     const journal = new OperationJournal(request, before);
+    const begun = context.clock.now().getTime();
     try {
       await body(journal);
       await journal.close();
+      const seconds = (context.clock.now().getTime() - begun) / 1000;
+      context.log({ kind: "done", subject: key.name, text: `${request.operation}d`, seconds });
       return { ok: true };
     } catch (error) {
       if (isEngineGone(error) || isEngineGone(signal.reason)) throw error;

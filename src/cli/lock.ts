@@ -1,0 +1,36 @@
+import { baseEnvironment } from "../host/environment.js";
+import { LocalHost } from "../host/local.js";
+import { currentLock, type CurrentLock } from "../lock/current.js";
+import { createLockEdges } from "../lock/edges.js";
+import { readProject } from "../lock/project.js";
+import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
+
+export interface LockOptions {
+  /** Fail when the lock does not hold, and write nothing. */
+  check?: boolean;
+}
+
+/** Solves a stack and writes its lock. */
+export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<void> {
+  const stack = await chooseStack(workplace, named);
+  const frozen = options.check === true || workplace.environment.BERTH_FROZEN === "1";
+  const current = await solveLock(workplace, stack, { frozen, anew: !frozen });
+  workplace.print(describeLock(current));
+}
+
+export async function solveLock(
+  { environment, root }: Workplace,
+  stack: string,
+  options: { frozen: boolean; anew: boolean },
+): Promise<CurrentLock> {
+  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const commands = baseEnvironment(environment);
+  const edges = createLockEdges((name) => new LocalHost(name, commands), environment.PIP_INDEX_URL);
+  return currentLock(project, edges, { ...options, write: true });
+}
+
+/** `stacks/dev.lock.yaml 7f3c9a1 (unchanged)` */
+export function describeLock({ lock: { id }, path, outcome }: CurrentLock): string {
+  const changed = outcome.kind === "solved" && outcome.changed;
+  return `${path} ${id.slice(0, 7)} (${changed ? `solved: ${outcome.reason}` : "unchanged"})`;
+}

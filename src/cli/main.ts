@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+
+import { BerthError } from "../lib/errors.js";
+import { doctor } from "./doctor.js";
+import { printEnvironment } from "./env.js";
+import { lock, type LockOptions } from "./lock.js";
+import { logs, type LogsOptions } from "./logs.js";
+import { quickstart, type QuickstartOptions } from "./quickstart.js";
+import { recover } from "./recover.js";
+import { printSchema } from "./schema.js";
+import { status } from "./status.js";
+import { findRoot, type Workplace } from "./workplace.js";
+
+function openWorkplace(): Workplace {
+  return {
+    environment: process.env,
+    root: findRoot(process.cwd()),
+    print: (text) => process.stdout.write(`${text}\n`),
+    note: (text) => process.stderr.write(`${text}\n`),
+  };
+}
+
+/** Ends a command that follows something when the user is done with it. */
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort(new BerthError("usage", { what: "interrupted" })));
+  return controller.signal;
+}
+
+const program = new Command("berth")
+  .description(
+    "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
+  )
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true });
+
+program
+  .command("lock [stack]")
+  .description("solve a stack file and write its lock")
+  .option("--check", "fail when the lock does not hold, and write nothing")
+  .action((stack: string | undefined, options: LockOptions) => lock(openWorkplace(), stack, options));
+
+program
+  .command("status [stack]")
+  .description("show what is wanted beside what is there")
+  .option("--json", "for programs")
+  .action((stack: string | undefined, options: { json?: boolean }) => status(openWorkplace(), stack, options));
+
+program
+  .command("logs <deployment>")
+  .description("print what the runners of a deployment wrote")
+  .option("-s, --stack <stack>", "the stack")
+  .option("-f, --follow", "go on as more comes")
+  .option("-n, --lines <count>", "so many lines from the end", "50")
+  .action((deployment: string, options: LogsOptions) => logs(openWorkplace(), deployment, options, untilInterrupted()));
+
+program
+  .command("doctor")
+  .description("tell what this machine has and lacks, with the command that mends each")
+  .option("--data-dir <folder>", "data directory to look at")
+  .option("--json", "for programs")
+  .action((options: { dataDir?: string; json?: boolean }) => doctor(openWorkplace(), options));
+
+program
+  .command("recover [stack]")
+  .description(
+    "after a kill: unlock the state if its holder is dead, look at what is there, clear interrupted operations",
+  )
+  .action((stack: string | undefined) => recover(openWorkplace(), stack));
+
+program
+  .command("env")
+  .description('print what prepares a shell for Pulumi: eval "$(npx berth env)"')
+  .action(() => printEnvironment(openWorkplace()));
+
+program
+  .command("schema [document]")
+  .description("print the JSON Schema of a document: stack, backend or lock")
+  .action((document = "stack") => printSchema(openWorkplace(), document as string));
+
+program
+  .command("quickstart [what]")
+  .description("serve a small model on this machine; `down` takes it away again")
+  .option("--purge", "with down: the downloads too")
+  .action((what: string | undefined, options: QuickstartOptions) => quickstart(openWorkplace(), what, options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what went wrong; returns the exit code. */
+function report(error: unknown): number {
+  // Commander has printed its own message.
+  if (error instanceof CommanderError) return error.exitCode;
+  if (error instanceof BerthError) {
+    if (error.parts.what !== "interrupted") process.stderr.write(`error: ${error.message} (${error.code})\n`);
+    return error.code === "usage" ? 2 : 1;
+  }
+  process.stderr.write(
+    `error: this is a bug in Berth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return 70;
+}

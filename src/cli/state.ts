@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+import type { Pulumi } from "./workplace.js";
+
+const exported = z.object({
+  deployment: z.object({
+    resources: z
+      .array(z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
+      .optional(),
+    pending_operations: z.array(z.unknown()).optional(),
+  }),
+});
+
+export interface StateResource {
+  readonly kind: string;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+export interface StackState {
+  readonly resources: readonly StateResource[];
+  readonly pendingOperations: number;
+}
+
+const berthType = /^pulumi-nodejs:dynamic\/berth:(\w+)$/;
+
+/** What Pulumi's state has of Berth's resources, secrets in plain; undefined when there is no such stack. */
+export async function readState(pulumi: Pulumi, stack: string): Promise<StackState | undefined> {
+  const { exitCode, stdout } = await pulumi.run(["stack", "export", "--show-secrets", "--stack", stack]);
+  if (exitCode !== 0) return undefined;
+  const { deployment } = exported.parse(JSON.parse(stdout));
+  const resources = (deployment.resources ?? []).flatMap(({ type, outputs }) => {
+    const kind = berthType.exec(type)?.[1];
+    return kind === undefined ? [] : [{ kind, outputs: plain(outputs ?? {}) as Record<string, unknown> }];
+  });
+  return { resources, pendingOperations: deployment.pending_operations?.length ?? 0 };
+}
+
+const secretSignature = "4dabf18193072939515e22adb298388d";
+
+/** Values without the wrapping that marks secrets in an exported state. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  const wrapped = value as Record<string, unknown>;
+  if (wrapped[secretSignature] !== undefined && typeof wrapped.plaintext === "string")
+    return plain(JSON.parse(wrapped.plaintext));
+  return Object.fromEntries(Object.entries(wrapped).map(([key, inner]) => [key, plain(inner)]));
+}

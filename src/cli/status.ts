@@ -1,0 +1,158 @@
+import Table from "cli-table3";
+
+import { createRedact } from "../lib/redact.js";
+import { findStaleness } from "../lock/build.js";
+import { lockPath, readLock } from "../lock/lock-file.js";
+import { readProject, shown } from "../lock/project.js";
+import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import { backendVersionKind } from "../resources/backend-version.js";
+import type { Contexts } from "../resources/context.js";
+import { instanceKind } from "../resources/instance.js";
+import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
+import { modelFilesKind } from "../resources/model-files.js";
+import { openContexts } from "./contexts.js";
+import { readState, type StackState, type StateResource } from "./state.js";
+import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
+
+/** One row: an instance that is wanted, or is there, or both. */
+export interface StatusRow {
+  readonly instance: string;
+  readonly host: string;
+  /** Backend and version; undefined when the lock does not want it. */
+  readonly desired: string | undefined;
+  /** Backend and version; undefined when the state does not have it. */
+  readonly deployed: string | undefined;
+  readonly health: string;
+  readonly endpoint: string;
+  readonly drift: readonly string[];
+}
+
+export interface Status {
+  readonly stack: string;
+  /** Why the lock does not hold for the stack file, if it does not. */
+  readonly stale: string | undefined;
+  readonly rows: readonly StatusRow[];
+  /** Drift of what instances stand on. */
+  readonly otherDrift: readonly string[];
+  readonly pendingOperations: number;
+}
+
+/** Shows what is wanted beside what is there. Changes nothing. */
+export async function status(
+  workplace: Workplace,
+  named: string | undefined,
+  options: { json?: boolean },
+): Promise<void> {
+  const stack = await chooseStack(workplace, named);
+  const { root } = workplace;
+  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const path = lockPath(project.stackPath);
+  const lock = await readLock(path, shown(root, path));
+  const state = await readState(await openPulumi(workplace), stack);
+  const contexts = openContexts(workplace, new AbortController().signal);
+  const found: Status = {
+    stack,
+    stale: lock === undefined ? "there is no lock" : findStaleness(lock, project.stack, project.catalogue),
+    rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts),
+    otherDrift: await otherDrift(state, contexts),
+    pendingOperations: state?.pendingOperations ?? 0,
+  };
+  workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatStatus(found));
+}
+
+async function instanceRows(
+  desired: readonly DesiredInstance[],
+  state: StackState | undefined,
+  contexts: Contexts,
+): Promise<StatusRow[]> {
+  const deployed = new Map(
+    (state?.resources ?? [])
+      .filter(({ kind }) => kind === "Instance")
+      .map(({ outputs }) => [String(outputs.name), outputs]),
+  );
+  const names = new Set([...desired.map(({ name }) => name), ...deployed.keys()]);
+  return Promise.all(
+    [...names].sort().map(async (name) => {
+      const wanted = desired.find((instance) => instance.name === name);
+      const outputs = deployed.get(name);
+      const observed = outputs === undefined ? undefined : await observe(instanceKind, outputs, contexts);
+      return {
+        instance: name,
+        host: wanted?.host.name ?? (outputs?.host as { name: string } | undefined)?.name ?? "",
+        desired: wanted === undefined ? undefined : `${wanted.release.backend} ${wanted.release.backendVersion}`,
+        deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
+        health: observed?.health ?? "not deployed",
+        endpoint: observed?.endpoint ?? "",
+        drift: observed?.drift ?? [],
+      };
+    }),
+  );
+}
+
+async function otherDrift(state: StackState | undefined, contexts: Contexts): Promise<string[]> {
+  const drift: string[] = [];
+  for (const { kind, outputs } of state?.resources ?? []) {
+    const observed = await observeOther(kind, outputs, contexts);
+    drift.push(...(observed?.drift ?? []).map((sentence) => `${kind} ${String(outputs.name)} ${sentence}`));
+  }
+  return drift;
+}
+
+function observeOther(
+  kind: string,
+  outputs: StateResource["outputs"],
+  contexts: Contexts,
+): Promise<CommonObserved | undefined> {
+  if (kind === backendVersionKind.kind) return observe(backendVersionKind, outputs, contexts);
+  if (kind === modelFilesKind.kind) return observe(modelFilesKind, outputs, contexts);
+  return Promise.resolve(undefined);
+}
+
+async function observe<Inputs extends CommonInputs, Observed extends CommonObserved>(
+  kind: ResourceKind<Inputs, Observed>,
+  outputs: StateResource["outputs"],
+  contexts: Contexts,
+): Promise<Observed> {
+  const fields = Object.keys(kind.differences);
+  const inputs = kind.inputs.parse(
+    Object.fromEntries(Object.entries(outputs).filter(([field]) => fields.includes(field))),
+  );
+  return kind.observe(contexts.of(inputs.host, createRedact(kind.secrets(inputs))), inputs, undefined);
+}
+
+/** The table for people. */
+export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOperations }: Status): string {
+  const table = new Table({
+    head: ["INSTANCE", "HOST", "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
+    style: { head: [], border: [] },
+    chars: plainBorders,
+  });
+  for (const row of rows) {
+    const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
+    table.push([row.instance, row.host, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift]);
+  }
+  const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table.toString()];
+  lines.push(...others.map((sentence) => `drift: ${sentence}`));
+  if (stale !== undefined) lines.push(`lock: stale, ${stale}`);
+  if (pendingOperations > 0)
+    lines.push(`state: ${pendingOperations} interrupted operations; run \`berth recover ${stack}\``);
+  return lines.join("\n");
+}
+
+const plainBorders = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: " ",
+};

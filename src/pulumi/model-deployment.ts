@@ -1,0 +1,132 @@
+import { fileURLToPath } from "node:url";
+
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+import { resolveDeployment } from "../catalog/release.js";
+import { BerthError } from "../lib/errors.js";
+import { readCatalogue } from "../lock/project.js";
+import { desiredStack, type DesiredStack } from "../planner/desired.js";
+import { allowAddress, keyVariable } from "../planner/exposure.js";
+import type { LockedModel } from "../schema/lock.js";
+import { deploymentEntry } from "../schema/stack.js";
+import { createBackendVersion, createInstance, createModelFiles } from "./desired-resources.js";
+import type { Host, Instance } from "./resources.js";
+
+/** The part of a deployment that stack files and programs write alike. */
+const engine = deploymentEntry.pick({
+  backend: true,
+  backendVersion: true,
+  contextLength: true,
+  parameters: true,
+  extraParameters: true,
+  env: true,
+  bindAddress: true,
+  insecure: true,
+});
+
+export interface ModelDeploymentArgs extends z.input<typeof engine> {
+  /** The host to run on. */
+  host: Host;
+  /** The model, pinned by SHA-256. */
+  model: LockedModel;
+  /** Port to serve on; outside a stack file nothing chooses one. */
+  port: number;
+  /** UUIDs of the accelerators to use. */
+  devices?: string[];
+  /** Environment variables whose values are secrets. */
+  secretEnv?: Record<string, pulumi.Input<string>>;
+  /** Key that clients must send. */
+  apiKey?: pulumi.Input<string>;
+  /** What keeps the runner alive. Default: supervisord. */
+  runtime?: "systemd" | "supervisord";
+  /** How long the runner must stay healthy. Default: 10. */
+  minHealthySeconds?: number;
+  /** How long the runner may take to become healthy. Default: 300. */
+  healthyDeadlineSeconds?: number;
+  /** How long the runner may take to stop. Default: 10. */
+  stopSeconds?: number;
+}
+
+const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * One model served by one backend version on one host, for programs that decide host, port and devices themselves.
+ * Everything is pinned: the model by SHA-256, the backend version by its file in `backends/`.
+ */
+export class ModelDeployment extends pulumi.ComponentResource {
+  readonly instance: Instance;
+  /** Base URL for OpenAI clients. */
+  readonly endpoint: pulumi.Output<string>;
+
+  constructor(name: string, args: ModelDeploymentArgs, options?: pulumi.ComponentResourceOptions) {
+    super("berth:index:ModelDeployment", name, {}, options);
+    const { desired, secretEnv } = resolve(name, args);
+    const [backend] = desired.backendVersions;
+    const [model] = desired.models;
+    const [instance] = desired.instances;
+    if (backend === undefined || model === undefined || instance === undefined)
+      throw new Error("a deployment has one of each");
+    // Several deployments may stand on one backend version or model; each has a resource of its own for it.
+    const own = <T extends { name: string }>(needed: T): T => ({ ...needed, name: `${name}.${needed.name}` });
+    const backendVersion = createBackendVersion(own(backend), args.host, this);
+    const modelFiles = createModelFiles(own(model), args.host, this);
+    this.instance = createInstance(
+      instance,
+      { backendVersion, model: modelFiles, secretEnv: pulumi.all(secretEnv) },
+      this,
+    );
+    this.endpoint = this.instance.endpoint;
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+}
+
+interface Resolved {
+  readonly desired: DesiredStack;
+  readonly secretEnv: Record<string, pulumi.Input<string>>;
+}
+
+function resolve(name: string, args: ModelDeploymentArgs): Resolved {
+  const where = `deployment ${name}`;
+  try {
+    return decide(name, args, where);
+  } catch (error) {
+    throw error instanceof BerthError ? new pulumi.RunError(`${error.message}\n(${error.code})`) : error;
+  }
+}
+
+/** The decisions of one deployment, in the form in which a lock has them. */
+function decide(name: string, args: ModelDeploymentArgs, where: string): Resolved {
+  const root = pulumi.getRootDirectory();
+  const { host, model, port, apiKey, devices = [], runtime = "supervisord" } = args;
+  const { bindAddress, insecure, ...deployed } = parseEngine(args, where);
+  const release = resolveDeployment(readCatalogue(root, packageRoot), deployed, model, where);
+  const secretEnv = { ...args.secretEnv, ...(apiKey === undefined ? {} : { [keyVariable(release, where)]: apiKey }) };
+  const placed = {
+    deployment: name,
+    host: host.reference.name,
+    devices,
+    runtime,
+    port,
+    bindAddress: allowAddress({ bindAddress, insecure }, apiKey !== undefined, where),
+    secretEnv: Object.fromEntries(Object.keys(secretEnv).map((variable) => [variable, variable])),
+    minHealthySeconds: args.minHealthySeconds ?? 10,
+    healthyDeadlineSeconds: args.healthyDeadlineSeconds ?? 300,
+    stopSeconds: args.stopSeconds ?? 10,
+  };
+  const { connection, dataDir } = host.reference;
+  const hosts = { [host.reference.name]: { connection, dataDir, labels: {} } };
+  const placement = { hosts, instances: { [name]: placed } };
+  return { desired: desiredStack({ release: { [name]: release }, placement }, root), secretEnv };
+}
+
+function parseEngine(args: ModelDeploymentArgs, where: string): z.output<typeof engine> {
+  const fields = Object.entries(args).filter(([field]) => field in engine.shape);
+  const parsed = engine.safeParse(Object.fromEntries(fields));
+  if (parsed.success) return parsed.data;
+  throw new BerthError("stack-inconsistent", {
+    where,
+    what: "the arguments are not well-formed",
+    detail: z.prettifyError(parsed.error),
+  });
+}
