@@ -1,9 +1,13 @@
+import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import type { BackendFile, BackendVersionEntry } from "../schema/backend.js";
 
 /** All backends that a project can use, with the files beside them. */
 export interface Catalogue {
   readonly backends: Readonly<Record<string, BackendFile>>;
+  /** What each backend's files say, without defaults. */
+  readonly written: Readonly<Record<string, Json>>;
   /** SHA-256 of each file in a `backends` folder, by its path below the folder. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -25,7 +29,7 @@ export function findBackend(
   version: string | undefined,
   where: string,
 ): ResolvedBackend {
-  const backend = catalogue.backends[name];
+  const backend = lookUp(catalogue.backends, name);
   if (backend === undefined) {
     throw new BerthError("backend-unknown", {
       where,
@@ -36,7 +40,7 @@ export function findBackend(
     });
   }
   const wanted = version ?? backend.defaultVersion;
-  const entry = backend.versions[wanted];
+  const entry = lookUp(backend.versions, wanted);
   if (entry === undefined) {
     throw new BerthError("backend-unknown", {
       where,
@@ -53,9 +57,14 @@ export function findBackend(
 export function mergeCatalogues(base: Catalogue, over: Catalogue): Catalogue {
   const backends = { ...base.backends };
   for (const [name, backend] of Object.entries(over.backends)) {
-    const below = base.backends[name];
+    const below = lookUp(base.backends, name);
     backends[name] =
       below === undefined ? backend : { ...backend, versions: { ...below.versions, ...backend.versions } };
   }
-  return { backends, files: { ...base.files, ...over.files } };
+  const written = { ...base.written };
+  for (const [name, text] of Object.entries(over.written)) {
+    const below = lookUp(base.written, name);
+    written[name] = below === undefined ? text : [below, text];
+  }
+  return { backends, written, files: { ...base.files, ...over.files } };
 }

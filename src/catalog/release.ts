@@ -1,5 +1,6 @@
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import type { LockedDeployment, LockedModel } from "../schema/lock.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 import { findBackend, type Catalogue } from "./catalogue.js";
@@ -48,7 +49,7 @@ export function resolveDeployment(
 }
 
 function fileDigest(catalogue: Catalogue, file: string, where: string): string {
-  const found = catalogue.files[file];
+  const found = lookUp(catalogue.files, file);
   if (found !== undefined) return found;
   throw new BerthError("file-not-found", {
     where,

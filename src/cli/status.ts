@@ -52,7 +52,7 @@ export async function status(
   const contexts = openContexts(workplace, new AbortController().signal);
   const found: Status = {
     stack,
-    stale: lock === undefined ? "there is no lock" : findStaleness(lock, project.stack, project.catalogue),
+    stale: lock === undefined ? "there is no lock" : findStaleness(lock, project),
     rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts),
     otherDrift: await otherDrift(state, contexts),
     pendingOperations: state?.pendingOperations ?? 0,

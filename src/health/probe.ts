@@ -74,13 +74,13 @@ function isOk(answer: HttpAnswer): boolean {
 }
 
 function listsModel(answer: HttpAnswer, model: string): boolean {
-  const list = parseBody(answer) as { data?: { id?: unknown }[] } | undefined;
-  return Array.isArray(list?.data) && list.data.some((entry) => entry.id === model);
+  const list = parseBody(answer) as { data?: ({ id?: unknown } | null)[] } | undefined;
+  return Array.isArray(list?.data) && list.data.some((entry) => entry?.id === model);
 }
 
 function completionText(answer: HttpAnswer): string | undefined {
   if (!isOk(answer)) return undefined;
-  const completion = parseBody(answer) as { choices?: { text?: unknown }[] } | undefined;
+  const completion = parseBody(answer) as { choices?: ({ text?: unknown } | null)[] } | undefined;
   const text = Array.isArray(completion?.choices) ? completion.choices[0]?.text : undefined;
   return typeof text === "string" && text !== "" ? text : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.js";
+import { formatSeconds } from "../lib/format.js";
 import type { ProbeResult } from "./probe.js";
 
 export interface VerifyOptions {
@@ -22,6 +23,7 @@ export type Verdict =
 const shortestPauseSeconds = 0.25;
 const longestPauseSeconds = 2;
 const steadyPauseSeconds = 1;
+const leastPauseSeconds = 0.01;
 
 /**
  * Waits until a runner is healthy by Nomad's meaning of the words: it has answered real requests for
@@ -42,17 +44,18 @@ export async function verifyHealth(options: VerifyOptions): Promise<Verdict> {
     const result = await options.probe();
     if (result.level === "answered") {
       healthySince ??= elapsed();
-      if (elapsed() - healthySince >= options.minHealthySeconds) return { healthy: true, seconds: elapsed() };
-      pause = Math.min(steadyPauseSeconds, options.minHealthySeconds - (elapsed() - healthySince));
+      const missing = options.minHealthySeconds - (elapsed() - healthySince);
+      if (missing <= 0 && elapsed() <= options.deadlineSeconds) return { healthy: true, seconds: elapsed() };
+      pause = Math.max(leastPauseSeconds, Math.min(steadyPauseSeconds, missing));
     } else {
       healthySince = undefined;
       last = result.reason;
-      pause = Math.min(longestPauseSeconds, pause * 1.3);
+      pause = Math.min(longestPauseSeconds, Math.max(shortestPauseSeconds, pause) * 1.3);
     }
     if (elapsed() + pause > options.deadlineSeconds) {
-      const reason = healthySince === undefined ? last : `healthy for less than ${options.minHealthySeconds} s`;
+      const reason = healthySince === undefined ? last : `it answered only after ${formatSeconds(healthySince)}`;
       return { healthy: false, cause: "deadline", reason };
     }
-    await clock.sleep(Math.max(pause, 0.01), signal);
+    await clock.sleep(pause, signal);
   }
 }

@@ -113,8 +113,8 @@ export function parseMemInfo(text = ""): number {
 
 /** Size in bytes of the file system that `df -Pk` tells of. */
 export function parseDf(text: string): number {
-  const kib = text.trim().split("\n").at(-1)?.trim().split(/\s+/)[1];
-  return Number(kib ?? 0) * 1024;
+  // A file system's name and a mount point may hold blanks; the four fields between them do not.
+  return Number(/\s(\d+)\s+-?\d+\s+-?\d+\s+(?:\d+%|-)\s+\/.*$/.exec(text.trimEnd())?.[1] ?? 0) * 1024;
 }
 
 async function nearestFolder(host: Host, path: string): Promise<string> {

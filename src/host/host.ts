@@ -72,7 +72,7 @@ export interface Host {
   makeDirectory(path: string, mode?: number): Promise<void>;
   /** Removes a file or a folder with everything below it; nothing there is fine. */
   remove(path: string): Promise<void>;
-  /** Removes a folder if it is there and holds nothing. */
+  /** Removes a folder if it is there, holds nothing and may be removed. */
   removeIfEmpty(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Puts a symbolic link in place in one step, over an old one too. */
@@ -91,6 +91,8 @@ export interface Host {
 
   /** Fetches a URL into a file, going on where a broken download stopped. Verifies nothing. */
   download(url: string, path: string, options?: DownloadOptions): Promise<void>;
+  /** Processes of this user, or of all for root, whose arguments hold the given ones in a row. */
+  findProcesses(args: readonly string[]): Promise<number[]>;
   /** TCP ports that something listens on. */
   listeningPorts(): Promise<Set<number>>;
   /** One HTTP request to a port of the host, made as if from the host itself. Never throws for what the peer does. */

@@ -117,7 +117,9 @@ export class LocalHost implements Host {
     try {
       await rmdir(path);
     } catch (error) {
-      if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(systemCode(error) ?? "")) throw error;
+      // A mount point, or a folder in one that is not ours, stays.
+      const stays = ["ENOENT", "ENOTEMPTY", "EEXIST", "EBUSY", "EACCES", "EPERM"];
+      if (!stays.includes(systemCode(error) ?? "")) throw error;
     }
   }
 
@@ -190,6 +192,21 @@ export class LocalHost implements Host {
 
   download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
     return downloadFile(url, path, options);
+  }
+
+  async findProcesses(args: readonly string[]): Promise<number[]> {
+    const wanted = ` ${args.join(" ")} `;
+    const pids = (await absentAsUndefined(readdir("/proc")))?.filter((name) => /^\d+$/.test(name));
+    const lines =
+      pids === undefined
+        ? (await this.run(["ps", "-axo", "pid=,command="])).stdout.split("\n")
+        : await Promise.all(pids.map(async (pid) => `${pid} ${await this.#commandLine(pid)}`));
+    return lines.filter((line) => `${line} `.includes(wanted)).map((line) => Number.parseInt(line, 10));
+  }
+
+  async #commandLine(pid: string): Promise<string> {
+    const text = await this.readText(`/proc/${pid}/cmdline`).catch(() => undefined);
+    return (text ?? "").replace(/\0$/, "").replaceAll("\0", " ");
   }
 
   async listeningPorts(): Promise<Set<number>> {

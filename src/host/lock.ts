@@ -110,8 +110,8 @@ async function takeOver(host: Host, path: string, stale: Found, request: LockReq
   const { clock } = request;
   const claim = `${path}.${sha256(stale.holder.id).slice(0, 12)}.takeover`;
   if (!(await host.createFile(claim, clock.now().toISOString()))) {
-    const claimedAt = Date.parse((await host.readText(claim)) ?? "");
-    if (clock.now().getTime() - claimedAt > lockTtlSeconds * 1000) await host.remove(claim);
+    const claimed = await host.readText(claim);
+    if (claimed !== undefined && !isRecent(claimed, clock)) await host.remove(claim);
     await clock.sleep(pollSeconds, request.signal);
     return false;
   }
@@ -123,6 +123,11 @@ async function takeOver(host: Host, path: string, stale: Found, request: LockReq
   } finally {
     await host.remove(claim);
   }
+}
+
+/** Whether a time is at most the lock's time to live away; one in the future, by a clock that was wrong, is not for ever. */
+function isRecent(time: string, clock: Clock): boolean {
+  return Math.abs(clock.now().getTime() - Date.parse(time)) <= lockTtlSeconds * 1000;
 }
 
 interface Found {

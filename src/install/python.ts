@@ -13,6 +13,9 @@ import { runPip } from "./pip.js";
 /** What Berth itself needs of Python on a host; each in an environment of its own, locked by hashes. */
 export type PythonTool = "pip" | "pipx" | "supervisor";
 
+/** An environment with pip takes half of it. */
+const leastFreeBytes = 50_000_000;
+
 export interface PythonContext {
   readonly host: Host;
   readonly dataDir: string;
@@ -46,6 +49,8 @@ async function makePythonTool(context: PythonContext, tool: PythonTool): Promise
   if ((await host.status(complete)) !== undefined) return bin;
 
   await host.remove(folder);
+  // venv does not say that the disk was full.
+  if ((await host.freeBytes(dataDir)) < leastFreeBytes) throw diskFull(folder);
   const own = tool === "pip";
   const installer = own ? posix.join(bin, "python") : posix.join(await ensurePythonTool(context, "pip"), "python");
   await makeEnvironment(context, folder, own ? [] : ["--without-pip"]);

@@ -1,5 +1,5 @@
 import { appendFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import type { Log, LogEvent } from "./log.js";
 
@@ -7,6 +7,8 @@ import type { Log, LogEvent } from "./log.js";
 export type LoggedEvent = LogEvent & { time: string };
 
 const keptFiles = 20;
+/** Files named by the time they were begun; others in the folder are somebody else's. */
+const named = /^\d{4}-\d{2}-\d{2}T[\w.-]+\.jsonl$/;
 
 /**
  * A log that appends each event to a file as one line of JSON. Written at once, so that a killed process leaves all it
@@ -17,7 +19,7 @@ export function createFileLog(path: string, now: () => Date): Log {
   return (event) => {
     if (!ready) {
       mkdirSync(dirname(path), { recursive: true });
-      removeOldest(dirname(path));
+      removeOldest(dirname(path), basename(path));
       ready = true;
     }
     const logged: LoggedEvent = { time: now().toISOString(), ...event };
@@ -25,9 +27,9 @@ export function createFileLog(path: string, now: () => Date): Log {
   };
 }
 
-function removeOldest(folder: string): void {
+function removeOldest(folder: string, own: string): void {
   const files = readdirSync(folder)
-    .filter((file) => file.endsWith(".jsonl"))
+    .filter((file) => named.test(file) && file !== own)
     .sort();
   for (const file of files.slice(0, Math.max(0, files.length - keptFiles + 1)))
     rmSync(join(folder, file), { force: true });

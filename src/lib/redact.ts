@@ -15,10 +15,35 @@ export function createRedact(secrets: Iterable<string>): Redact {
     for (const form of [secret, ...lines]) {
       forms.add(form);
       forms.add(JSON.stringify(form).slice(1, -1));
-      forms.add(encodeURIComponent(form));
-      forms.add(Buffer.from(form, "utf8").toString("base64"));
+      const bytes = Buffer.from(form, "utf8");
+      // By way of its bytes, because encodeURIComponent throws for half a surrogate pair.
+      forms.add(encodeURIComponent(bytes.toString("utf8")));
+      forms.add(bytes.toString("base64"));
     }
   }
-  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
-  return (text) => longestFirst.reduce((redacted, form) => redacted.replaceAll(form, "[secret]"), text);
+  return (text) =>
+    mask(
+      text,
+      [...forms].flatMap((form) => findAll(text, form)),
+    );
+}
+
+type Span = readonly [from: number, to: number];
+
+/** Every occurrence, also those that overlap. */
+function findAll(text: string, form: string): Span[] {
+  const spans: Span[] = [];
+  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1)) spans.push([at, at + form.length]);
+  return spans;
+}
+
+/** Spans that overlap count as one: no letter of any of them is left. */
+function mask(text: string, spans: readonly Span[]): string {
+  let masked = "";
+  let end = 0;
+  for (const [from, to] of [...spans].sort(([a], [b]) => a - b)) {
+    if (from >= end) masked += `${text.slice(end, from)}[secret]`;
+    end = Math.max(end, to);
+  }
+  return masked + text.slice(end);
 }

@@ -1,6 +1,7 @@
 import { resolveDeployment } from "../catalog/release.js";
 import type { Catalogue } from "../catalog/catalogue.js";
-import { digest } from "../lib/canonical.js";
+import { digest, type Json } from "../lib/canonical.js";
+import { lookUp } from "../lib/record.js";
 import { place, type KnownHost } from "../planner/placement.js";
 import type { LockedDeployment, LockedModel, LockFile } from "../schema/lock.js";
 import type { HostEntry, ModelSource, StackFile } from "../schema/stack.js";
@@ -8,6 +9,8 @@ import type { HostEntry, ModelSource, StackFile } from "../schema/stack.js";
 /** What a lock is solved from. */
 export interface LockProblem {
   readonly stack: StackFile;
+  /** What the stack file says, without defaults. */
+  readonly written: Json;
   readonly catalogue: Catalogue;
   /** The lock before this one: what it decided stays where the stack does not ask for something else. */
   readonly previous: LockFile | undefined;
@@ -32,26 +35,34 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     Object.entries(stack.hosts).map(async ([name, entry]) => [name, await edges.knowHost(name, entry)] as const),
   );
   const placement = place({ stack, release, hosts: Object.fromEntries(known), previous: previous?.placement });
-  return { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(stack, catalogue), release, placement };
+  return { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement };
 }
 
-/** Why a lock does not hold for a stack any more; undefined while it does. Free memory or ports never make it stale. */
-export function findStaleness(lock: LockFile, stack: StackFile, catalogue: Catalogue): string | undefined {
-  const now = lockInputs(stack, catalogue);
+/**
+ * Why a lock does not hold for a stack any more; undefined while it does. Free memory or ports never make it stale,
+ * nor does a new default of a later version of Berth.
+ */
+export function findStaleness(lock: LockFile, problem: Omit<LockProblem, "previous">): string | undefined {
+  const now = lockInputs(problem);
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
   if (lock.inputs.backends !== now.backends) return "a backend that the stack uses was changed";
   return undefined;
 }
 
-/** Digests of all that a lock depends on. Only the backends that the stack uses count. */
-function lockInputs(stack: StackFile, catalogue: Catalogue): LockFile["inputs"] {
+/** Digests of all that a lock depends on. Only the backends that the stack uses count, with the files they name. */
+function lockInputs({ stack, written, catalogue }: Omit<LockProblem, "previous">): LockFile["inputs"] {
   const used = [...new Set(Object.values(stack.deployments).map(({ backend }) => backend))].sort();
   const backends = used.map((name) => {
-    const backend = catalogue.backends[name];
-    const files = Object.entries(catalogue.files).filter(([file]) => file.startsWith(`${name}/`));
-    return { backend, files: Object.fromEntries(files) };
+    const named = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
+      pipx.requirements,
+      pipx.launcher,
+    ]);
+    const files = Object.entries(catalogue.files).filter(
+      ([file]) => file.startsWith(`${name}/`) || named.includes(file),
+    );
+    return { backend: lookUp(catalogue.written, name), files: Object.fromEntries(files) };
   });
-  return { stack: digest(stack), backends: digest(backends) };
+  return { stack: digest(written), backends: digest(backends) };
 }
 
 /** Facts and usage are left out: they are what was seen, not what was decided. */
@@ -89,6 +100,8 @@ async function lockModel(
   }
 }
 
+/** The file's name as people see it, in the letters that a lock allows; the file is found by its path. */
 function fileOf(path: string): string {
-  return path.split("/").at(-1) ?? path;
+  const [name = path] = path.split("/").slice(-1);
+  return name.replace(/[^A-Za-z0-9._-]/g, "_").slice(-200);
 }

@@ -31,12 +31,12 @@ export async function currentLock(
   const absolute = lockPath(project.stackPath);
   const path = shown(project.root, absolute);
   const previous = await readLock(absolute, path);
-  const reason = previous === undefined ? "there was none" : findStaleness(previous, project.stack, project.catalogue);
+  const reason = previous === undefined ? "there was none" : findStaleness(previous, project);
   if (previous !== undefined && reason === undefined && options.anew !== true)
     return { lock: previous, path, outcome: { kind: "kept" } };
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
-  const lock = await buildLock({ stack: project.stack, catalogue: project.catalogue, previous }, edges);
+  const lock = await buildLock({ ...project, previous }, edges);
   const changed = previous === undefined || formatLock(previous) !== formatLock(lock);
   if (options.write && changed) await writeLock(absolute, lock);
   return { lock, path, outcome: { kind: "solved", reason: reason ?? "it was asked for", changed } };

@@ -9,6 +9,9 @@ import { lockFile, type LockFile } from "../schema/lock.js";
 
 const header = `# Written by \`berth lock\` from the stack file of the same name. Commit it; do not edit it.\n`;
 
+/** Locks are written by Berth and grow with the stack. */
+const largestLockBytes = 50_000_000;
+
 /** `stacks/dev.yaml` has `stacks/dev.lock.yaml`. */
 export function lockPath(stackFile: string): string {
   return stackFile.replace(/\.ya?ml$/, "") + ".lock.yaml";
@@ -29,7 +32,7 @@ export async function readLock(path: string, shownPath: string): Promise<LockFil
     throw error;
   }
   try {
-    return parseYaml(text, shownPath, lockFile);
+    return parseYaml(text, shownPath, lockFile, largestLockBytes);
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     throw new BerthError("lock-incompatible", {

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 
 import { mergeCatalogues, type Catalogue } from "../catalog/catalogue.js";
-import { sha256 } from "../lib/canonical.js";
+import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { backendFile } from "../schema/backend.js";
-import { largestDocumentBytes, parseYaml } from "../schema/document.js";
+import { largestDocumentBytes, readYaml, tooLarge } from "../schema/document.js";
 import { stackFile, type StackFile } from "../schema/stack.js";
 
 /** A stack file with all that is read beside it. */
@@ -15,14 +15,17 @@ export interface Project {
   /** Absolute path of the stack file. */
   readonly stackPath: string;
   readonly stack: StackFile;
+  /** What the stack file says, without defaults. */
+  readonly written: Json;
   readonly catalogue: Catalogue;
 }
 
 /** Reads a stack file and the backends that it can use. */
 export function readProject(root: string, file: string, packageRoot: string): Project {
   const stackPath = resolve(root, file);
-  const stack = parseYaml(readDocument(stackPath, shown(root, stackPath)), shown(root, stackPath), stackFile);
-  return { root, stackPath, stack, catalogue: readCatalogue(root, packageRoot) };
+  const name = shown(root, stackPath);
+  const { value: stack, written } = readYaml(readDocument(stackPath, name), name, stackFile);
+  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot) };
 }
 
 /** The built-in backends, and over them the project's. */
@@ -34,13 +37,14 @@ export function readCatalogue(root: string, packageRoot: string): Catalogue {
 /** A path as people know it: relative to the project when it is inside. */
 export function shown(root: string, path: string): string {
   const below = relative(root, path);
-  return below.startsWith("..") ? path : below;
+  return below === "" || below === ".." || below.startsWith("../") ? path : below;
 }
 
 /** Every `backends/*.yaml`, and the digests of the files in the folders below. */
 function readFolder(folder: string, root: string): Catalogue {
   const entries = list(folder);
   const backends: Record<string, Catalogue["backends"][string]> = {};
+  const written: Record<string, Json> = {};
   const files: Record<string, string> = {};
   for (const entry of entries) {
     const path = join(folder, entry.name);
@@ -50,25 +54,19 @@ function readFolder(folder: string, root: string): Catalogue {
       }
     } else if (/\.ya?ml$/.test(entry.name)) {
       const name = shown(root, path);
-      const backend = parseYaml(readDocument(path, name), name, backendFile);
-      backends[backend.name] = backend;
+      const backend = readYaml(readDocument(path, name), name, backendFile);
+      backends[backend.value.name] = backend.value;
+      written[backend.value.name] = backend.written;
     }
   }
-  return { backends, files };
+  return { backends, written, files };
 }
 
 /** A file too large to be read is refused before it is read. */
 function readDocument(path: string, name: string): string {
   try {
     const { size } = statSync(path);
-    if (size > largestDocumentBytes) {
-      throw new BerthError("file-too-large", {
-        where: `${name}:1:1`,
-        what: "the file is too large",
-        got: `${size} bytes`,
-        expected: `at most ${largestDocumentBytes} bytes`,
-      });
-    }
+    if (size > largestDocumentBytes) throw tooLarge(name, size);
     return readFileSync(path, "utf8");
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;

@@ -1,6 +1,8 @@
 import { parse, type DefaultTreeAdapterTypes } from "parse5";
+import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
+import { sha256 } from "../schema/scalars.js";
 
 /** A file that a Python package index offers. */
 export interface IndexFile {
@@ -32,7 +34,7 @@ export function findUniversalWheel(
       tags.at(-1) === "any"
     );
   });
-  const [wheel] = found;
+  const wheel = found.find((file) => file.sha256 !== undefined) ?? found[0];
   if (wheel?.sha256 !== undefined) return { sha256: wheel.sha256 };
   throw new BerthError("index-unreachable", {
     where,
@@ -50,28 +52,44 @@ export function normalizeName(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, "-");
 }
 
+const jsonPage = z.object({ files: z.array(z.unknown()) }).catch({ files: [] });
+const digests = z.object({ sha256: sha256.optional().catch(undefined) });
+const jsonFile = z.object({ filename: z.string(), hashes: digests.catch({}) });
+
+/** What is no file is passed over, and what is no digest is none: an index may be anybody's. */
 function parseJsonPage(text: string): IndexFile[] {
-  const page = JSON.parse(text) as { files?: { filename?: unknown; hashes?: { sha256?: unknown } }[] };
-  return (page.files ?? []).flatMap(({ filename, hashes }) =>
-    typeof filename === "string"
-      ? [{ file: filename, sha256: typeof hashes?.sha256 === "string" ? hashes.sha256 : undefined }]
-      : [],
-  );
+  return jsonPage.parse(JSON.parse(text)).files.flatMap((entry) => {
+    const { data } = jsonFile.safeParse(entry);
+    return data === undefined ? [] : [{ file: data.filename, sha256: data.hashes.sha256 }];
+  });
 }
 
 type Node = DefaultTreeAdapterTypes.Node;
 
 function parseHtmlPage(text: string): IndexFile[] {
-  const anchors: IndexFile[] = [];
-  const visit = (node: Node): void => {
-    if ("tagName" in node && node.tagName === "a") {
-      const address = node.attrs.find(({ name }) => name === "href")?.value ?? "";
-      const [path = "", fragment = ""] = address.split("#");
-      const file = decodeURIComponent(path.split("/").at(-1) ?? "");
-      anchors.push({ file, sha256: /^sha256=([0-9a-f]{64})$/.exec(fragment)?.[1] });
-    }
-    if ("childNodes" in node) node.childNodes.forEach(visit);
-  };
-  visit(parse(text));
-  return anchors;
+  return findAddresses(parse(text)).flatMap(readLink);
+}
+
+/** The addresses of all links, in order. Without recursion, because pages may be nested as deeply as they like. */
+function findAddresses(root: Node): string[] {
+  const addresses: string[] = [];
+  const rest = [root];
+  for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
+    const href = "tagName" in node && node.tagName === "a" ? node.attrs.find(({ name }) => name === "href") : undefined;
+    if (href !== undefined) addresses.push(href.value);
+    if ("childNodes" in node) for (const child of node.childNodes.toReversed()) rest.push(child);
+  }
+  return addresses;
+}
+
+/** A link's last part and fragment. The origin is there because relative links need one. */
+function readLink(address: string): IndexFile[] {
+  try {
+    const { pathname, hash } = new URL(address, "https://index.invalid/");
+    const file = decodeURIComponent(pathname.slice(pathname.lastIndexOf("/") + 1));
+    const told = sha256.safeParse(hash.replace(/^#sha256=/, ""));
+    return [{ file, sha256: told.data }];
+  } catch {
+    return [];
+  }
 }

@@ -1,8 +1,11 @@
+import { posix } from "node:path";
+
 import { BerthError } from "../lib/errors.js";
 import type { HostFacts, HostUsage } from "../schema/facts.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { allowAddress, keyVariable } from "./exposure.js";
+import { assignPorts, type PortRequest } from "./ports.js";
 
 export interface KnownHost {
   readonly facts: HostFacts;
@@ -24,26 +27,20 @@ export interface PlacementProblem {
  */
 export function place(problem: PlacementProblem): Placement {
   const { stack, hosts } = problem;
-  const instances: Record<string, PlacedInstance> = {};
-  const taken: Record<string, Set<number>> = {};
   const named = Object.entries(stack.deployments).sort(([a], [b]) => (a < b ? -1 : 1));
-  // Ports that somebody asked for, or had before, are not given to others.
-  const [fixed, free] = partition(
-    named,
-    ([name, { port }]) => port !== undefined || keptPort(problem, name) !== undefined,
+  const ports = assignPorts(named.map(([name, deployment]) => requestPort(problem, name, deployment)));
+  const instances = Object.fromEntries(
+    named.map(([name, deployment]) => [
+      instanceName(name),
+      placeInstance(problem, name, deployment, ports.get(name) ?? 0),
+    ]),
   );
-  for (const [name, deployment] of [...fixed, ...free]) {
-    const hostName = chooseHost(stack, name, deployment);
-    const ports = (taken[hostName] ??= new Set());
-    const instance = placeInstance(problem, name, deployment, hostName, ports);
-    ports.add(instance.port);
-    instances[instanceName(name)] = instance;
-  }
+  const placed = Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)] as const);
+  assertOwnFolders(placed);
+  assertOneFileEach(problem, Object.values(instances));
   return {
     ...(stack.mirrors.pip === undefined ? {} : { indexUrl: stack.mirrors.pip }),
-    hosts: Object.fromEntries(
-      Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)]),
-    ),
+    hosts: Object.fromEntries(placed),
     instances,
   };
 }
@@ -69,21 +66,20 @@ function placeInstance(
   problem: PlacementProblem,
   name: string,
   deployment: DeploymentEntry,
-  hostName: string,
-  taken: ReadonlySet<number>,
+  port: number,
 ): PlacedInstance {
   const { stack } = problem;
-  const { facts } = knownHost(problem.hosts, hostName);
-  const entry = stack.hosts[hostName];
+  const host = chooseHost(stack, name, deployment);
+  const { facts } = knownHost(problem.hosts, host);
   const { apiKey, secretEnv, update } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
   return {
     deployment: name,
-    host: hostName,
+    host,
     devices: [],
-    runtime: entry?.runtime ?? (facts.initSystem === "other" ? "supervisord" : "systemd"),
-    port: choosePort(problem, name, deployment, hostName, taken),
+    runtime: stack.hosts[host]?.runtime ?? (facts.initSystem === "other" ? "supervisord" : "systemd"),
+    port,
     bindAddress: allowAddress(deployment, apiKey !== undefined, where),
     secretEnv: {
       ...Object.fromEntries(Object.entries(secretEnv).map(([variable, { secret }]) => [variable, secret])),
@@ -112,46 +108,58 @@ function chooseHost(stack: StackFile, name: string, deployment: DeploymentEntry)
   );
 }
 
-function choosePort(
-  problem: PlacementProblem,
-  name: string,
-  deployment: DeploymentEntry,
-  hostName: string,
-  taken: ReadonlySet<number>,
-): number {
-  const asked = deployment.port ?? keptPort(problem, name);
-  if (asked !== undefined) {
-    if (!taken.has(asked)) return asked;
-    throw inconsistent(
-      name,
-      "another deployment of this host has the port",
-      String(asked),
-      "a free port",
-      "give one of them another `port`",
-    );
-  }
-  const [first, last] = problem.stack.hosts[hostName]?.portRange ?? [1, 0];
-  const listening = new Set(knownHost(problem.hosts, hostName).usage.listeningPorts);
-  for (let port = first; port <= last; port += 1) {
-    if (!taken.has(port) && !listening.has(port)) return port;
-  }
-  throw inconsistent(
-    name,
-    `host ${hostName} has no free port`,
-    `all of ${first} to ${last} are taken`,
-    "a free port",
-    "widen the host's `portRange`",
-  );
+function requestPort({ stack, hosts, previous }: PlacementProblem, name: string, entry: DeploymentEntry): PortRequest {
+  const host = chooseHost(stack, name, entry);
+  const before = previous?.instances[instanceName(name)];
+  return {
+    deployment: name,
+    host,
+    // Every host by the connection `local` is this machine.
+    machine: stack.hosts[host]?.connection ?? host,
+    range: stack.hosts[host]?.portRange ?? [1, 0],
+    asked: entry.port,
+    before: before?.host === host ? before.port : undefined,
+    listening: knownHost(hosts, host).usage.listeningPorts,
+  };
 }
 
-/** The port that the deployment had before, if it is still on that host and in its range. */
-function keptPort({ stack, previous }: PlacementProblem, name: string): number | undefined {
-  const before = previous?.instances[instanceName(name)];
-  const deployment = stack.deployments[name];
-  if (before === undefined || deployment === undefined || deployment.port !== undefined) return undefined;
-  if (before.host !== chooseHost(stack, name, deployment)) return undefined;
-  const [first, last] = stack.hosts[before.host]?.portRange ?? [1, 0];
-  return before.port >= first && before.port <= last ? before.port : undefined;
+/** Each host takes for its own all that is in its folder. */
+function assertOwnFolders(hosts: readonly (readonly [string, PlacedHost])[]): void {
+  const owners = new Map<string, string>();
+  for (const [name, { dataDir }] of hosts) {
+    const folder = posix.join(dataDir, "/");
+    const owner = owners.get(folder);
+    owners.set(folder, name);
+    if (owner === undefined) continue;
+    throw new BerthError("stack-inconsistent", {
+      where: `host ${name}`,
+      what: `the host ${owner} has the same data directory`,
+      got: dataDir,
+      expected: "a data directory for each host",
+      hint: "give one of them another `dataDir`",
+    });
+  }
+}
+
+/** A model is on a host once, under one path, for all that want it. */
+function assertOneFileEach({ release }: PlacementProblem, instances: readonly PlacedInstance[]): void {
+  const places = new Map<string, { deployment: string; file: string }>();
+  for (const { deployment, host } of instances) {
+    const model = release[deployment]?.model;
+    if (model === undefined) continue;
+    const file = model.from.source === "file" ? model.from.path : model.file;
+    const key = `${host} ${model.sha256}`;
+    const other = places.get(key) ?? { deployment, file };
+    places.set(key, other);
+    if (other.file === file) continue;
+    throw inconsistent(
+      deployment,
+      `deployment ${other.deployment} has the same model on this host as another file`,
+      file,
+      other.file,
+      "write the model the same in both",
+    );
+  }
 }
 
 function knownHost(hosts: PlacementProblem["hosts"], name: string): KnownHost {
@@ -162,8 +170,4 @@ function knownHost(hosts: PlacementProblem["hosts"], name: string): KnownHost {
 
 function inconsistent(deployment: string, what: string, got: string, expected: string, hint: string): BerthError {
   return new BerthError("stack-inconsistent", { where: `deployment ${deployment}`, what, got, expected, hint });
-}
-
-function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(test), items.filter((item) => !test(item))];
 }

@@ -20,8 +20,8 @@ export function checkInputs<Inputs extends CommonInputs, Observed extends Common
 ): CheckAnswer {
   const raw = withoutProvider(news);
   const parsed = kind.inputs.safeParse(raw);
-  const issues = parsed.success ? [] : parsed.error.issues.filter(({ path }) => !isUnknownAt(raw, path));
-  if (issues.length > 0) return { inputs: raw, failures: issues.map(toFailure) };
+  const failures = parsed.success ? [] : parsed.error.issues.flatMap((issue) => toFailures(issue, raw));
+  if (failures.length > 0) return { inputs: raw, failures };
   const inputs: Partial<Inputs> = parsed.success ? parsed.data : (raw as Partial<Inputs>);
   const before = kind.inputs.safeParse(withoutProvider(olds));
   const derived = kind.derive?.(before.success ? before.data : undefined, inputs) ?? inputs;
@@ -35,6 +35,14 @@ function isUnknownAt(value: unknown, path: readonly PropertyKey[]): boolean {
   return isUnknownAt((value as Partial<Record<PropertyKey, unknown>>)[key], rest);
 }
 
-function toFailure(issue: z.core.$ZodIssue): { property: string; reason: string } {
-  return { property: issue.path.map(String).join("."), reason: issue.message };
+/** A property that there is not is wrong whatever its value, and whatever is unknown beside it. */
+function toFailures(issue: z.core.$ZodIssue, raw: Properties): CheckAnswer["failures"] {
+  const { path, message } = issue;
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => ({ property: dotted([...path, key]), reason: `Unrecognized key: "${key}"` }));
+  return isUnknownAt(raw, path) ? [] : [{ property: dotted(path), reason: message }];
+}
+
+function dotted(path: readonly PropertyKey[]): string {
+  return path.map(String).join(".");
 }

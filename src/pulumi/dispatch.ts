@@ -1,4 +1,5 @@
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import type { Handler } from "./handler.js";
 import type { Properties } from "./properties.js";
 
@@ -17,7 +18,7 @@ export type Dispatch = (
 /** The one door through which Pulumi's calls come in. */
 export function createDispatch(handlers: Readonly<Record<string, Handler>>): Dispatch {
   return async (contract, kind, operation, args) => {
-    const handler = handlers[kind];
+    const handler = lookUp(handlers, kind);
     if (contract !== contractNumber || handler === undefined) {
       throw new BerthError("lock-incompatible", {
         what: "the state was written by a version of pulumi-berth that this one does not understand",

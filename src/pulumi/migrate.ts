@@ -11,10 +11,10 @@ const migrations: Readonly<Record<number, Readonly<Record<string, (old: Properti
 /** Outputs of any earlier version as this one has them. */
 export function migrate(kind: string, outputs: Properties): Properties {
   const found = outputs.schemaVersion;
-  if (typeof found !== "number" || found > outputVersion) {
+  if (typeof found !== "number" || !Number.isInteger(found) || found < 1 || found > outputVersion) {
     throw new BerthError("lock-incompatible", {
       where: `${kind} ${String(outputs.name)}`,
-      what: "the state was written by a later version of Berth",
+      what: "the state was written neither by this version of Berth nor by an earlier one",
       got: `schemaVersion ${String(found)}`,
       expected: `at most ${outputVersion}`,
       hint: "update pulumi-berth",

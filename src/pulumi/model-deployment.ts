@@ -11,6 +11,7 @@ import { allowAddress, keyVariable } from "../planner/exposure.js";
 import type { LockedModel } from "../schema/lock.js";
 import { deploymentEntry } from "../schema/stack.js";
 import { createBackendVersion, createInstance, createModelFiles } from "./desired-resources.js";
+import { toProgramError } from "./program-error.js";
 import type { Host, Instance } from "./resources.js";
 
 /** The part of a deployment that stack files and programs write alike. */
@@ -91,7 +92,7 @@ function resolve(name: string, args: ModelDeploymentArgs): Resolved {
   try {
     return decide(name, args, where);
   } catch (error) {
-    throw error instanceof BerthError ? new pulumi.RunError(`${error.message}\n(${error.code})`) : error;
+    throw toProgramError(error);
   }
 }
 

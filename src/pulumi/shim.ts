@@ -9,16 +9,15 @@ import type { Operation } from "./dispatch.js";
  * The text is part of every state. Changing it is a breaking change; a test compares it with a snapshot.
  */
 export function shim(kind: string): dynamic.ResourceProvider {
-  const call =
-    (operation: Operation) =>
-    async (...args: unknown[]): Promise<never> =>
-      (await import("pulumi-berth/provider")).dispatch(1, kind, operation, args) as Promise<never>;
+  // One function holds all that is long: Pulumi writes out each of the others too.
+  const call = async (operation: Operation, args: unknown[]): Promise<never> =>
+    (await import("pulumi-berth/provider")).dispatch(1, kind, operation, args) as Promise<never>;
   return {
-    check: call("check"),
-    diff: call("diff"),
-    create: call("create"),
-    read: call("read"),
-    update: call("update"),
-    delete: call("delete"),
+    check: (...args) => call("check", args),
+    diff: (...args) => call("diff", args),
+    create: (...args) => call("create", args),
+    read: (...args) => call("read", args),
+    update: (...args) => call("update", args),
+    delete: (...args) => call("delete", args),
   };
 }

@@ -5,13 +5,13 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
-import { BerthError } from "../lib/errors.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
 import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
+import { toProgramError } from "./program-error.js";
 import type { Instance } from "./resources.js";
 import { findSecret } from "./secrets.js";
 
@@ -63,8 +63,7 @@ export class Stack extends pulumi.ComponentResource<Record<string, pulumi.Output
       const root = pulumi.getRootDirectory();
       return await deploy(await solve(args, root), root, this);
     } catch (error) {
-      // The message says all there is; a stack trace would bury it.
-      throw error instanceof BerthError ? new pulumi.RunError(`${error.message}\n(${error.code})`) : error;
+      throw toProgramError(error);
     }
   }
 }

@@ -26,7 +26,8 @@ export const hostInputs = z.strictObject({
 export type HostInputs = z.output<typeof hostInputs>;
 
 export interface HostObserved extends CommonObserved {
-  readonly facts: HostFacts;
+  /** Without the Python and pipx that are found, which depend on who looks. */
+  readonly facts: Omit<HostFacts, "python" | "pipx">;
 }
 
 /** How the host takes away a resource that it finds orphaned. */
@@ -65,20 +66,21 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
     uses: () => "host",
     secrets: () => [],
 
-    async observe(context, inputs, previous) {
-      const { host, reference } = context;
+    async observe({ host, reference }) {
       const marker = await host.status(dataPaths(reference.dataDir).marker);
-      const drift = marker === undefined ? [`${reference.dataDir} is gone`] : [];
-      // The Python and pipx that are found depend on who looks; what was told first stays until the host changes.
-      const facts = previous?.facts ?? (await gatherFacts(host, reference.dataDir));
-      return { facts, drift };
+      const { python: _python, pipx: _pipx, ...facts } = await gatherFacts(host, reference.dataDir);
+      return { facts, drift: marker === undefined ? [`${reference.dataDir} is gone`] : [] };
     },
 
     async converge(context, operation, inputs) {
       const { host, reference } = context;
       const { marker } = dataPaths(reference.dataDir);
       if ((await host.status(marker)) === undefined) {
-        await operation.step("prepare the data directory", () => host.writeFile(marker, markerText));
+        await operation.step("prepare the data directory", async () => {
+          // Where a data directory was lost, what ran from it may run on.
+          for (const runtime of runtimes) await context.supervisor(runtime).retire();
+          await host.writeFile(marker, markerText);
+        });
       }
       for (const orphan of findOrphans(await listEntries(host, reference.dataDir), inputs)) {
         await removeEntryAndThing(context, operation, orphan, removeOrphan);
@@ -89,7 +91,10 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       const { host, reference } = context;
       const isOwn = (entry: JournalEntry) =>
         entry.owner === owner && !(entry.kind === hostKindName && entry.name === name);
-      for (const entry of (await listEntries(host, reference.dataDir)).filter(isOwn)) {
+      const entries = (await listEntries(host, reference.dataDir)).filter(isOwn);
+      // A host that was renamed: all that is here belongs to the new name.
+      if (entries.some(({ kind }) => kind === hostKindName)) return;
+      for (const entry of entries) {
         await removeEntryAndThing(context, operation, entry, removeOrphan);
       }
       const others = (await listEntries(host, reference.dataDir)).some((entry) => entry.owner !== owner);

@@ -15,7 +15,15 @@ const instanceRecord = z.strictObject({
   current: z.string().optional(),
   /** How it was when it was verified. */
   runtime: z.string().optional(),
-  port: z.int().optional(),
+  target: z
+    .strictObject({
+      address: z.string(),
+      port: z.int(),
+      healthPath: z.string(),
+      model: z.string(),
+      apiKeyVariable: z.string().optional(),
+    })
+    .optional(),
   startSeconds: z.number().optional(),
   stopSeconds: z.number().optional(),
   restarts: z.int().default(0),

@@ -47,11 +47,8 @@ const settings = {
 export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   name: { change: "replace", reason: "another instance" },
   owner: { change: "replace", reason: "another owner" },
-  host: {
-    // In another data directory of the same host the port is still taken by the old runner.
-    change: (olds, news) => (olds.name === news.name ? "replaceDeletingFirst" : "replace"),
-    reason: "another host or data directory",
-  },
+  // Hosts by the connection `local` are one machine, on which the old runner holds the port.
+  host: { change: "replaceDeletingFirst", reason: "another host or data directory" },
   runtime: { change: "replaceDeletingFirst", reason: "another supervisor" },
   deployment: settings,
   backend: restart,

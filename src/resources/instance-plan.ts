@@ -39,17 +39,19 @@ export function planInstance(desired: Generation, seen: InstanceSeen): InstanceS
 }
 
 /**
- * The way back when the desired generation could not be verified. The one that served before serves again. When there
- * was none, nothing stays. When the desired one is itself the one that served, it stays with its supervisor.
+ * The way back when the desired generation could not be verified. The one that served before serves again, and alone.
+ * When there was none, nothing stays. When the desired one is itself the one that served, it stays with its supervisor.
  */
 export function planRollback(desired: Generation, seen: InstanceSeen): InstanceStep[] {
-  const { current } = seen;
+  const { current, generations } = seen;
   if (current === desired) return [];
-  const before = seen.generations.find(({ generation }) => generation === current);
+  const others = generations.filter(({ generation }) => generation !== desired && generation !== current);
   const steps: InstanceStep[] = [{ do: "discard", generation: desired }];
-  if (before !== undefined)
-    steps.push({ do: "start", generation: before.generation }, { do: "verify", generation: before.generation });
-  return steps;
+  steps.push(...others.map(({ generation }) => ({ do: "discard" as const, generation })));
+  const before = generations.find(({ generation }) => generation === current);
+  if (before === undefined) return steps;
+  const { generation } = before;
+  return [...steps, { do: "start", generation }, { do: "verify", generation }, { do: "commit", generation }];
 }
 
 export interface Strategy {

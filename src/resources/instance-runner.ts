@@ -14,9 +14,21 @@ export function endpointOf({ bindAddress, port }: Pick<InstanceInputs, "bindAddr
 }
 
 export function probeTarget(inputs: InstanceInputs): ProbeTarget {
-  const { bindAddress, port, healthPath, servedModel, apiKeyVariable, secretEnv } = inputs;
-  const apiKey = apiKeyVariable === undefined ? undefined : secretEnv[apiKeyVariable];
-  return { address: bindAddress, port, healthPath, model: servedModel, apiKey };
+  return withKey(recordedTarget(inputs), inputs.secretEnv);
+}
+
+type RecordedTarget = NonNullable<InstanceRecord["target"]>;
+
+/** What the health ladder asks, as it may be written down: the key by the name of its variable. */
+export function recordedTarget(inputs: InstanceInputs): RecordedTarget {
+  const { bindAddress, port, healthPath, servedModel, apiKeyVariable } = inputs;
+  const key = apiKeyVariable === undefined ? {} : { apiKeyVariable };
+  return { address: bindAddress, port, healthPath, model: servedModel, ...key };
+}
+
+export function withKey(target: RecordedTarget, environment: Readonly<Record<string, string>>): ProbeTarget {
+  const { apiKeyVariable, ...rest } = target;
+  return { ...rest, apiKey: apiKeyVariable === undefined ? undefined : environment[apiKeyVariable] };
 }
 
 /** What the inputs ask to be run. */

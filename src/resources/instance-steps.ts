@@ -1,13 +1,13 @@
 /** Does the steps of an instance's plan, and goes back when one of them fails. */
 import { probe } from "../health/probe.js";
-import { verifyHealth } from "../health/verify.js";
+import { verifyHealth, type Verdict } from "../health/verify.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { readOutput, readRunner } from "../runtime/runner-files.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import { planRollback, type Generation, type InstanceSeen, type InstanceStep } from "./instance-plan.js";
-import { probeTarget, runnerDefinition } from "./instance-runner.js";
+import { probeTarget, recordedTarget, runnerDefinition, withKey } from "./instance-runner.js";
 import type { Context, Operation } from "./kind.js";
 import { isEngineGone } from "./operation.js";
 
@@ -35,16 +35,23 @@ const stepTexts: Record<InstanceStep["do"], string> = {
   discard: "remove the old runner",
 };
 
-/** Does the steps; when one fails, does those of the way back and throws why. */
+/**
+ * Does the steps; when one fails, does those of the way back and throws why. There is no way back from the commit: what
+ * is recorded then serves, also when removing the others fails.
+ */
 export async function performSteps(
   work: InstanceWork,
   operation: Operation,
   steps: readonly InstanceStep[],
 ): Promise<void> {
+  let committed = false;
   try {
-    for (const step of steps) await operation.step(stepTexts[step.do], () => perform(work, step));
+    for (const step of steps) {
+      await operation.step(stepTexts[step.do], () => perform(work, step));
+      committed ||= step.do === "commit";
+    }
   } catch (error) {
-    if (isEngineGone(error) || work.context.signal.aborted) throw error;
+    if (committed || isEngineGone(error) || work.context.signal.aborted) throw error;
     throw await goBack(work, operation, error);
   }
 }
@@ -85,11 +92,11 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
       await supervisor.prepare();
       return supervisor.start(await specFor(work, step.generation));
     case "verify":
-      return verify(work, definition);
+      return verify(work, definition, step.generation);
     case "commit":
-      return commit(work, definition);
+      return commit(work, definition, step.generation);
     case "discard":
-      await supervisor.remove(definition.id);
+      await supervisor.remove(definition);
       return context.host.remove(definition.folder);
   }
 }
@@ -103,42 +110,61 @@ async function specFor(work: InstanceWork, generation: Generation): Promise<Runn
   return { ...definition, ...runner };
 }
 
-async function verify({ context, inputs }: InstanceWork, definition: RunnerDefinition): Promise<void> {
+async function verify(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
+  const { context, inputs } = work;
   const supervisor = context.supervisor(inputs.runtime);
+  const target = await targetOf(work, definition, generation);
   const { restarts: before } = await supervisor.observe(definition);
   const verdict = await verifyHealth({
     clock: context.clock,
     signal: context.signal,
     minHealthySeconds: inputs.minHealthySeconds,
     deadlineSeconds: inputs.healthyDeadlineSeconds,
-    probe: () =>
-      probe(probeTarget(inputs), (request) => context.host.request(request), verifyRequestSeconds, context.signal),
+    probe: () => probe(target, (request) => context.host.request(request), verifyRequestSeconds, context.signal),
     async ended() {
       const { state, restarts } = await supervisor.observe(definition);
       if (state.kind === "running") return restarts > before ? "it ended and was started again" : undefined;
       return state.kind === "stopped" ? state.reason : state.kind;
     },
   });
-  if (verdict.healthy) return;
+  if (!verdict.healthy) throw await notHealthy(work, definition, verdict);
+}
+
+/** An older generation answers where and as it did when it was verified. */
+async function targetOf(
+  { context, inputs, record, desired }: InstanceWork,
+  { folder }: RunnerDefinition,
+  generation: Generation,
+) {
+  if (generation === desired || record.target === undefined) return probeTarget(inputs);
+  return withKey(record.target, (await readRunner(context.host, folder))?.environment ?? {});
+}
+
+async function notHealthy(
+  { context, inputs }: InstanceWork,
+  { folder }: RunnerDefinition,
+  verdict: Extract<Verdict, { healthy: false }>,
+): Promise<BerthError> {
   const deadline = `the runner was not healthy within ${inputs.healthyDeadlineSeconds} s`;
-  throw new BerthError("runner-failed", {
+  return new BerthError("runner-failed", {
     where: `host ${context.host.name}: ${inputs.name}`,
     what: verdict.cause === "ended" ? "the runner ended before it was healthy" : deadline,
     got: context.redact(verdict.reason),
     expected: `a real request answered, for ${inputs.minHealthySeconds} s without a failure`,
     hint: "read the runner's last lines below, mend the cause, and run `pulumi up` again",
-    detail: context.redact(await readOutput(context.host, definition.folder, shownLogLines)),
+    detail: context.redact(await readOutput(context.host, folder, shownLogLines)),
   });
 }
 
-async function commit({ context, inputs, folder, record }: InstanceWork, definition: RunnerDefinition): Promise<void> {
+async function commit(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
+  const { context, inputs, folder, record, desired } = work;
   const { state, restarts } = await context.supervisor(inputs.runtime).observe(definition);
   await writeRecord(context.host, folder, {
     schemaVersion: 1,
     salt: record.salt,
-    current: definition.id.slice(definition.id.lastIndexOf(".") + 1),
+    current: generation,
     runtime: inputs.runtime,
-    port: inputs.port,
+    target: generation === desired ? recordedTarget(inputs) : record.target,
     startSeconds: definition.startSeconds,
     stopSeconds: definition.stopSeconds,
     restarts,

@@ -78,10 +78,12 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
   async remove(context, operation, { owner, name }) {
     const { host, reference } = context;
     const folder = instanceFolder(reference.dataDir, owner, name);
+    const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
     const runtimes = ["supervisord", "systemd"].map((runtime) => context.supervisor(runtime));
     for (const generation of await listGenerations(host, folder)) {
       await operation.step("stop the runner", async () => {
-        for (const supervisor of runtimes) await supervisor.remove(runnerId(folder, generation));
+        const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
+        for (const supervisor of runtimes) await supervisor.remove({ ...place, startSeconds, stopSeconds });
       });
     }
     await operation.step("remove its files", async () => {
@@ -144,8 +146,8 @@ async function assertPossible({ context, inputs, folder, record, seen }: Instanc
   const runners = await Promise.all(
     seen.generations.map(({ generation }) => findRunner(host, generationFolder(folder, generation))),
   );
-  const ownPort =
-    runners.some((pid) => pid !== undefined) && (record.port === undefined || record.port === inputs.port);
+  const ownRuns = seen.generations.some(({ running }) => running) || runners.some((pid) => pid !== undefined);
+  const ownPort = ownRuns && (record.target === undefined || record.target.port === inputs.port);
   if (!ownPort && (await host.listeningPorts()).has(inputs.port)) {
     throw new BerthError("port-in-use", {
       where: `host ${host.name}: ${inputs.name}`,

@@ -81,7 +81,7 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
     owner: { change: "replace", reason: "another owner" },
     host: { change: "replace", reason: "another host or data directory" },
     sha256: { change: "replace", reason: "another model; the old one stays until nobody wants it" },
-    file: { change: "replace", reason: "another file name" },
+    file: { change: "update", reason: "another file name: put in place anew" },
     from: { change: "update", reason: "the same bytes from another place: nothing is fetched again" },
     indexUrl: { change: "none", reason: "used at the next download" },
   },
@@ -169,7 +169,9 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
   });
 }
 
-async function findDrift({ host }: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
+async function findDrift(context: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
+  const { host } = context;
+  if (placement.path !== placedPath(context, inputs)) return [`${inputs.file} is in another place: ${placement.path}`];
   const status = await host.status(placement.path);
   if (status === undefined) return [`${inputs.file} is missing`];
   if (status.size !== placement.sizeBytes)

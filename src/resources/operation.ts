@@ -5,7 +5,10 @@ import { readEntry, removeEntry, writeEntry, type JournalEntry, type ResourceKey
 import { BerthError } from "../lib/errors.js";
 import type { Context, Operation } from "./kind.js";
 
-/** Publishes each journal step as it begins: `{ kind, name, operation, step, number }`. */
+/**
+ * Publishes each journal step as it begins, `{ kind, name, operation, step, number }`, and last the step `end`: all is
+ * done and the journal is closed, but Pulumi has not been told.
+ */
 const journalChannel = channel("berth:journal");
 
 export interface OperationRequest {
@@ -76,7 +79,7 @@ class OperationJournal implements Operation {
     await assertWanted();
     this.#number += 1;
     await this.#write({ operation, step: name, number: this.#number });
-    journalChannel.publish({ kind: key.kind, name: key.name, operation, step: name, number: this.#number });
+    this.#publish(name);
     context.log({ kind: "step", subject: key.name, text: name });
     return action();
   }
@@ -86,11 +89,18 @@ class OperationJournal implements Operation {
     await assertWanted();
     if (operation === "delete") await removeEntry(context.host, context.reference.dataDir, key);
     else await this.#write(undefined);
+    this.#number += 1;
+    this.#publish("end");
   }
 
   /** A disk that is full may not take it: then the journal stays open, and the next run looks closer. */
   async closeAfterFailure(): Promise<void> {
     if (this.touched) await this.#write(undefined).catch(() => undefined);
+  }
+
+  #publish(step: string): void {
+    const { key, operation } = this.#request;
+    journalChannel.publish({ kind: key.kind, name: key.name, operation, step, number: this.#number });
   }
 
   async #write(open: JournalEntry["open"]): Promise<void> {

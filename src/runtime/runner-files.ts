@@ -62,30 +62,33 @@ export async function findRunner(host: Host, folder: string): Promise<number | u
   const pid = Number((await host.readText(pidPath(folder))) ?? 0);
   const runner = await readRunner(host, folder);
   if (!(pid > 0) || runner === undefined) return undefined;
-  return hasArguments(await commandLine(host, pid), runner.argv.slice(1)) ? pid : undefined;
+  return (await host.findProcesses(runner.argv.slice(1))).find((found) => found === pid);
 }
 
 /** Ends a runner that outlived its supervisor. */
-export async function endOrphan(host: Host, { folder, stopSeconds }: RunnerDefinition, clock: Clock): Promise<void> {
-  const pid = await findRunner(host, folder);
+export function endOrphan(
+  host: Host,
+  { folder, stopSeconds }: Pick<RunnerDefinition, "folder" | "stopSeconds">,
+  clock: Clock,
+): Promise<void> {
+  return endProcess(host, () => findRunner(host, folder), stopSeconds, clock);
+}
+
+/** Asks a process to end, and ends it when it has not after a time. */
+export async function endProcess(
+  host: Host,
+  find: () => Promise<number | undefined>,
+  patienceSeconds: number,
+  clock: Clock,
+): Promise<void> {
+  const pid = await find();
   if (pid === undefined) return;
   await host.run(["kill", "-TERM", String(pid)]);
-  for (let waited = 0; waited < stopSeconds; waited += pollSeconds) {
-    if ((await findRunner(host, folder)) === undefined) return;
+  for (let waited = 0; waited < patienceSeconds; waited += pollSeconds) {
+    if ((await find()) !== pid) return;
     await clock.sleep(pollSeconds);
   }
   await host.run(["kill", "-KILL", String(pid)]);
-}
-
-async function commandLine(host: Host, pid: number): Promise<string> {
-  const linux = await host.readText(`/proc/${pid}/cmdline`);
-  if (linux !== undefined) return linux.replace(/\0$/, "").replaceAll("\0", " ");
-  const { exitCode, stdout } = await host.run(["ps", "-o", "command=", "-p", String(pid)]);
-  return exitCode === 0 ? stdout.trim() : "";
-}
-
-function hasArguments(commandLine: string, args: readonly string[]): boolean {
-  return commandLine !== "" && commandLine.endsWith(` ${args.join(" ")}`);
 }
 
 /** The last lines that a runner wrote. Not redacted. */

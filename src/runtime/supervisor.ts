@@ -45,10 +45,10 @@ export interface Supervisor {
   /** Stops a runner and keeps its definition, so that it can be started again; it does not come back by itself. */
   stop(definition: RunnerDefinition): Promise<void>;
   /** Stops a runner and removes its definition. A runner that is not there is fine. */
-  remove(id: string): Promise<void>;
+  remove(definition: RunnerDefinition): Promise<void>;
   observe(definition: RunnerDefinition): Promise<RunnerObservation>;
   /** Ids of the defined runners. */
   list(): Promise<string[]>;
-  /** Removes what {@link prepare} made, when no runner is left. */
+  /** Removes what {@link prepare} made, when no runner is left; also what was left when the data directory was lost. */
   retire(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
-import { endOrphan, execPath, outputPath, writeRunnerFiles } from "./runner-files.js";
+import { endOrphan, endProcess, execPath, outputPath, writeRunnerFiles } from "./runner-files.js";
 import type { RunnerDefinition, RunnerObservation, RunnerSpec, RunnerState, Supervisor } from "./supervisor.js";
 
 const longestSocketPath = 100;
@@ -40,6 +40,7 @@ export class Supervisord implements Supervisor {
     const { host, serial, binFolder } = this.#options;
     await serial.run(this.#folder, async () => {
       if (await this.#isUp()) return;
+      await this.#endRemains();
       const bin = await binFolder();
       await host.makeDirectory(posix.join(this.#folder, "programs"));
       await host.makeDirectory(posix.dirname(this.#socket()), 0o700);
@@ -60,7 +61,6 @@ export class Supervisord implements Supervisor {
       await host.writeFile(this.#programFile(spec.id), await this.#program(spec, true));
       await this.#control(["reread"]);
       await this.#forget(spec.id);
-      await endOrphan(host, spec, this.#options.clock);
       await host.writeFile(startsPath(spec.folder), String(await this.#countStarts(spec.id)));
       // `add` spawns and returns; `start` would wait for all of startsecs.
       await this.#control(["add", spec.id]);
@@ -72,17 +72,20 @@ export class Supervisord implements Supervisor {
     await serial.run(this.#folder, async () => {
       await host.writeFile(this.#programFile(spec.id), await this.#program(spec, false));
       if (await this.#isUp()) await this.#stopIfRunning(spec.id, await this.#state(spec.id, true));
+      await endOrphan(host, spec, this.#options.clock);
     });
   }
 
-  async remove(id: string): Promise<void> {
-    const { host, serial } = this.#options;
+  async remove(spec: RunnerDefinition): Promise<void> {
+    const { host, serial, clock } = this.#options;
     if ((await host.status(this.#folder)) === undefined) return;
     await serial.run(this.#folder, async () => {
-      await host.remove(this.#programFile(id));
-      if (!(await this.#isUp())) return;
-      await this.#control(["reread"]);
-      await this.#forget(id);
+      await host.remove(this.#programFile(spec.id));
+      if (await this.#isUp()) {
+        await this.#control(["reread"]);
+        await this.#forget(spec.id);
+      }
+      await endOrphan(host, spec, clock);
     });
   }
 
@@ -104,13 +107,13 @@ export class Supervisord implements Supervisor {
 
   async retire(): Promise<void> {
     const { host, serial } = this.#options;
-    if ((await host.status(this.#folder)) === undefined) return;
     await serial.run(this.#folder, async () => {
       if ((await this.list()).length > 0) return;
       if (await this.#isUp()) {
         await this.#control(["shutdown"]);
         await this.#waitUntilDown();
       }
+      await this.#endRemains();
       await host.remove(this.#folder);
       await host.remove(this.#socket());
     });
@@ -147,6 +150,22 @@ export class Supervisord implements Supervisor {
     const waits = state.kind === "stopped" && state.reason.startsWith("BACKOFF");
     // No time limit of its own: supervisord kills the runner after stopwaitsecs.
     if (state.kind === "running" || waits) await this.#control(["stop", id], stopLimitSeconds);
+  }
+
+  /**
+   * Ends what a supervisord that cannot be reached has left: itself, if only its socket is gone, and runners that
+   * outlived it. They hold ports and devices that their successors need.
+   */
+  async #endRemains(): Promise<void> {
+    const { host, clock } = this.#options;
+    const stray = async () => (await host.findProcesses(["-c", this.#configuration()]))[0];
+    await endProcess(host, stray, startupSeconds, clock);
+    for (const id of await this.list()) {
+      const definition = (await host.readText(this.#programFile(id))) ?? "";
+      const folder = /^directory = (.*)$/m.exec(definition)?.[1]?.replaceAll("%%", "%");
+      const stopSeconds = Number(/^stopwaitsecs = (\d+)$/m.exec(definition)?.[1] ?? 0);
+      if (folder !== undefined) await endOrphan(host, { folder, stopSeconds }, clock);
+    }
   }
 
   async #isUp(): Promise<boolean> {

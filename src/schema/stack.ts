@@ -1,6 +1,17 @@
 import { z } from "zod";
 
-import { duration, environment, fileName, httpUrl, name, port, secretReference, sha256, version } from "./scalars.js";
+import {
+  duration,
+  environment,
+  fileName,
+  httpUrl,
+  name,
+  port,
+  secretReference,
+  sha256,
+  variable,
+  version,
+} from "./scalars.js";
 
 const wheelRequirement = z
   .string()
@@ -35,7 +46,7 @@ export const modelSource = z
         .describe("A file that is already on the host; it is verified, used in place and never deleted"),
       path: z
         .string()
-        .regex(/^\//, { error: "expected an absolute path on the host" })
+        .regex(/^\/(?:.*\/)?(?!\.{1,2}$)[^/]+$/, { error: "expected the absolute path of a file on the host" })
         .describe("Absolute path on the host"),
       sha256: sha256.describe("SHA-256 of the file"),
     }),
@@ -80,6 +91,9 @@ export const updateEntry = z
     healthyDeadline: duration.default(300).describe("How long a runner may take to become healthy. Default 5m"),
     stopTimeout: duration.default(10).describe("How long a runner may take to stop before it is killed. Default 10s"),
   })
+  .refine(({ minHealthyTime, healthyDeadline }) => minHealthyTime <= healthyDeadline, {
+    error: "expected a minHealthyTime that is over before the healthyDeadline",
+  })
   .describe("How a deployment changes; Nomad's names and meanings");
 
 export const deploymentEntry = z
@@ -97,7 +111,7 @@ export const deploymentEntry = z
     extraParameters: z.array(z.string()).default([]).describe("Arguments for the engine, after all others"),
     env: environment.default({}).describe("Environment of the runner; overrides the backend's"),
     secretEnv: z
-      .record(z.string(), secretReference)
+      .record(variable, secretReference)
       .default({})
       .describe("Environment variables whose values are secrets"),
     host: name.optional().describe("The host to run on. Needed when the stack has several"),

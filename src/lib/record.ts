@@ -1,0 +1,4 @@
+/** A record's own value by a name that people give: `constructor` is not one that every record has. */
+export function lookUp<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}

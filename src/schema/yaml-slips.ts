@@ -1,0 +1,92 @@
+import { isScalar, visit, type Document, type Node, type YAMLParseError } from "yaml";
+
+/** One problem of a file, by line and column from 1. */
+export interface Issue {
+  line: number;
+  column: number;
+  text: string;
+}
+
+/** Line and column of an offset. */
+export type Position = (offset: number) => { line: number; column: number };
+
+/**
+ * What is wrong with a YAML text before any schema is asked: what the parser refuses, keys given twice or changed by
+ * being numbers, and aliases of nothing.
+ */
+export function findSlips(document: Document, position: Position): Issue[] {
+  return [
+    ...document.errors.map((error) => ({ ...position(error.pos[0]), text: syntaxError(error) })),
+    ...findBadKeys(document, position),
+    ...findUnknownAliases(document, position),
+  ];
+}
+
+function syntaxError({ code, message }: Pick<YAMLParseError, "code" | "message">): string {
+  if (code === "MULTIPLE_DOCS") return "a second document begins here; expected one document in the file";
+  if (code === "TAB_AS_INDENT") return "tabs are not allowed as indentation; expected spaces";
+  if (message.includes("call stack")) return "the file is nested too deeply";
+  return lowerFirst(message);
+}
+
+function findBadKeys(document: Document, position: Position): Issue[] {
+  const issues: Issue[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const firstLines = new Map<string, number>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const at = position(startOf(key));
+        const name = String(key.value);
+        const first = firstLines.get(name);
+        if (first !== undefined)
+          issues.push({ ...at, text: `"${name}" was given on line ${first} already; expected each key once` });
+        else firstLines.set(name, at.line);
+        if (typeof key.value === "number" && key.source !== name)
+          issues.push({ ...at, text: `the key ${key.source ?? ""} is the number ${name}; expected it in quotes` });
+      }
+    },
+  });
+  return issues;
+}
+
+function findUnknownAliases(document: Document, position: Position): Issue[] {
+  const issues: Issue[] = [];
+  const anchors = new Set<string>();
+  visit(document, {
+    Alias(_, alias) {
+      if (anchors.has(alias.source)) return;
+      const text = `nothing is named &${alias.source}; expected an alias of something above`;
+      issues.push({ ...position(startOf(alias)), text });
+    },
+    Value(_, { anchor }) {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
+  });
+  return issues;
+}
+
+/** Where the first alias stands; undefined when there is none. */
+export function findAlias(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      found = startOf(alias);
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+/** False for the empty value of a key that has none. */
+export function isWritten({ range }: Node): boolean {
+  return range === undefined || range === null || range[1] > range[0];
+}
+
+export function startOf(node: Node): number {
+  return node.range?.[0] ?? 0;
+}
+
+export function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

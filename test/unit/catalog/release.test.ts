@@ -1,0 +1,125 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { resolveDeployment, type DeployedEngine } from "../../../src/catalog/release.js";
+import { digest, sha256 } from "../../../src/lib/canonical.js";
+import type { LockedModel } from "../../../src/schema/lock.js";
+import { catalogueOf, engineBackend } from "../support/catalogues.js";
+import { thrownBy } from "../support/thrown.js";
+
+const model: LockedModel = { from: { source: "file", path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
+const chat: DeployedEngine = { backend: "engine", contextLength: 4096, extraParameters: [], env: {} };
+const resolve = (deployment: Partial<DeployedEngine> = {}, catalogue = catalogueOf()) =>
+  resolveDeployment(catalogue, { ...chat, ...deployment }, model, "deployment chat");
+
+describe("resolveDeployment", () => {
+  it("is the backend version, its artifact by digests, the model and the command", () => {
+    const resolved = resolve({ backendVersion: "1.0" });
+    expect(resolved).toEqual({
+      id: resolved.id,
+      backend: "engine",
+      backendVersion: "1.0",
+      install: {
+        method: "pipx",
+        package: "engine",
+        requirements: { file: "engine/1.0.txt", sha256: sha256("engine/1.0.txt") },
+        launcher: { file: "engine/launcher.py", sha256: sha256("engine/launcher.py") },
+      },
+      model,
+      runCommand: "serve {{model_path}} --alias {{model_name}} --host {{worker_ip}} --port {{port}}",
+      parameters: ["--ctx-size", "4096", "--fast"],
+      env: { LEVEL: "backend", ONLY_BACKEND: "1" },
+      apiKeyVariable: "ENGINE_KEY",
+      healthPath: "/health",
+    });
+  });
+
+  it("lets a version's environment override the backend's, and a deployment's override both", () => {
+    expect(resolve().env).toEqual({ LEVEL: "version", ONLY_BACKEND: "1" });
+    expect(resolve({ env: { LEVEL: "own", MORE: "2" } }).env).toEqual({ LEVEL: "own", ONLY_BACKEND: "1", MORE: "2" });
+  });
+
+  it("takes the command of the version, if it has one of its own", () => {
+    const { versions } = engineBackend();
+    const entry = { ...versions["2.0"], install: { pipx: { package: "e", requirements: "engine/2.0.txt" } } };
+    const backend = engineBackend({ versions: { "2.0": { ...entry, runCommand: "new {{port}}" } } });
+    expect(resolve({}, catalogueOf([backend])).runCommand).toBe("new {{port}}");
+  });
+
+  it("puts a deployment's parameters in place of the default ones, and its extra parameters after either", () => {
+    expect(resolve({ extraParameters: ["--x"] }).parameters).toEqual(["--ctx-size", "4096", "--fast", "--x"]);
+    expect(resolve({ parameters: ["--a"], extraParameters: ["--x"] }).parameters).toEqual([
+      ...["--ctx-size", "4096", "--a", "--x"],
+    ]);
+    expect(resolve({ parameters: [] }).parameters).toEqual(["--ctx-size", "4096"]);
+  });
+
+  it("leaves the context length out where the engine has no flag for it", () => {
+    const backend = engineBackend({ contextLengthFlag: undefined });
+    expect(resolve({}, catalogueOf([backend])).parameters).toEqual(["--fast"]);
+  });
+
+  it.each<[Partial<DeployedEngine>, string]>([
+    [{ parameters: ["--port", "1"] }, "--port"],
+    [{ parameters: ["--port=1"] }, "--port=1"],
+    [{ extraParameters: ["--fine", "--host=0.0.0.0"] }, "--host=0.0.0.0"],
+    [{ extraParameters: ["-m", "/other"] }, "-m"],
+  ])("refuses a flag that Berth sets itself: %j", (deployment, got) => {
+    const error = thrownBy(() => resolve(deployment));
+    expect(error.code).toBe("stack-inconsistent");
+    expect(error.message).toBe(
+      `deployment chat: Berth itself sets this flag\n  got: ${got}\n  to do: remove it from the parameters`,
+    );
+  });
+
+  it.each(["--ctx-size", "--ctx-size=8192"])("refuses %s: the context length has a field of its own", (flag) => {
+    const error = thrownBy(() => resolve({ parameters: [flag, "8192"] }));
+    expect(error.message).toBe(
+      [
+        "deployment chat: the context length has a field of its own",
+        `  got: ${flag}`,
+        "  to do: give it as `contextLength`, and remove the flag",
+      ].join("\n"),
+    );
+  });
+
+  it("allows flags that only begin like those, and their names as values", () => {
+    const parameters = ["--portability", "--ctx-size-draft=1", "-mg", "0", "port"];
+    expect(resolve({ parameters }).parameters.slice(2)).toEqual(parameters);
+  });
+
+  it("refuses a backend that names a file that is not there", () => {
+    const error = thrownBy(() => resolve({}, catalogueOf([engineBackend()], ["engine/2.0.txt"])));
+    expect([error.code, error.message]).toEqual([
+      "file-not-found",
+      "backends/engine.yaml: the backend file names a file that is not there\n  got: backends/engine/launcher.py",
+    ]);
+  });
+});
+
+describe("a release's id", () => {
+  it("is the digest of all the rest", () => {
+    const { id, ...rest } = resolve();
+    expect(id).toBe(digest(rest));
+  });
+
+  const engine = fc.record<DeployedEngine>({
+    backend: fc.constant("engine"),
+    backendVersion: fc.constantFrom("1.0", "2.0", undefined),
+    contextLength: fc.constantFrom(2048, 4096),
+    parameters: fc.constantFrom(undefined, ["--fast"], ["--slow"]),
+    extraParameters: fc.constantFrom([], ["--x"]),
+    env: fc.constantFrom({}, { LEVEL: "version" }, { A: "1" }),
+  });
+
+  it("is equal for equal releases, however they came about, and different for different ones", () => {
+    fc.assert(
+      fc.property(engine, engine, (one, other) => {
+        const { id: oneId, ...oneRest } = resolve(one);
+        const { id: otherId, ...otherRest } = resolve(other);
+        expect(oneId === otherId).toBe(digest(oneRest) === digest(otherRest));
+      }),
+    );
+    expect(resolve({ backendVersion: "2.0", parameters: ["--fast"], env: { LEVEL: "version" } }).id).toBe(resolve().id);
+  });
+});

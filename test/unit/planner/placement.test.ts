@@ -1,0 +1,228 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { canonicalJson, sha256, type Json } from "../../../src/lib/canonical.js";
+import { place } from "../../../src/planner/placement.js";
+import { stackFile, type StackFile } from "../../../src/schema/stack.js";
+import { chat, facts, knownHost, problemOf, stackOf } from "../support/problems.js";
+import { writtenStack } from "../support/stacks.js";
+import { thrownBy } from "../support/thrown.js";
+
+const twoHosts = {
+  hosts: { a: { connection: "local", dataDir: "/a" }, b: { connection: "local", dataDir: "/b" } },
+} as const;
+
+describe("place", () => {
+  it("places the one replica of a deployment, with all that its runner needs of this environment", () => {
+    const stack = stackOf(
+      { chat: chat({ secretEnv: { HF_TOKEN: { secret: "hub" } }, apiKey: { secret: "chat-key" }, bindAddress: "::" }) },
+      { mirrors: { pip: "https://pip.example/simple" } },
+    );
+    expect(place(problemOf(stack))).toEqual({
+      indexUrl: "https://pip.example/simple",
+      hosts: {
+        local: { connection: "local", dataDir: "/srv/local", labels: {}, facts, usage: { listeningPorts: [] } },
+      },
+      instances: {
+        "chat-0": {
+          deployment: "chat",
+          host: "local",
+          devices: [],
+          runtime: "supervisord",
+          port: 14_000,
+          bindAddress: "::",
+          secretEnv: { HF_TOKEN: "hub", ENGINE_KEY: "chat-key" },
+          minHealthySeconds: 10,
+          healthyDeadlineSeconds: 300,
+          stopSeconds: 10,
+        },
+      },
+    });
+  });
+
+  it("writes down a host's labels and pipx", () => {
+    const stack = stackOf({}, { hosts: { a: { connection: "local", labels: { zone: "1" }, pipxPath: "/opt/pipx" } } });
+    expect(place(problemOf(stack)).hosts.a).toMatchObject({ labels: { zone: "1" }, pipxPath: "/opt/pipx" });
+  });
+
+  it.each([
+    ["other", undefined, "supervisord"],
+    ["systemd", undefined, "systemd"],
+    ["systemd-user", undefined, "systemd"],
+    ["systemd", "supervisord", "supervisord"],
+    ["other", "systemd", "systemd"],
+  ] as const)("on a host with init system %s and runtime %s chooses %s", (initSystem, runtime, chosen) => {
+    const stack = stackOf({ chat: chat() }, { hosts: { local: { connection: "local", ...(runtime && { runtime }) } } });
+    const hosts = { local: knownHost("/d", { facts: { initSystem } }) };
+    expect(place(problemOf(stack, { hosts })).instances["chat-0"]?.runtime).toBe(chosen);
+  });
+});
+
+describe("place chooses hosts", () => {
+  it("the only one, or the one that is named", () => {
+    expect(place(problemOf(stackOf({ chat: chat() }))).instances["chat-0"]?.host).toBe("local");
+    expect(place(problemOf(stackOf({ chat: chat({ host: "b" }) }, twoHosts))).instances["chat-0"]?.host).toBe("b");
+  });
+
+  it("also one with a name that every object has", () => {
+    const stack = stackOf({ constructor: chat() }, { hosts: { constructor: { connection: "local" as const } } });
+    expect(place(problemOf(stack)).instances["constructor-0"]?.host).toBe("constructor");
+  });
+
+  it.each([
+    [undefined, "the stack has several hosts and the deployment names none", "no `host`", "add `host`"],
+    ["c", "the stack has no such host", "c", "correct `host`"],
+  ])("and refuses %s when there are a and b", (host, what, got, hint) => {
+    const stack = stackOf({ chat: chat(host === undefined ? {} : { host }) }, twoHosts);
+    const error = thrownBy(() => place(problemOf(stack)));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      `deployment chat: ${what}\n  got: ${got}\n  expected: a, b\n  to do: ${hint}`,
+    ]);
+  });
+
+  it("and refuses two with one data directory, however it is written", () => {
+    const stack = stackOf(
+      {},
+      { hosts: { a: { connection: "local", dataDir: "/d/x/" }, b: { connection: "local", dataDir: "/d/./x" } } },
+    );
+    const error = thrownBy(() => place(problemOf(stack)));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      [
+        "host b: the host a has the same data directory",
+        "  got: /d/./x",
+        "  expected: a data directory for each host",
+        "  to do: give one of them another `dataDir`",
+      ].join("\n"),
+    ]);
+  });
+});
+
+describe("place chooses ports", () => {
+  const portsOf = (problem: Parameters<typeof place>[0]) =>
+    Object.fromEntries(Object.values(place(problem).instances).map(({ deployment, port }) => [deployment, port]));
+  const next = (stack: StackFile, before: StackFile) =>
+    portsOf(problemOf(stack, { previous: place(problemOf(before)) }));
+
+  it("of the host's range, those that something listens on left out", () => {
+    const stack = stackOf(
+      { a: chat(), b: chat() },
+      { hosts: { local: { connection: "local", portRange: [9000, 9009] } } },
+    );
+    const hosts = { local: knownHost("/d", { listeningPorts: [9000] }) };
+    expect(portsOf(problemOf(stack, { hosts }))).toEqual({ a: 9001, b: 9002 });
+  });
+
+  it("not twice on this machine, also when it is two hosts", () => {
+    const stack = stackOf({ x: chat({ host: "a" }), y: chat({ host: "b" }) }, twoHosts);
+    expect(portsOf(problemOf(stack))).toEqual({ x: 14_000, y: 14_001 });
+  });
+
+  it("and keeps them when a deployment is added before it, or the one before it goes", () => {
+    expect(next(stackOf({ a: chat(), b: chat() }), stackOf({ b: chat() }))).toEqual({ a: 14_001, b: 14_000 });
+    expect(next(stackOf({ b: chat() }), stackOf({ a: chat(), b: chat() }))).toEqual({ b: 14_001 });
+  });
+
+  it("anew when the deployment moves to another host", () => {
+    const before = stackOf({ x: chat({ host: "a" }), y: chat({ host: "a" }) }, twoHosts);
+    expect(next(stackOf({ y: chat({ host: "b" }) }, twoHosts), before)).toEqual({ y: 14_000 });
+  });
+
+  it("as the stack asks, whoever had the port", () => {
+    expect(next(stackOf({ a: chat(), b: chat({ port: 14_000 }) }), stackOf({ a: chat() }))).toEqual({
+      a: 14_001,
+      b: 14_000,
+    });
+  });
+});
+
+describe("place keeps a model on a host once", () => {
+  const wheels = (file: string) => chat({ model: { source: "wheels", packages: ["m==1"], file, sha256: sha256("m") } });
+
+  it("for two deployments that write it alike", () => {
+    expect(Object.keys(place(problemOf(stackOf({ a: wheels("m.gguf"), b: wheels("m.gguf") }))).instances)).toEqual([
+      "a-0",
+      "b-0",
+    ]);
+  });
+
+  it("and refuses two that give it two names", () => {
+    const error = thrownBy(() => place(problemOf(stackOf({ a: wheels("m.gguf"), b: wheels("other.gguf") }))));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      [
+        "deployment b: deployment a has the same model on this host as another file",
+        "  got: /srv/other.gguf",
+        "  expected: /srv/m.gguf",
+        "  to do: write the model the same in both",
+      ].join("\n"),
+    ]);
+  });
+
+  it("but lets it have two names on two hosts", () => {
+    const stack = stackOf(
+      { a: { ...wheels("m.gguf"), host: "a" }, b: { ...wheels("other.gguf"), host: "b" } },
+      twoHosts,
+    );
+    expect(Object.keys(place(problemOf(stack)).instances)).toEqual(["a-0", "b-0"]);
+  });
+});
+
+describe("place, for every stack that it places", () => {
+  /** Stacks without ports asked for twice and models under two names, which are refused. */
+  const placeable = writtenStack
+    .map((written) => stackFile.parse(written))
+    .map((stack) => ({
+      ...stack,
+      deployments: Object.fromEntries(
+        Object.entries(stack.deployments).map(([name, { port: _, ...deployment }]) => [
+          name,
+          { ...deployment, model: { source: "file" as const, path: "/m.gguf", sha256: sha256("m") } },
+        ]),
+      ),
+    }));
+  const reversed = <T>(record: Readonly<Record<string, T>>) => Object.fromEntries(Object.entries(record).reverse());
+  const bytes = (value: unknown) => canonicalJson(value as Json);
+
+  it("gives the same bytes for the same problem, in whatever order its keys are", () => {
+    fc.assert(
+      fc.property(placeable, (stack) => {
+        const problem = problemOf(stack);
+        const turned = {
+          ...problem,
+          stack: { ...stack, hosts: reversed(stack.hosts), deployments: reversed(stack.deployments) },
+          release: reversed(problem.release),
+          hosts: reversed(problem.hosts),
+        };
+        expect(bytes(place(turned))).toBe(bytes(place(problem)));
+      }),
+    );
+  });
+
+  it("changes nothing when its own result is what was before", () => {
+    fc.assert(
+      fc.property(placeable, (stack) => {
+        const placed = place(problemOf(stack));
+        expect(place(problemOf(stack, { previous: placed }))).toEqual(placed);
+      }),
+    );
+  });
+
+  it("leaves every instance as it is when a deployment is added", () => {
+    fc.assert(
+      fc.property(placeable, fc.constantFrom("0", "m", "zzz"), (stack, name) => {
+        const previous = place(problemOf(stack));
+        const [host = ""] = Object.keys(stack.hosts);
+        const { added } = stackOf(
+          { added: chat({ host }) },
+          { hosts: { [host]: { connection: "local" } } },
+        ).deployments;
+        if (added === undefined || name in stack.deployments) return;
+        const model = { source: "file" as const, path: "/m.gguf", sha256: sha256("m") };
+        const more = { ...stack, deployments: { ...stack.deployments, [name]: { ...added, model } } };
+        expect(place(problemOf(more, { previous })).instances).toMatchObject(previous.instances);
+      }),
+    );
+  });
+});

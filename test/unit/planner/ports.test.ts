@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { assignPorts, type PortRequest } from "../../../src/planner/ports.js";
+import { thrownBy } from "../support/thrown.js";
+
+const request = (deployment: string, changes: Partial<PortRequest> = {}): PortRequest => ({
+  deployment,
+  host: "local",
+  machine: "local",
+  range: [14_000, 14_002],
+  asked: undefined,
+  before: undefined,
+  listening: [],
+  ...changes,
+});
+const assign = (...requests: PortRequest[]) => Object.fromEntries(assignPorts(requests));
+
+describe("assignPorts", () => {
+  it("gives the lowest free ports in the order of names, whatever the order of the requests", () => {
+    expect(assign(request("c"), request("a"), request("b"))).toEqual({ a: 14_000, b: 14_001, c: 14_002 });
+  });
+
+  it("passes over ports that something listens on", () => {
+    expect(assign(request("a", { listening: [14_000, 14_001] }))).toEqual({ a: 14_002 });
+  });
+
+  it("keeps what a deployment had, also while it listens there itself", () => {
+    expect(assign(request("a"), request("b", { before: 14_000, listening: [14_000] }))).toEqual({
+      a: 14_001,
+      b: 14_000,
+    });
+  });
+
+  it("does not keep what lies outside a range that was changed", () => {
+    expect(assign(request("a", { before: 13_999 }), request("b", { before: 14_003 }))).toEqual({
+      a: 14_000,
+      b: 14_001,
+    });
+  });
+
+  it("gives a port that the stack asks for, in the range or not, used or not", () => {
+    expect(
+      assign(request("a", { asked: 80, listening: [80] }), request("b", { asked: 14_001, before: 14_000 })),
+    ).toEqual({ a: 80, b: 14_001 });
+  });
+
+  it("takes a port that the stack asks for from the deployment that had it, and moves no other", () => {
+    const requests = [
+      request("a", { before: 14_000 }),
+      request("b", { before: 14_001 }),
+      request("new", { asked: 14_000 }),
+    ];
+    expect(assign(...requests)).toEqual({ a: 14_002, b: 14_001, new: 14_000 });
+  });
+
+  it("lets one port be had by two hosts that are two machines, and not by two on one machine", () => {
+    const other = { host: "other", machine: "other" };
+    expect(assign(request("a"), request("b", other))).toEqual({ a: 14_000, b: 14_000 });
+    expect(assign(request("a"), request("b", { ...other, machine: "local" }))).toEqual({ a: 14_000, b: 14_001 });
+  });
+
+  it("lets one of two deployments keep a port that a lock edited by hand gives to both", () => {
+    expect(assign(request("a", { before: 14_001 }), request("b", { before: 14_001 }))).toEqual({
+      a: 14_001,
+      b: 14_000,
+    });
+  });
+
+  it("refuses a port that two deployments of a host ask for", () => {
+    const error = thrownBy(() => assign(request("a", { asked: 80 }), request("b", { asked: 80 })));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      [
+        "deployment b: another deployment of this host has the port",
+        "  got: 80",
+        "  expected: a free port",
+        "  to do: give one of them another `port`",
+      ].join("\n"),
+    ]);
+  });
+
+  it("refuses when the range is used up", () => {
+    const listening = [14_001];
+    const error = thrownBy(() => assign(...["a", "b", "c"].map((name) => request(name, { listening }))));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      [
+        "deployment c: host local has no free port",
+        "  got: all of 14000 to 14002 are taken",
+        "  expected: a free port",
+        "  to do: widen the host's `portRange`",
+      ].join("\n"),
+    ]);
+  });
+
+  const port = fc.integer({ min: 14_000, max: 14_030 });
+  const requests = fc
+    .uniqueArray(
+      fc.record({
+        deployment: fc.string({ unit: fc.constantFrom("a", "b", "c", "-"), minLength: 1, maxLength: 4 }),
+        machine: fc.constantFrom("one", "two"),
+        before: fc.option(port, { nil: undefined }),
+        listening: fc.array(port, { maxLength: 3 }),
+      }),
+      { selector: ({ deployment }) => deployment, maxLength: 8 },
+    )
+    .map((all) =>
+      all.map((each) => request(each.deployment, { ...each, host: each.machine, range: [14_000, 14_030] })),
+    );
+  const keep = (all: readonly PortRequest[], ports: ReadonlyMap<string, number>) =>
+    all.map((each) => ({ ...each, before: ports.get(each.deployment) }));
+
+  it("never gives a port of a machine twice, and always one of the range that nothing else listens on", () => {
+    fc.assert(
+      fc.property(requests, (all) => {
+        const ports = assignPorts(all);
+        const given = all.map(({ machine, deployment }) => `${machine} ${ports.get(deployment) ?? ""}`);
+        expect(new Set(given).size).toBe(all.length);
+        for (const { deployment, before, listening } of all) {
+          const got = ports.get(deployment) ?? 0;
+          expect(got >= 14_000 && got <= 14_030).toBe(true);
+          if (got !== before) expect(listening).not.toContain(got);
+        }
+      }),
+    );
+  });
+
+  it("is the same for any order, and a fixed point: its own result as what was before changes nothing", () => {
+    fc.assert(
+      fc.property(requests, (all) => {
+        const ports = assignPorts(all);
+        const sorted = (map: ReadonlyMap<string, number>) => [...map].sort();
+        expect(sorted(assignPorts(all.toReversed()))).toEqual(sorted(ports));
+        expect(sorted(assignPorts(keep(all, ports)))).toEqual(sorted(ports));
+      }),
+    );
+  });
+
+  it("moves nobody when a deployment is added or taken away", () => {
+    fc.assert(
+      fc.property(requests, fc.nat(), (all, choice) => {
+        const ports = assignPorts(all);
+        const added = request("added", { range: [14_000, 14_030], machine: "one" });
+        const more = assignPorts([added, ...keep(all, ports)]);
+        for (const [name, had] of ports) expect(more.get(name)).toBe(had);
+        const fewer = assignPorts(keep(all, ports).filter((_, index) => index !== choice % (all.length + 1)));
+        for (const [name, has] of fewer) expect(has).toBe(ports.get(name));
+      }),
+    );
+  });
+});

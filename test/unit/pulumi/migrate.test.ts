@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+
+import { migrate, outputVersion } from "../../../src/pulumi/migrate.js";
+import { thrownBy } from "../support/thrown.js";
+
+describe("migrate", () => {
+  it("hands on outputs of this version as they are", () => {
+    const outputs = { schemaVersion: outputVersion, name: "chat-0", drift: [] };
+    expect(migrate("Instance", outputs)).toEqual(outputs);
+  });
+
+  it("refuses outputs of a later version, and says what to do", () => {
+    const error = thrownBy(() => migrate("Instance", { schemaVersion: outputVersion + 1, name: "chat-0" }));
+    expect([error.code, error.message]).toEqual([
+      "lock-incompatible",
+      [
+        "Instance chat-0: the state was written neither by this version of Berth nor by an earlier one",
+        `  got: schemaVersion ${outputVersion + 1}`,
+        `  expected: at most ${outputVersion}`,
+        "  to do: update pulumi-berth",
+      ].join("\n"),
+    ]);
+  });
+
+  it.each([undefined, null, "1", NaN, 0, -1, 0.5])(
+    "refuses outputs of no version that there was: %s",
+    (schemaVersion) => {
+      const error = thrownBy(() => migrate("Instance", { schemaVersion, name: "chat-0" }));
+      expect(error.code).toBe("lock-incompatible");
+    },
+  );
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+
+import { writeEntry, type JournalEntry } from "../../../src/host/journal.js";
+import { findOrphans, hostInputs, hostKind, inventoryKey } from "../../../src/resources/host.js";
+import { contextOf, operationOf } from "../support/contexts.js";
+import { MemoryHost } from "../support/memory-host.js";
+
+const inputs = hostInputs.parse({
+  name: "local",
+  owner: "shop/dev",
+  host: { name: "local", connection: "local", dataDir: "/data" },
+  inventory: ["ModelFiles/local.abc", "Instance/chat-0"],
+});
+const left: JournalEntry = {
+  schemaVersion: 1,
+  owner: "shop/dev",
+  kind: "Instance",
+  name: "old-0",
+  uses: "instances/shop/dev/old-0",
+  recorded: false,
+};
+
+describe("findOrphans", () => {
+  it("finds what an interrupted run left: never recorded, and wanted no more", () => {
+    expect(findOrphans([left], inputs)).toEqual([left]);
+  });
+
+  it("finds it whether its operation was closed or not", () => {
+    const open = { ...left, open: { operation: "create", step: "start the runner", number: 1 } } as const;
+    expect(findOrphans([open], inputs)).toEqual([open]);
+  });
+
+  it.each<[string, Partial<JournalEntry>]>([
+    ["is wanted", { name: "chat-0" }],
+    ["the state knows, and will take away itself", { recorded: true }],
+    ["is somebody else's", { owner: "shop/prod" }],
+    ["is the host", { kind: "Host", name: "local" }],
+    ["is a host that goes", { kind: "Host", name: "other" }],
+  ])("does not take for one what %s", (_, change) => {
+    expect(findOrphans([{ ...left, ...change }], inputs)).toEqual([]);
+  });
+
+  it("does not mistake a name of one kind for one of another", () => {
+    expect(findOrphans([{ ...left, kind: "ModelFiles", name: "chat-0" }], inputs)).toHaveLength(1);
+    expect(inventoryKey("Instance", "chat-0")).toBe("Instance/chat-0");
+  });
+});
+
+describe("hostInputs", () => {
+  it("sorts the inventory, so that its order makes no difference", () => {
+    expect(inputs.inventory).toEqual(["Instance/chat-0", "ModelFiles/local.abc"]);
+  });
+});
+
+describe("removing a host", () => {
+  const own: JournalEntry = { ...left, kind: "Host", name: "local", uses: "host", recorded: true };
+
+  /** Removes the host `local` of shop/dev from where these are; tells what is left, and what was taken away. */
+  async function removeAmong(...entries: JournalEntry[]) {
+    const host = new MemoryHost();
+    for (const file of ["berth.json", "bin/engine_1.0", "cache/m.whl", "lock.json"])
+      host.files.set(`/data/${file}`, "");
+    for (const entry of [own, ...entries]) await writeEntry(host, "/data", entry);
+    const taken: string[] = [];
+    const kind = hostKind((_context, _operation, orphan, { name }) => {
+      taken.push(inventoryKey(orphan, name));
+      return Promise.resolve();
+    });
+    const key = { owner: "shop/dev", name: "local", uses: "host" };
+    await kind.remove(contextOf(host), operationOf().operation, key);
+    return { files: [...host.files.keys()].filter((file) => !file.includes("/journal/")), taken };
+  }
+
+  it("removes everything but the download cache, and the lock that is held meanwhile", async () => {
+    expect((await removeAmong()).files).toEqual(["/data/cache/m.whl", "/data/lock.json"]);
+  });
+
+  it("takes away what interrupted runs left there", async () => {
+    expect((await removeAmong(left)).taken).toEqual(["Instance/old-0"]);
+  });
+
+  it("leaves what another stack has there", async () => {
+    const { files, taken } = await removeAmong(left, { ...left, owner: "shop/prod", recorded: true });
+    expect([files.length, taken]).toEqual([4, ["Instance/old-0"]]);
+  });
+
+  it("leaves everything to the same host under another name", async () => {
+    const { files, taken } = await removeAmong({ ...own, name: "renamed" }, { ...left, recorded: true });
+    expect([files.length, taken]).toEqual([4, []]);
+  });
+});

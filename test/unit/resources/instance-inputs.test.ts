@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+
+import { compareFields, unknownValue } from "../../../src/resources/difference.js";
+import {
+  deriveStrategy,
+  instanceDifferences,
+  instanceInputs,
+  type InstanceInputs,
+} from "../../../src/resources/instance-inputs.js";
+import { instanceOf } from "../support/instances.js";
+
+const host = { name: "local", connection: "local", dataDir: "/data" } as const;
+const restarts: Partial<InstanceInputs>[] = [
+  { backend: "other" },
+  { backendVersion: "2.0" },
+  { installation: "installation-2" },
+  { modelSha256: "b".repeat(64) },
+  { modelPath: "/other" },
+  { placement: "placement-2" },
+  { argv: ["/data/bin/engine_1.0"] },
+  { env: {} },
+  { secretEnv: { ENGINE_KEY: "other" } },
+  { bindAddress: "0.0.0.0" },
+  { port: 14_001 },
+];
+const settings: Partial<InstanceInputs>[] = [
+  { deployment: "other" },
+  { servedModel: "other" },
+  { apiKeyVariable: "OTHER" },
+  { healthPath: "/up" },
+  { minHealthySeconds: 5 },
+  { healthyDeadlineSeconds: 60 },
+  { stopSeconds: 5 },
+];
+const created = deriveStrategy(undefined, instanceOf()) as InstanceInputs;
+const changesOf = (change: Partial<InstanceInputs>) =>
+  compareFields(instanceDifferences, instanceOf(), instanceOf(change)).map(({ field, change: what }) => [field, what]);
+
+describe("instanceInputs", () => {
+  it("has a rule and a description for every field", () => {
+    expect(Object.keys(instanceDifferences).sort()).toEqual(Object.keys(instanceInputs.shape).sort());
+    const undescribed = Object.entries(instanceInputs.shape).filter(([, field]) => !field.description);
+    expect(undescribed.map(([field]) => field)).toEqual([]);
+  });
+
+  it("has every field but the strategy of a change in the tables below", () => {
+    const tested = [...restarts, ...settings].flatMap((change) => Object.keys(change));
+    expect([...tested, "name", "owner", "host", "runtime", "strategy"].sort()).toEqual(
+      Object.keys(instanceInputs.shape).sort(),
+    );
+  });
+});
+
+describe("what a changed input does", () => {
+  it.each([...restarts, ...settings])("updates for %j", (change) => {
+    expect(changesOf(change)).toEqual([[Object.keys(change)[0], "update"]]);
+  });
+
+  it.each<[Partial<InstanceInputs>, string]>([
+    [{ name: "chat-1" }, "replace"],
+    [{ owner: "shop/prod" }, "replace"],
+    [{ runtime: "systemd" }, "replaceDeletingFirst"],
+    [{ host: { ...host, dataDir: "/other" } }, "replaceDeletingFirst"],
+    [{ host: { ...host, name: "renamed" } }, "replaceDeletingFirst"],
+  ])("replaces for %j", (change, what) => {
+    expect(changesOf(change)).toEqual([[Object.keys(change)[0], what]]);
+  });
+
+  it("makes no difference when it is the strategy alone", () => {
+    expect(changesOf({ strategy: { kind: "verify", downtime: "" } })).toEqual([]);
+  });
+});
+
+describe("deriveStrategy", () => {
+  it("creates what is not there", () => {
+    expect(created.strategy).toEqual({ kind: "create", downtime: "none: nothing runs yet" });
+  });
+
+  it.each(restarts)("starts the runner again for %j", (change) => {
+    expect(deriveStrategy(created, instanceOf(change)).strategy?.kind).toBe("recreate");
+  });
+
+  it.each(settings)("does not touch the runner for %j", (change) => {
+    expect(deriveStrategy(created, instanceOf(change)).strategy?.kind).toBe("verify");
+  });
+
+  it("starts the runner again when one of several changes needs it", () => {
+    expect(deriveStrategy(created, instanceOf({ port: 14_001, healthPath: "/up" })).strategy?.kind).toBe("recreate");
+  });
+
+  it("tells how long nothing answers at most, by the new deadline", () => {
+    const { strategy } = deriveStrategy(created, instanceOf({ port: 14_001, healthyDeadlineSeconds: 60 }));
+    expect(strategy?.downtime).toContain("at most 60 s");
+  });
+
+  it("stays as it was when nothing changes, so that it is no change by itself", () => {
+    const updated = deriveStrategy(created, instanceOf({ port: 14_001 })) as InstanceInputs;
+    for (const olds of [created, updated]) {
+      const { strategy: _, ...news } = olds;
+      expect(deriveStrategy(olds, news).strategy).toEqual(olds.strategy);
+      expect(compareFields(instanceDifferences, olds, deriveStrategy(olds, news))).toEqual([]);
+    }
+  });
+
+  it("does not take what a program gives for it", () => {
+    const { strategy } = deriveStrategy(undefined, instanceOf({ strategy: { kind: "verify", downtime: "0 s" } }));
+    expect(strategy?.kind).toBe("create");
+  });
+
+  it("supposes that what is not known yet changes", () => {
+    const { strategy } = deriveStrategy(created, instanceOf({ installation: unknownValue }));
+    expect(strategy?.kind).toBe("recreate");
+  });
+
+  it("leaves the other inputs as they are", () => {
+    const { strategy: _, ...rest } = deriveStrategy(created, instanceOf({ port: 14_001 }));
+    expect(rest).toEqual(instanceOf({ port: 14_001 }));
+  });
+});

@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
+import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "../../../src/resources/instance-runner.js";
+import { instanceOf } from "../support/instances.js";
+
+const folder = "/data/instances/shop.dev.chat-0";
+const generationOf = (changes: Partial<InstanceInputs> = {}, salt = "salt") =>
+  desiredRunner(instanceOf(changes), folder, salt).generation;
+
+describe("desiredRunner", () => {
+  it("is the argument vector with a whole environment, in a folder of its own", () => {
+    const runner = desiredRunner(instanceOf(), folder, "salt");
+    expect(runner).toEqual({
+      generation: runner.generation,
+      id: `shop.dev.chat-0.${runner.generation}`,
+      folder: `${folder}/${runner.generation}`,
+      argv: ["/data/bin/engine_1.0", "--port", "14000"],
+      environment: {
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        HOME: folder,
+        LANG: "C.UTF-8",
+        LEVEL: "info",
+        ENGINE_KEY: "hunter2",
+      },
+      startSeconds: 300,
+      stopSeconds: 10,
+    });
+    expect(runner.generation).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  it("lets a secret override a variable, and either what every runner has", () => {
+    const { environment } = desiredRunner(
+      instanceOf({ env: { LANG: "C", A: "plain" }, secretEnv: { A: "secret" } }),
+      folder,
+      "salt",
+    );
+    expect(environment).toMatchObject({ LANG: "C", A: "secret" });
+  });
+});
+
+describe("a generation", () => {
+  it.each<Partial<InstanceInputs>>([
+    { argv: ["/data/bin/engine_1.0", "--port", "14001"] },
+    { argv: ["/data/bin/engine_1.0", "--port 14000"] },
+    { env: { LEVEL: "debug" } },
+    { env: {} },
+    { secretEnv: { ENGINE_KEY: "hunter3" } },
+    { secretEnv: {} },
+    { installation: "installation-2" },
+    { placement: "placement-2" },
+    { runtime: "systemd" },
+  ])("is another for %j", (change) => {
+    expect(generationOf(change)).not.toBe(generationOf());
+  });
+
+  it.each<Partial<InstanceInputs>>([
+    {},
+    { healthPath: "/up" },
+    { minHealthySeconds: 1 },
+    { stopSeconds: 1 },
+    { servedModel: "other" },
+    { strategy: { kind: "verify", downtime: "" } },
+    { env: {}, secretEnv: { LEVEL: "info", ENGINE_KEY: "hunter2" } },
+  ])("is the same for %j, which runs equally", (change) => {
+    expect(generationOf(change)).toBe(generationOf());
+  });
+
+  it("does not depend on the order in which variables are written", () => {
+    const variables = fc.dictionary(fc.constantFrom("A", "B", "C"), fc.string(), { noNullPrototype: true });
+    fc.assert(
+      fc.property(variables, variables, (env, secretEnv) => {
+        const turned = (record: Record<string, string>) => Object.fromEntries(Object.entries(record).reverse());
+        expect(generationOf({ env: turned(env), secretEnv: turned(secretEnv) })).toBe(generationOf({ env, secretEnv }));
+      }),
+    );
+  });
+
+  it("shows nothing of its secrets: nobody can compute it without the instance's salt", () => {
+    expect(generationOf({}, "one salt")).not.toBe(generationOf({}, "another salt"));
+    const { argv, environment: _, ...rest } = desiredRunner(instanceOf(), folder, "salt");
+    expect(JSON.stringify([argv, rest])).not.toContain("hunter2");
+  });
+});
+
+describe("runnerDefinition", () => {
+  const record = {
+    schemaVersion: 1 as const,
+    salt: "salt",
+    current: "aaaaaaaaaaaa",
+    startSeconds: 60,
+    stopSeconds: 5,
+    restarts: 0,
+    pid: 1,
+  };
+
+  it("has the times that the running generation was started with, and for others those that are wanted", () => {
+    expect(runnerDefinition(instanceOf(), folder, "aaaaaaaaaaaa", record)).toMatchObject({
+      startSeconds: 60,
+      stopSeconds: 5,
+    });
+    for (const [generation, known] of [
+      ["bbbbbbbbbbbb", record],
+      ["aaaaaaaaaaaa", undefined],
+    ] as const)
+      expect(runnerDefinition(instanceOf(), folder, generation, known)).toMatchObject({
+        startSeconds: 300,
+        stopSeconds: 10,
+      });
+  });
+});
+
+describe("probeTarget", () => {
+  it("asks where the runner listens, under the model's name, with its key", () => {
+    expect(probeTarget(instanceOf())).toEqual({
+      address: "127.0.0.1",
+      port: 14_000,
+      healthPath: "/health",
+      model: "chat",
+      apiKey: "hunter2",
+    });
+  });
+
+  it("asks without a key when the deployment has none", () => {
+    const { apiKeyVariable: _, ...inputs } = instanceOf();
+    expect(probeTarget(inputs).apiKey).toBeUndefined();
+  });
+});
+
+describe("endpointOf", () => {
+  it.each([
+    ["127.0.0.1", "http://127.0.0.1:14000/v1"],
+    ["0.0.0.0", "http://127.0.0.1:14000/v1"],
+    ["::", "http://[::1]:14000/v1"],
+    ["192.168.1.5", "http://192.168.1.5:14000/v1"],
+  ])("of %s is %s", (bindAddress, endpoint) => {
+    expect(endpointOf({ bindAddress, port: 14_000 })).toBe(endpoint);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+
+import { backendFile } from "../../../src/schema/backend.js";
+import { parseYaml } from "../../../src/schema/document.js";
+import { thrownBy } from "../support/thrown.js";
+
+const written = (defaultVersion: string) => `schemaVersion: 1
+name: engine
+defaultVersion: ${defaultVersion}
+runCommand: serve --port {{port}}
+versions:
+  "0.10":
+    install: { pipx: { package: engine, requirements: engine/0.10.txt } }
+`;
+const read = (text: string) => parseYaml(text, "backends/engine.yaml", backendFile);
+
+describe("backendFile", () => {
+  it("completes a backend with its defaults", () => {
+    expect(read(written('"0.10"'))).toEqual({
+      schemaVersion: 1,
+      name: "engine",
+      description: "",
+      defaultVersion: "0.10",
+      healthPath: "/v1/models",
+      env: {},
+      runCommand: "serve --port {{port}}",
+      defaultParameters: [],
+      ownedFlags: [],
+      versions: {
+        "0.10": {
+          install: { pipx: { package: "engine", requirements: "engine/0.10.txt", python: ">=3.10" } },
+          env: {},
+        },
+      },
+    });
+  });
+
+  it.each([
+    ['"0.1"', '3:17: "defaultVersion": expected one of the versions below; got "0.1"'],
+    ["toString", '3:17: "defaultVersion": expected one of the versions below; got "toString"'],
+    [
+      "0.10",
+      '3:17: "defaultVersion": expected a string; put the version in quotes, because 0.10 without them is the number 0.1; got 0.10',
+    ],
+  ])("refuses the default version %s when only 0.10 is there", (version, problem) => {
+    expect(thrownBy(() => read(written(version))).message).toBe(`backends/engine.yaml:${problem}`);
+  });
+
+  it("refuses a version without quotes, which YAML reads as another", () => {
+    const text = written('"0.10"').replace('"0.10":', "0.10:");
+    expect(thrownBy(() => read(text)).message).toBe(
+      "backends/engine.yaml:6:3: the key 0.10 is the number 0.1; expected it in quotes",
+    );
+  });
+
+  it.each(["../engine.txt", "/etc/passwd", "a/../b", "a//b", "./a", "a/", "", "a b", "a\\b"])(
+    "refuses %j for a file beside it",
+    (file) => {
+      const text = written('"0.10"').replace("engine/0.10.txt", JSON.stringify(file));
+      expect(thrownBy(() => read(text)).message).toContain("expected a path below the folder of the backend file");
+    },
+  );
+});

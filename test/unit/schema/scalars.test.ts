@@ -1,0 +1,128 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { z } from "zod";
+
+import * as scalars from "../../../src/schema/scalars.js";
+
+const accepts = (schema: z.ZodType, text: unknown) => schema.safeParse(text).success;
+
+const hostile = [
+  "",
+  ".",
+  "..",
+  "../a",
+  "a/b",
+  "a\\b",
+  "/a",
+  "a\0",
+  "a\n",
+  " a",
+  "a b",
+  "a..b/..",
+  "-a",
+  "ä",
+  "a;b",
+  "$(a)",
+];
+
+describe("names that become file names, labels and units", () => {
+  it.each<[keyof typeof scalars & ("name" | "version" | "fileName"), string[], string[]]>([
+    ["name", ["a", "0", "gpu-1", "a".repeat(63)], ["A", "a-", "a.b", "a_b", "a".repeat(64)]],
+    ["version", ["1", "0.10", "v1.2.3-rc.1+cu12", "a".repeat(64)], ["1..2", ".1", "a".repeat(65)]],
+    ["fileName", ["model.gguf", "...", ".hidden", "-", "a".repeat(200)], ["a".repeat(201)]],
+  ])("%s", (kind, good, bad) => {
+    for (const text of good) expect([text, accepts(scalars[kind], text)]).toEqual([text, true]);
+    const refused = kind === "fileName" ? hostile.filter((text) => text !== "-a") : hostile;
+    for (const text of [...refused, ...bad, 1, null])
+      expect([text, accepts(scalars[kind], text)]).toEqual([text, false]);
+  });
+
+  it("never lead out of a folder, and never become two words", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...Array.from("./\\a-A0 \n\0~$")) }), (text) => {
+        for (const kind of ["name", "version", "fileName"] as const) {
+          if (!accepts(scalars[kind], text)) continue;
+          expect(text).not.toMatch(/[/\\\s\0~$]|^\.{1,2}$/);
+          expect(text).not.toBe("");
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe("duration", () => {
+  it.each([
+    ["0s", 0],
+    ["500ms", 0.5],
+    ["9ms", 0.009],
+    ["30s", 30],
+    ["1.5m", 90],
+    ["20m", 1200],
+    ["1h", 3600],
+  ])("%s is %d seconds", (text, seconds) => {
+    expect(scalars.duration.parse(text)).toBe(seconds);
+  });
+
+  it.each([
+    "30",
+    "s",
+    "-1s",
+    "+1s",
+    "1 s",
+    "1d",
+    "1e3s",
+    ".5s",
+    "1.s",
+    "1s ",
+    "Infinitys",
+    `${"9".repeat(400)}s`,
+    30,
+    null,
+  ])("%s is none", (text) => {
+    expect(accepts(scalars.duration, text)).toBe(false);
+  });
+});
+
+describe("sha256", () => {
+  it("is 64 hexadecimal digits, told in lower case", () => {
+    expect(scalars.sha256.parse("AB".repeat(32))).toBe("ab".repeat(32));
+    for (const text of ["ab", "g".repeat(64), "a".repeat(65), ` ${"a".repeat(63)}`])
+      expect(accepts(scalars.sha256, text)).toBe(false);
+  });
+});
+
+describe("httpUrl", () => {
+  it.each(["http://a.example", "https://a.example:8443/simple?x=1", "http://127.0.0.1/", "http://[::1]:3000/a"])(
+    "accepts %s",
+    (text) => {
+      expect(accepts(scalars.httpUrl, text)).toBe(true);
+    },
+  );
+
+  it.each([
+    "",
+    "a.example",
+    "ftp://a.example",
+    "file:///etc/passwd",
+    "http://",
+    "http://me:key@a.example",
+    "http://a.example#x",
+  ])("refuses %s", (text) => {
+    expect(accepts(scalars.httpUrl, text)).toBe(false);
+  });
+});
+
+describe("secretReference", () => {
+  it("is the name of a secret, never the secret", () => {
+    expect(accepts(scalars.secretReference, { secret: "chat-key" })).toBe(true);
+    for (const value of [
+      "chat-key",
+      { secret: "a b" },
+      { secret: "" },
+      { secret: "../a" },
+      { secret: "a", value: "b" },
+    ])
+      expect(accepts(scalars.secretReference, value)).toBe(false);
+  });
+});

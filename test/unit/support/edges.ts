@@ -1,0 +1,21 @@
+import { sha256 } from "../../../src/lib/canonical.js";
+import type { LockEdges } from "../../../src/lock/build.js";
+import type { KnownHost } from "../../../src/planner/placement.js";
+import { knownHost } from "./problems.js";
+
+/** Edges of a lock that answer by rule and remember which wheels were asked for. */
+export interface FakeEdges extends LockEdges {
+  readonly asked: string[];
+}
+
+export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEdges {
+  const asked: string[] = [];
+  return {
+    asked,
+    knowHost: (name, { dataDir }): Promise<KnownHost> => Promise.resolve(knownHost(dataDir ?? `/srv/${name}`, changes)),
+    findWheel(name, version, indexUrl) {
+      asked.push(`${name}==${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
+      return Promise.resolve({ sha256: sha256(`${name} ${version}`) });
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { resolveDeployment } from "../../../src/catalog/release.js";
+import { sha256 } from "../../../src/lib/canonical.js";
+import type { KnownHost, PlacementProblem } from "../../../src/planner/placement.js";
+import type { HostFacts } from "../../../src/schema/facts.js";
+import type { LockedModel } from "../../../src/schema/lock.js";
+import { stackFile, type ModelSource, type StackFile } from "../../../src/schema/stack.js";
+import { catalogueOf } from "./catalogues.js";
+import type { WrittenStack } from "./stacks.js";
+
+type WrittenDeployment = NonNullable<WrittenStack["deployments"]>[string];
+
+export const facts: HostFacts = {
+  os: "linux",
+  distribution: "Debian GNU/Linux 12 (bookworm)",
+  arch: "x64",
+  cpus: 2,
+  ramBytes: 8_000_000_000,
+  diskBytes: 100_000_000_000,
+  user: "berth",
+  home: "/home/berth",
+  initSystem: "other",
+  python: { path: "/usr/bin/python3", version: "3.11.2" },
+  accelerators: [],
+};
+
+export function knownHost(
+  dataDir: string,
+  changes: { facts?: Partial<HostFacts>; listeningPorts?: number[] } = {},
+): KnownHost {
+  const { listeningPorts = [] } = changes;
+  return { facts: { ...facts, ...changes.facts }, usage: { listeningPorts }, dataDir };
+}
+
+/** A deployment of the sample backend. */
+export function chat(changes: Partial<WrittenDeployment> = {}): WrittenDeployment {
+  return { backend: "engine", model: { source: "file", path: "/srv/m.gguf", sha256: sha256("m") }, ...changes };
+}
+
+/** A stack of one host `local`, unless it is given others. */
+export function stackOf(
+  deployments: Record<string, WrittenDeployment>,
+  changes: Partial<WrittenStack> = {},
+): StackFile {
+  return stackFile.parse({ schemaVersion: 1, hosts: { local: { connection: "local" } }, deployments, ...changes });
+}
+
+/** The placement problem of a stack: its releases are resolved, its hosts have the data directory that they name. */
+export function problemOf(stack: StackFile, changes: Partial<PlacementProblem> = {}): PlacementProblem {
+  const release = Object.fromEntries(
+    Object.entries(stack.deployments).map(([name, deployment]) => [
+      name,
+      resolveDeployment(catalogueOf(), deployment, lockedModel(deployment.model), `deployment ${name}`),
+    ]),
+  );
+  const hosts = Object.fromEntries(
+    Object.entries(stack.hosts).map(([name, { dataDir }]) => [name, knownHost(dataDir ?? `/srv/${name}`)]),
+  );
+  return { stack, release, hosts, previous: undefined, ...changes };
+}
+
+function lockedModel(model: ModelSource): LockedModel {
+  const file = model.source === "file" ? "m.gguf" : model.file;
+  return {
+    from: { source: "file", path: model.source === "file" ? model.path : `/srv/${file}` },
+    file,
+    sha256: model.sha256,
+  };
+}
