@@ -1,0 +1,141 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { expect } from "vitest";
+
+import { fakeStack, type FakeDeployment } from "./fake-stack.js";
+import type { FileServer } from "./file-server.js";
+import type { Sandbox } from "./sandbox.js";
+import { repository } from "./toolchain.js";
+
+/** Who is killed: the Pulumi CLI alone, the provider alone, or both. */
+export const victims = ["engine", "provider", "both"] as const;
+export type Victim = (typeof victims)[number];
+
+/** What the user does next: runs the same stack again, takes the edit back, or removes what was edited. */
+export const followUps = ["same", "reverted", "removed"] as const;
+export type FollowUp = (typeof followUps)[number];
+
+export interface KillPoint {
+  kind: string;
+  operation: "create" | "update" | "delete";
+  /** A step's text, or `end`. */
+  step: string;
+  /** Part of the resource's name. */
+  name: string;
+}
+
+export interface Wanted {
+  deployments: Record<string, FakeDeployment & { answers: string }>;
+  /** A second host, with its data directory `second`. */
+  second?: boolean;
+}
+
+export interface Scenario {
+  title: string;
+  points: KillPoint[];
+  base: Wanted;
+  edited: Wanted;
+  removed: Wanted;
+  /** Makes what the edited stack then has to repair. */
+  damage?: (sandbox: Sandbox) => void;
+  /** The edited stack cannot work: the run fails by itself, and with the same stack again it fails again. */
+  fails?: boolean;
+}
+
+/** Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. */
+export async function killAndGoOn(
+  sandbox: Sandbox,
+  server: FileServer,
+  scenario: Scenario,
+  point: KillPoint,
+  victim: Victim,
+  followUp: FollowUp,
+): Promise<void> {
+  await bringTo(sandbox, server, scenario.base);
+  scenario.damage?.(sandbox);
+
+  writeStack(sandbox, server, scenario.edited);
+  const marker = sandbox.path("killed");
+  rmSync(marker, { force: true });
+  const killed = await sandbox.up([], {
+    NODE_OPTIONS: `--import=${pathToFileURL(join(repository, "test", "support", "kill-hook.mjs")).href}`,
+    BERTH_TEST_KILL: JSON.stringify({ ...point, victim, marker }),
+  });
+  expect(existsSync(marker), `the step never began:\n${killed.output}`).toBe(true);
+  expect(killed.exitCode).not.toBe(0);
+
+  if (victim !== "provider") {
+    expect((await sandbox.up()).output).toContain("the stack is currently locked");
+    const recovered = await sandbox.berth(["recover", "test"]);
+    expect(recovered.exitCode, recovered.output).toBe(0);
+  }
+  const next = followUp === "same" ? scenario.edited : followUp === "reverted" ? scenario.base : scenario.removed;
+  writeStack(sandbox, server, next);
+  const { exitCode, output } = await sandbox.up();
+  if (scenario.fails === true && followUp === "same") {
+    expect(output).toContain("the runner before it serves again");
+    await expectPresent(sandbox, scenario.base);
+    return;
+  }
+  expect(exitCode, output).toBe(0);
+  await expectPresent(sandbox, next);
+}
+
+async function bringTo(sandbox: Sandbox, server: FileServer, wanted: Wanted): Promise<void> {
+  writeStack(sandbox, server, wanted);
+  const { exitCode, output } = await sandbox.up();
+  expect(exitCode, output).toBe(0);
+}
+
+function writeStack(sandbox: Sandbox, server: FileServer, { deployments, second = false }: Wanted): void {
+  const text = fakeStack(server, sandbox.portRange, deployments);
+  const host = "  second: { connection: local, dataDir: second }\n";
+  sandbox.writeStack(second ? text.replace(/^hosts:\n/m, `hosts:\n${host}`) : text);
+}
+
+/** One runner for each deployment that is wanted, each answering as it should, and nothing else on the host. */
+async function expectPresent(sandbox: Sandbox, { deployments, second = false }: Wanted): Promise<void> {
+  const { output } = await sandbox.pulumi(["stack", "output", "--json", "--stack", "test"]);
+  const { endpoints } = JSON.parse(output) as { endpoints: Record<string, string> };
+  expect(Object.keys(endpoints).sort()).toEqual(Object.keys(deployments).sort());
+  for (const [name, { answers }] of Object.entries(deployments)) {
+    const response = await fetch(`${endpoints[name] ?? ""}/completions`, { method: "POST", body: "{}" });
+    expect(await response.json()).toEqual({ choices: [{ text: answers }] });
+  }
+  expect(sandbox.runners()).toHaveLength(Object.keys(deployments).length);
+
+  const state = (
+    await Promise.all(["Host", "BackendVersion", "ModelFiles", "Instance"].map((kind) => sandbox.resources(kind)))
+  ).flat();
+  const recorded = state.map(({ type, outputs }) => `${type.split(":").at(-1) ?? ""}.${String(outputs.name)}`);
+  const folders = [sandbox.dataDir, ...(second ? [sandbox.path("second")] : [])];
+  expect(folders.flatMap(journal).sort()).toEqual(recorded.sort());
+  expect(existsSync(sandbox.path("second"))).toBe(second);
+
+  const names = Object.keys(deployments).map((name) => `sandbox.test.${name}-0`);
+  expect(list(sandbox, "instances")).toEqual(names.sort());
+  expect(list(sandbox, "supervisor", "programs").map((file) => file.replace(/\.[0-9a-f]{12}\.conf$/, ""))).toEqual(
+    names,
+  );
+  expect(list(sandbox, "bin")).toEqual(list(sandbox, "backends"));
+}
+
+/** The resources that a data directory's journal has; an open operation fails the test. */
+function journal(dataDir: string): string[] {
+  return readdirSync(join(dataDir, "journal")).map((file) => {
+    const entry = JSON.parse(readFileSync(join(dataDir, "journal", file), "utf8")) as {
+      kind: string;
+      name: string;
+      open?: unknown;
+    };
+    expect(entry.open, file).toBeUndefined();
+    return `${entry.kind}.${entry.name}`;
+  });
+}
+
+function list(sandbox: Sandbox, ...folder: string[]): string[] {
+  const path = join(sandbox.dataDir, ...folder);
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}

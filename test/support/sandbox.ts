@@ -1,0 +1,204 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { execa } from "execa";
+
+import { prepareState } from "../../src/cli/workplace.js";
+import { repository, toolchain } from "./toolchain.js";
+
+export interface Outcome {
+  exitCode: number;
+  /** Standard output and error together. */
+  output: string;
+}
+
+export interface SandboxOptions {
+  /** Text of the program; by default that of Berth's own. */
+  program?: string;
+}
+
+/**
+ * A Pulumi project of its own in a temporary folder, with the file state, Berth as an installed package, and the fake
+ * backend. Its host's data directory is `host` inside the folder, unless the stack says otherwise.
+ */
+export class Sandbox {
+  private constructor(
+    readonly root: string,
+    private readonly environment: Record<string, string | undefined>,
+  ) {}
+
+  static async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const root = mkdtempSync(join(tmpdir(), "berth-test-"));
+    mkdirSync(join(root, "node_modules"));
+    mkdirSync(join(root, "stacks"));
+    symlinkSync(repository, join(root, "node_modules", "pulumi-berth"));
+    symlinkSync(join(repository, "node_modules", "@pulumi"), join(root, "node_modules", "@pulumi"));
+    cpSync(join(repository, "test", "support", "fake-backend"), join(root, "backends"), { recursive: true });
+    writeFileSync(join(root, "package.json"), JSON.stringify({ name: "sandbox", type: "module" }));
+    writeFileSync(
+      join(root, "Pulumi.yaml"),
+      "name: sandbox\nruntime: { name: nodejs, options: { typescript: false } }\nmain: index.js\noptions: { refresh: always }\n",
+    );
+    writeFileSync(
+      join(root, "index.js"),
+      options.program ?? 'export { deployments, endpoints } from "pulumi-berth/program";\n',
+    );
+    const { binDir } = await toolchain();
+    const sandbox = new Sandbox(root, {
+      ...process.env,
+      ...(await prepareState(root)),
+      PATH: `${binDir}:${process.env.PATH ?? ""}`,
+      PULUMI_CONFIG_PASSPHRASE: undefined,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      NODE_OPTIONS: undefined,
+    });
+    seedCache(sandbox.dataDir);
+    const { exitCode, output } = await sandbox.pulumi(["stack", "init", "test"]);
+    if (exitCode !== 0) throw new Error(output);
+    return sandbox;
+  }
+
+  /** Ports for the sandbox's runners; others in use at the same time are unlikely to have them. */
+  readonly portRange: readonly [number, number] = choosePorts();
+
+  get dataDir(): string {
+    return join(this.root, "host");
+  }
+
+  path(...names: string[]): string {
+    return join(this.root, ...names);
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(this.path(name), text);
+  }
+
+  makeFolder(...names: string[]): void {
+    mkdirSync(this.path(...names), { recursive: true });
+  }
+
+  writeStack(text: string): void {
+    this.write(join("stacks", "test.yaml"), text);
+  }
+
+  /** Runs `pulumi`; a failing command is a result. */
+  async pulumi(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+    return this.#run("pulumi", [...args, "--non-interactive", "--color", "never"], environment);
+  }
+
+  up(args: readonly string[] = [], environment: Record<string, string> = {}): Promise<Outcome> {
+    return this.pulumi(["up", "--yes", "--skip-preview", "--stack", "test", ...args], environment);
+  }
+
+  /** Runs `berth`. */
+  berth(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+    return this.#run(process.execPath, [join(repository, "dist", "cli", "main.js"), ...args], environment);
+  }
+
+  async #run(command: string, args: readonly string[], environment: Record<string, string>): Promise<Outcome> {
+    const { exitCode, all } = await execa(command, args, {
+      cwd: this.root,
+      env: { ...this.environment, ...environment },
+      extendEnv: false,
+      stdin: "ignore",
+      all: true,
+      reject: false,
+    });
+    return { exitCode: exitCode ?? -1, output: all };
+  }
+
+  /** What Pulumi's state has of a resource, by kind. */
+  async resources(kind: string): Promise<StateResource[]> {
+    const { output } = await this.pulumi(["stack", "export", "--stack", "test"]);
+    const { deployment } = JSON.parse(output) as { deployment: { resources?: StateResource[] } };
+    return (deployment.resources ?? []).filter(({ type }) => type.endsWith(`/berth:${kind}`));
+  }
+
+  /** What is in the data directory. */
+  hostFiles(): string[] {
+    return existsSync(this.dataDir) ? readdirSync(this.dataDir) : [];
+  }
+
+  /** The lines by which `pulumi refresh` tells of drift, without refreshing the state. */
+  async refreshDrift(): Promise<string> {
+    const { exitCode, output } = await this.pulumi(["refresh", "--preview-only", "--stack", "test"]);
+    if (exitCode !== 0) throw new Error(output);
+    const diagnostics = output.slice(output.indexOf("Diagnostics:")).split("\n");
+    return diagnostics.filter((line) => line.includes("] drift: ")).join("\n");
+  }
+
+  /** Process ids of runners that are alive, by their pid files and arguments. */
+  runners(): number[] {
+    const found: number[] = [];
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      const commandLine = readText(`/proc/${pid}/cmdline`).split("\0");
+      if (commandLine.includes("--model") && commandLine.some((word) => word.startsWith(this.dataDir)))
+        found.push(Number(pid));
+    }
+    return found;
+  }
+
+  /** Ends everything the sandbox started and removes its folder. */
+  async dispose(): Promise<void> {
+    const supervisor = Number(readText(join(this.dataDir, "supervisor", "supervisord.pid")));
+    if (supervisor > 0 && readText(`/proc/${supervisor}/cmdline`).includes(this.dataDir))
+      process.kill(supervisor, "SIGTERM");
+    for (let waited = 0; waited < 100 && this.runners().length > 0; waited += 1) await delay(100);
+    for (const pid of this.runners()) process.kill(pid, "SIGKILL");
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+export interface StateResource {
+  type: string;
+  id: string;
+  inputs: Record<string, unknown>;
+  outputs: Record<string, unknown>;
+  initErrors?: string[];
+}
+
+function choosePorts(): [number, number] {
+  const first = 15_000 + 20 * Math.floor(Math.random() * 800);
+  return [first, first + 19];
+}
+
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Downloads of an earlier sandbox, so that each does not fetch them anew. Everything is verified all the same. */
+const sharedCache = join(repository, ".berth", "test-cache");
+
+function seedCache(dataDir: string): void {
+  const wheels = join(sharedCache, "wheels");
+  if (existsSync(wheels)) cpSync(wheels, join(dataDir, "cache", "wheels"), { recursive: true });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
