@@ -2,6 +2,7 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
+import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { dataPaths } from "./paths.js";
 import type { Host } from "./host.js";
@@ -12,6 +13,11 @@ const resourceKey = {
   /** Resource kind, such as `Instance`. */
   kind: z.string(),
   name: z.string(),
+  /**
+   * What of the host the resource uses, such as `models/<sha256>`; shared things have several entries. A resource that
+   * is being replaced has two for a while.
+   */
+  uses: z.string(),
 };
 
 const openOperation = z.strictObject({
@@ -24,8 +30,6 @@ const openOperation = z.strictObject({
 const journalEntry = z.strictObject({
   schemaVersion: z.literal(1),
   ...resourceKey,
-  /** What of the host the resource uses, such as `models/<sha256>`; shared things have several entries. */
-  uses: z.string(),
   /** Whether Pulumi's state is known to have the resource. False from its creation until it is first read again. */
   recorded: z.boolean(),
   open: openOperation.optional(),
@@ -33,7 +37,7 @@ const journalEntry = z.strictObject({
 
 /** One resource on a host: whose it is, what it uses, and the operation that has begun and not ended. */
 export type JournalEntry = z.output<typeof journalEntry>;
-export type ResourceKey = Pick<JournalEntry, "owner" | "kind" | "name">;
+export type ResourceKey = Pick<JournalEntry, "owner" | "kind" | "name" | "uses">;
 
 /** `update, step 3: stop the old runner` */
 export function describeOpen({ operation, number, step }: NonNullable<JournalEntry["open"]>): string {
@@ -60,8 +64,10 @@ export async function listEntries(host: Host, dataDir: string): Promise<JournalE
   return entries.filter((entry) => entry !== undefined);
 }
 
-function entryPath(dataDir: string, { owner, kind, name }: ResourceKey): string {
-  return posix.join(dataPaths(dataDir).journal, `${owner.replaceAll("/", ".")}.${kind}.${name}.json`);
+/** No part of a key holds a `+`. */
+function entryPath(dataDir: string, { owner, kind, name, uses }: ResourceKey): string {
+  const parts = [owner.replace("/", "+"), kind, name, sha256(uses).slice(0, 8)];
+  return posix.join(dataPaths(dataDir).journal, `${parts.join("+")}.json`);
 }
 
 async function parseEntry(host: Host, path: string): Promise<JournalEntry | undefined> {

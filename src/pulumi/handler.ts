@@ -106,8 +106,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
 
   async delete(props: Properties): Promise<void> {
     const inputs = this.#parse(migrate(this.#kind.kind, props));
-    const { owner, name } = inputs;
-    const key = { owner, name, uses: this.#kind.uses(inputs) };
+    const key = this.#keyOf(inputs);
     await this.#change("delete", inputs, props, (context, operation) => this.#kind.remove(context, operation, key));
   }
 
@@ -130,7 +129,6 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
       leases,
       key: this.#keyOf(inputs),
       operation,
-      uses: this.#kind.uses(inputs),
       assertWanted,
     };
     const outcome = await runOperation(request, (running) => body(context, running));
@@ -172,8 +170,8 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     });
   }
 
-  #keyOf({ owner, name }: CommonInputs): ResourceKey {
-    return { owner, kind: this.#kind.kind, name };
+  #keyOf(inputs: Inputs): ResourceKey {
+    return { owner: inputs.owner, kind: this.#kind.kind, name: inputs.name, uses: this.#kind.uses(inputs) };
   }
 
   #contextOf(inputs: Inputs): Context {
@@ -196,6 +194,10 @@ async function markRecorded(context: Context, key: ResourceKey): Promise<void> {
   if (entry !== undefined && !entry.recorded) await writeEntry(host, reference.dataDir, { ...entry, recorded: true });
 }
 
+/** Any error but Berth's own is a bug in Berth, so it keeps its stack. */
 function redacted(error: unknown, redact: Redact): unknown {
-  return error instanceof BerthError ? error.mapTexts(redact) : error;
+  if (error instanceof BerthError) return error.mapTexts(redact);
+  const safe = new Error(redact(messageOf(error)));
+  if (error instanceof Error) safe.stack = redact(error.stack ?? "");
+  return safe;
 }

@@ -33,18 +33,18 @@ const instanceRecord = z.strictObject({
 /** What the host remembers of an instance. */
 export type InstanceRecord = z.output<typeof instanceRecord>;
 
-/** Where an instance's files are: its record, and a folder for each generation. */
+/** Where an instance's files are: its record, and a folder for each generation. No part of the name holds a `+`. */
 export function instanceFolder(dataDir: string, owner: string, name: string): string {
-  return posix.join(dataPaths(dataDir).instances, `${owner.replaceAll("/", ".")}.${name}`);
+  return posix.join(dataPaths(dataDir).instances, `${owner.replace("/", "+")}+${name}`);
 }
 
 export function generationFolder(instance: string, generation: string): string {
   return posix.join(instance, generation);
 }
 
-/** A generation's name to the supervisor. */
+/** A generation's name to the supervisor; generations are salted, so no two instances share one. */
 export function runnerId(instance: string, generation: string): string {
-  return `${posix.basename(instance)}.${generation}`;
+  return `${posix.basename(instance).replaceAll("+", ".")}.${generation}`;
 }
 
 /** The name of a generation: equal for what runs equally, different for anything else. */

@@ -16,8 +16,6 @@ export interface OperationRequest {
   readonly leases: HostLeases;
   readonly key: ResourceKey;
   readonly operation: "create" | "update" | "delete";
-  /** What of the host the resource uses. */
-  readonly uses: string;
   /** Throws `engine-gone` when nobody waits for the operation any more. */
   readonly assertWanted: () => Promise<void>;
 }
@@ -104,13 +102,10 @@ class OperationJournal implements Operation {
   }
 
   async #write(open: JournalEntry["open"]): Promise<void> {
-    const { context, key, uses, operation } = this.#request;
+    const { context, key, operation } = this.#request;
     await writeEntry(context.host, context.reference.dataDir, {
       schemaVersion: 1,
-      owner: key.owner,
-      kind: key.kind,
-      name: key.name,
-      uses,
+      ...key,
       recorded: this.#before?.recorded ?? operation !== "create",
       ...(open === undefined ? {} : { open }),
     });

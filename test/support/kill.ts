@@ -114,11 +114,10 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   expect(folders.flatMap(journal).sort()).toEqual(recorded.sort());
   expect(existsSync(sandbox.path("second"))).toBe(second);
 
-  const names = Object.keys(deployments).map((name) => `sandbox.test.${name}-0`);
+  const names = Object.keys(deployments).map((name) => `sandbox+test+${name}-0`);
   expect(list(sandbox, "instances")).toEqual(names.sort());
-  expect(list(sandbox, "supervisor", "programs").map((file) => file.replace(/\.[0-9a-f]{12}\.conf$/, ""))).toEqual(
-    names,
-  );
+  const programs = list(sandbox, "supervisor", "programs").map((file) => file.replace(/\.[0-9a-f]{12}\.conf$/, ""));
+  expect(programs).toEqual(names.map((name) => name.replaceAll("+", ".")));
   expect(list(sandbox, "bin")).toEqual(list(sandbox, "backends"));
 }
 
