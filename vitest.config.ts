@@ -14,8 +14,13 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Each takes a Pulumi engine, a program and a provider beside it.
+          maxWorkers: 2,
         },
+      },
+      { test: { name: "record", include: ["test/record/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000 } },
+      {
+        test: { name: "systemd", include: ["test/systemd/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
       },
       { test: { name: "toolchain", include: ["test/toolchain/**/*.test.ts"], testTimeout: 1_200_000 } },
     ],

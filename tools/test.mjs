@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const projects = ["unit", "contract", "e2e", "toolchain"];
+const projects = ["unit", "contract", "e2e", "record", "toolchain"];
 const args = process.argv.slice(2);
 const named = args.filter((arg) => projects.includes(arg));
 const chosen = named.length > 0 ? named : projects.slice(0, 3);

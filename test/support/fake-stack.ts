@@ -14,9 +14,9 @@ export const models = {
 
 export type ModelName = keyof typeof models;
 
-/** A web server that has the fake engine's models. */
-export function serveModels(): Promise<FileServer> {
-  return serveFiles(Object.fromEntries(Object.entries(models).map(([name, text]) => [`/${name}.txt`, text])));
+/** A web server that has the fake engine's models; on any port when none is given. */
+export function serveModels(port = 0): Promise<FileServer> {
+  return serveFiles(Object.fromEntries(Object.entries(models).map(([name, text]) => [`/${name}.txt`, text])), port);
 }
 
 export interface FakeDeployment {

@@ -10,7 +10,7 @@ export interface FileServer {
 export type Answer = string | Buffer | ((request: IncomingMessage, response: ServerResponse) => void);
 
 /** A web server on loopback that gives the files it is told to give. */
-export async function serveFiles(files: Record<string, Answer>): Promise<FileServer> {
+export async function serveFiles(files: Record<string, Answer>, wantedPort = 0): Promise<FileServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? "";
@@ -24,7 +24,10 @@ export async function serveFiles(files: Record<string, Answer>): Promise<FileSer
       response.writeHead(200, { "content-length": Buffer.byteLength(answer) }).end(answer);
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(wantedPort, "127.0.0.1", resolve);
+  });
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return {

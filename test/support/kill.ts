@@ -2,22 +2,25 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { expect } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { fakeStack, type FakeDeployment } from "./fake-stack.js";
+import { fakeStack, serveModels, type FakeDeployment } from "./fake-stack.js";
 import type { FileServer } from "./file-server.js";
-import type { Sandbox } from "./sandbox.js";
+import { Sandbox, type StateResource } from "./sandbox.js";
 import { repository } from "./toolchain.js";
 
+/** Every point with every victim; otherwise each scenario at one point, with one of them. */
+const runAll = process.env.BERTH_TEST_ALL === "1";
+
 /** Who is killed: the Pulumi CLI alone, the provider alone, or both. */
-export const victims = ["engine", "provider", "both"] as const;
-export type Victim = (typeof victims)[number];
+const victims = ["engine", "provider", "both"] as const;
+type Victim = (typeof victims)[number];
 
 /** What the user does next: runs the same stack again, takes the edit back, or removes what was edited. */
-export const followUps = ["same", "reverted", "removed"] as const;
-export type FollowUp = (typeof followUps)[number];
+const followUps = ["same", "reverted", "removed"] as const;
+type FollowUp = (typeof followUps)[number];
 
-export interface KillPoint {
+interface KillPoint {
   kind: string;
   operation: "create" | "update" | "delete";
   /** A step's text, or `end`. */
@@ -26,7 +29,7 @@ export interface KillPoint {
   name: string;
 }
 
-export interface Wanted {
+interface Wanted {
   deployments: Record<string, FakeDeployment & { answers: string }>;
   /** A second host, with its data directory `second`. */
   second?: boolean;
@@ -44,8 +47,44 @@ export interface Scenario {
   fails?: boolean;
 }
 
+export const keep = { answers: "five" };
+export const chat = { answers: "five" };
+export const only: Wanted = { deployments: { keep } };
+export const both: Wanted = { deployments: { keep, chat } };
+
+/** The steps of an operation, and its end. */
+export function points(kind: string, operation: KillPoint["operation"], name: string, steps: string[]): KillPoint[] {
+  return [...steps, "end"].map((step) => ({ kind, operation, name, step }));
+}
+
+/** Tests each scenario in a project of its own. Each point meets each victim, and over the victims each follow-up. */
+export function describeKills(scenarios: readonly Scenario[]): void {
+  describe.each(scenarios)("killed in the middle of $title", (scenario) => {
+    let server: FileServer;
+    let sandbox: Sandbox;
+
+    beforeAll(async () => {
+      server = await serveModels();
+      sandbox = await Sandbox.create();
+    });
+    afterAll(async () => {
+      await sandbox.dispose();
+      await server.close();
+    });
+
+    for (const [row, point] of scenario.points.entries()) {
+      for (const [column, victim] of victims.entries()) {
+        const followUp = followUps[(row + column) % followUps.length] ?? "same";
+        const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
+        const chosen = row === Math.floor(scenario.points.length / 2) && column === row % victims.length;
+        it.runIf(runAll || chosen)(title, () => killAndGoOn(sandbox, server, scenario, point, victim, followUp));
+      }
+    }
+  });
+}
+
 /** Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. */
-export async function killAndGoOn(
+async function killAndGoOn(
   sandbox: Sandbox,
   server: FileServer,
   scenario: Scenario,
@@ -67,7 +106,7 @@ export async function killAndGoOn(
   expect(killed.exitCode).not.toBe(0);
 
   if (victim !== "provider") {
-    expect((await sandbox.up()).output).toContain("the stack is currently locked");
+    expect(sandbox.stateLocks()).toHaveLength(1);
     const recovered = await sandbox.berth(["recover", "test"]);
     expect(recovered.exitCode, recovered.output).toBe(0);
   }
@@ -106,10 +145,7 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   }
   expect(sandbox.runners()).toHaveLength(Object.keys(deployments).length);
 
-  const state = (
-    await Promise.all(["Host", "BackendVersion", "ModelFiles", "Instance"].map((kind) => sandbox.resources(kind)))
-  ).flat();
-  const recorded = state.map(({ type, outputs }) => `${type.split(":").at(-1) ?? ""}.${String(outputs.name)}`);
+  const recorded = (await sandbox.resources("")).map(describeResource);
   const folders = [sandbox.dataDir, ...(second ? [sandbox.path("second")] : [])];
   expect(folders.flatMap(journal).sort()).toEqual(recorded.sort());
   expect(existsSync(sandbox.path("second"))).toBe(second);
@@ -119,6 +155,10 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   const programs = list(sandbox, "supervisor", "programs").map((file) => file.replace(/\.[0-9a-f]{12}\.conf$/, ""));
   expect(programs).toEqual(names.map((name) => name.replaceAll("+", ".")));
   expect(list(sandbox, "bin")).toEqual(list(sandbox, "backends"));
+}
+
+function describeResource({ type, outputs }: StateResource): string {
+  return `${type.split(":").at(-1) ?? ""}.${String(outputs.name)}`;
 }
 
 /** The resources that a data directory's journal has; an open operation fails the test. */

@@ -120,11 +120,20 @@ export class Sandbox {
     return { exitCode: exitCode ?? -1, output: all };
   }
 
-  /** What Pulumi's state has of a resource, by kind. */
+  /** What Pulumi's state has of a kind of resource, or of all with "". */
   async resources(kind: string): Promise<StateResource[]> {
     const { output } = await this.pulumi(["stack", "export", "--stack", "test"]);
     const { deployment } = JSON.parse(output) as { deployment: { resources?: StateResource[] } };
-    return (deployment.resources ?? []).filter(({ type }) => type.endsWith(`/berth:${kind}`));
+    return (deployment.resources ?? []).filter(({ type }) => type.includes("/berth:") && type.endsWith(kind));
+  }
+
+  /** Locks on the state, which a CLI that was killed leaves behind. */
+  stateLocks(): string[] {
+    const folder = join(this.root, ".berth", "state", ".pulumi", "locks");
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder, { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith(".json"));
   }
 
   /** What is in the data directory. */
@@ -170,8 +179,10 @@ export interface StateResource {
   initErrors?: string[];
 }
 
+/** Test files that run beside each other have ports of their own. */
 function choosePorts(): [number, number] {
-  const first = 15_000 + 20 * Math.floor(Math.random() * 800);
+  const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 8;
+  const first = 15_000 + 2000 * worker + 20 * Math.floor(Math.random() * 100);
   return [first, first + 19];
 }
 

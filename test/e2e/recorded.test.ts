@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { serveModels } from "../support/fake-stack.js";
+import type { FileServer } from "../support/file-server.js";
+import { readRecorded, recordedPorts, recordedSecret, translate } from "../support/recorded.js";
+import { Sandbox } from "../support/sandbox.js";
+
+describe.each(readRecorded())("a state and a lock that version $version wrote", ({ stack, lock, state }) => {
+  let server: FileServer;
+  let sandbox: Sandbox;
+  const own = (text: string) => translate(text, sandbox, true);
+
+  beforeAll(async () => {
+    server = await serveModels(recordedPorts.models);
+    sandbox = await Sandbox.create();
+    await sandbox.pulumi(["config", "set", "--secret", "berth:key", recordedSecret, "--stack", "test"]);
+    sandbox.writeStack(own(stack));
+    sandbox.write("stacks/test.lock.yaml", own(lock));
+    sandbox.write("state.json", own(state));
+    const { exitCode, output } = await sandbox.pulumi(["stack", "import", "--file", "state.json", "--stack", "test"]);
+    expect(exitCode, output).toBe(0);
+  });
+  afterAll(async () => {
+    await sandbox.dispose();
+    await server.close();
+  });
+
+  it("are opened with no change of what is wanted: only what the host has lost is a difference", async () => {
+    const unread = await sandbox.pulumi(["preview", "--refresh=false", "--expect-no-changes", "--stack", "test"]);
+    expect(unread.exitCode, unread.output).toBe(0);
+    const { exitCode, output } = await sandbox.pulumi(["preview", "--diff", "--stack", "test"]);
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(/^ +~ 7 to update$/m);
+    expect(output).not.toMatch(/to (create|delete|replace)/);
+  });
+
+  it("lead to the same hosts again, with the lock untouched", async () => {
+    const { exitCode, output } = await sandbox.up([], { BERTH_FROZEN: "1" });
+    expect(exitCode, output).toBe(0);
+    expect(output).not.toMatch(/\d (created|deleted|replaced)/);
+    expect(sandbox.runners()).toHaveLength(2);
+    expect(readFileSync(sandbox.path("stacks", "test.lock.yaml"), "utf8")).toBe(own(lock));
+    const again = await sandbox.up(["--expect-no-changes"]);
+    expect(again.exitCode, again.output).toBe(0);
+  });
+});
