@@ -3,12 +3,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { fakeStack, serveModels } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
 import { freePort, Sandbox } from "../support/sandbox.js";
 
+/** Otherwise those of each kind that differ most. */
+const runAll = process.env.BERTH_TEST_ALL === "1";
 const secret = "canary-5f1c8e";
 
 describe("a failed create", () => {
@@ -62,7 +64,7 @@ describe("a failed create", () => {
     await expectCleanAndMendable(() => want());
   });
 
-  it("for a runner that never gets healthy tells the last thing seen", async () => {
+  it.runIf(runAll)("for a runner that never gets healthy tells the last thing seen", async () => {
     want({ model: "neverHealthy" });
     sandbox.writeStack(
       readFileSync(sandbox.path("stacks", "test.yaml"), "utf8").replace("healthyDeadline: 20s", "healthyDeadline: 3s"),
@@ -74,7 +76,7 @@ describe("a failed create", () => {
     await expectCleanAndMendable(() => want());
   });
 
-  it("for a runner that lists its model and does not answer is a failure too", async () => {
+  it.runIf(runAll)("for a runner that lists its model and does not answer is a failure too", async () => {
     want({ model: "noAnswer" });
     sandbox.writeStack(
       readFileSync(sandbox.path("stacks", "test.yaml"), "utf8").replace("healthyDeadline: 20s", "healthyDeadline: 3s"),
@@ -107,7 +109,7 @@ describe("a failed create", () => {
     await expectCleanAndMendable(() => sandbox.writeStack(text));
   });
 
-  it("for a package that is not the pinned one installs nothing", async () => {
+  it.runIf(runAll)("for a package that is not the pinned one installs nothing", async () => {
     want();
     const requirements = sandbox.path("backends", "fake", "requirements.txt");
     const text = readFileSync(requirements, "utf8");
@@ -120,47 +122,44 @@ describe("a failed create", () => {
     await expectCleanAndMendable(() => sandbox.write("backends/fake/requirements.txt", text));
   });
 
-  it("for a package index that cannot be reached says so within a minute", async () => {
+  it("for a package index that cannot be reached says so", async () => {
     want();
     const text = readFileSync(sandbox.path("stacks", "test.yaml"), "utf8");
     sandbox.writeStack(`${text}mirrors: { pip: "http://127.0.0.1:${await freePort()}/simple" }\n`);
-    const begun = performance.now();
     const { exitCode, output } = await sandbox.up();
     expect(exitCode).not.toBe(0);
     expect(output).toContain("the Python package index did not answer or does not have the package for this host");
     expect(output).toContain("mirrors: { pip: https://... }");
-    expect((performance.now() - begun) / 1000).toBeLessThan(60);
     await expectCleanAndMendable(() => sandbox.writeStack(text));
   });
 
-  it.each([
+  describe.each([
     { what: "an environment", sizeMb: 12, fields: {} },
     { what: "a model", sizeMb: 120, fields: { model: "huge" as const } },
-  ])("for a disk that is full of $what says so and leaves no part of it", async ({ sizeMb, fields }) => {
+  ])("for a disk that is full of $what", ({ sizeMb, fields }) => {
     // Only root can make a small disk.
-    expect(process.getuid?.(), "this test mounts a small file system and needs root").toBe(0);
-    mkdirSync(sandbox.dataDir, { recursive: true });
-    await execa("mount", ["-t", "tmpfs", "-o", `size=${sizeMb}m`, "tmpfs", sandbox.dataDir]);
-    cleanUps.push(() => execa("umount", ["--lazy", sandbox.dataDir]));
-    want(fields);
-    const { exitCode, output } = await sandbox.up();
-    expect(exitCode).not.toBe(0);
-    expect(output).toContain("no space is left on the host's disk");
-    expect(sandbox.runners()).toEqual([]);
-    await execa("mount", ["-o", "remount,size=1g", sandbox.dataDir]);
-    want();
-    const { exitCode: mended, output: after } = await sandbox.up();
-    expect(mended, after).toBe(0);
-    expect(sandbox.runners()).toHaveLength(1);
+    it.runIf(runAll)("says so and leaves no part of it", async () => {
+      mkdirSync(sandbox.dataDir, { recursive: true });
+      await execa("mount", ["-t", "tmpfs", "-o", `size=${sizeMb}m`, "tmpfs", sandbox.dataDir]);
+      cleanUps.push(() => execa("umount", ["--lazy", sandbox.dataDir]));
+      want(fields);
+      const { exitCode, output } = await sandbox.up();
+      expect(exitCode).not.toBe(0);
+      expect(output).toContain("no space is left on the host's disk");
+      await expectCleanAndMendable(async () => {
+        await execa("mount", ["-o", "remount,size=1g", sandbox.dataDir]);
+        want();
+      });
+    });
   });
 });
 
 describe("a stack file that is wrong", () => {
   let sandbox: Sandbox;
-  beforeEach(async () => {
+  beforeAll(async () => {
     sandbox = await Sandbox.create();
   });
-  afterEach(() => sandbox.dispose());
+  afterAll(() => sandbox.dispose());
 
   const good = `schemaVersion: 1\nhosts:\n  local: { connection: local, dataDir: host }\n`;
   const deployment = `deployments:\n  chat:\n    backend: fake\n    model: { source: url, url: "http://127.0.0.1:1/x", sha256: ${"f".repeat(64)} }\n`;
@@ -174,12 +173,12 @@ describe("a stack file that is wrong", () => {
     {
       what: "a wrong type",
       text: `${good}${deployment}    port: high\n`,
-      tells: 'stacks/test.yaml:8:11: "deployments.chat.port": expected number; got "high"',
+      tells: 'stacks/test.yaml:8:11: "deployments.chat.port": expected a number; got "high"',
     },
     {
       what: "a key given twice",
       text: `${good}${deployment}    backend: fake\n`,
-      tells: "stacks/test.yaml:8:5: map keys must be unique",
+      tells: 'stacks/test.yaml:8:5: "backend" was given on line 6 already',
     },
     {
       what: "a tab",
@@ -195,17 +194,17 @@ describe("a stack file that is wrong", () => {
     {
       what: "an alias bomb",
       text: `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`,
-      tells: "stacks/test.yaml:1:1: the file's aliases grow too large",
+      tells: "stacks/test.yaml:2:8: the file's aliases grow too large",
     },
     {
       what: "a name with a slash",
       text: `${good}deployments:\n  a/b: {}\n`,
-      tells: 'stacks/test.yaml:5:3: key "deployments.a/b": expected 1 to 63 characters of a-z, 0-9 and -',
+      tells: 'stacks/test.yaml:5:3: key "a/b" in "deployments": expected 1 to 63 characters of a-z, 0-9 and -',
     },
     {
       what: "a name with ..",
       text: `${good}deployments:\n  "..": {}\n`,
-      tells: 'stacks/test.yaml:5:3: key "deployments...": expected 1 to 63 characters of a-z, 0-9 and -',
+      tells: 'stacks/test.yaml:5:3: key ".." in "deployments": expected 1 to 63 characters of a-z, 0-9 and -',
     },
   ])("with $what is told with file, line and column, and nothing is touched", async ({ text, tells }) => {
     sandbox.writeStack(text);

@@ -1,0 +1,52 @@
+import { mkdtemp, realpath } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { baseEnvironment } from "../../src/host/environment.js";
+import { gatherFacts } from "../../src/host/facts.js";
+import { LocalHost } from "../../src/host/local.js";
+import { sha256 } from "../../src/lib/canonical.js";
+import { Systemd } from "../../src/runtime/systemd.js";
+import type { SupervisorSetting } from "../contract/supervisor-stage.js";
+import { repository } from "../support/toolchain.js";
+
+/** systemd as the user who runs the test has it. Works inside the container that `test/contract/systemd.test.ts` starts. */
+export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Promise<SupervisorSetting> {
+  const host = new LocalHost("local", baseEnvironment(process.env));
+  const facts = await gatherFacts(host, undefined);
+  if (facts.initSystem !== initSystem) throw new Error(`the init system is ${facts.initSystem}, not ${initSystem}`);
+  if (facts.python === undefined) throw new Error("there is no Python for Berth");
+  const options = {
+    isRoot: initSystem === "systemd",
+    python: facts.python.path,
+    execScript: join(repository, "tools", "python", "exec.py"),
+  };
+  const units = options.isRoot ? "/etc/systemd/system" : join(facts.home, ".config/systemd/user");
+  return {
+    host,
+    python: facts.python.path,
+    folder: await realpath(await mkdtemp(join(tmpdir(), "berth contract "))),
+    open: (dataDir) =>
+      new Systemd({
+        host,
+        dataDir,
+        isRoot: () => Promise.resolve(options.isRoot),
+        python: () => Promise.resolve(options.python),
+        execScript: () => Promise.resolve(options.execScript),
+      }),
+    recipe: { kind: "systemd", options },
+    definitionPath: (dataDir, id) => join(dataDir, "systemd", `${prefixOf(dataDir)}${id}.service`),
+    remains: async (dataDir) => {
+      const own = join(dataDir, "systemd");
+      const scope = options.isRoot ? [] : ["--user"];
+      const { stdout } = await host.run(["systemctl", ...scope, "list-units", "--all", `${prefixOf(dataDir)}*`]);
+      const links = [...(await host.walk(units)).keys()].filter((path) => basename(path).startsWith(prefixOf(dataDir)));
+      const loaded = stdout.split("\n").filter((line) => line.includes(prefixOf(dataDir)));
+      return [...((await host.status(own)) === undefined ? [] : [own]), ...loaded, ...links];
+    },
+  };
+}
+
+function prefixOf(dataDir: string): string {
+  return `berth-${sha256(dataDir).slice(0, 8)}-`;
+}
