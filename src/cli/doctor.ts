@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import semver from "semver";
 
@@ -10,9 +10,10 @@ import { readHostLock } from "../host/lock.js";
 import { dataPaths } from "../host/paths.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
+import { readProject } from "../lock/project.js";
 import type { HostFacts } from "../schema/facts.js";
 import { findPulumi } from "./toolchain.js";
-import { packageRoot, type Workplace } from "./workplace.js";
+import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -26,12 +27,21 @@ export interface Finding {
 const leastFreeBytes = 2_000_000_000;
 const indexSeconds = 5;
 
-/** Looks at what this machine has and lacks; `dataDir` is where its runners live. */
-export async function examine({ environment, root }: Workplace, dataDir: string | undefined): Promise<Finding[]> {
+export interface DoctorOptions {
+  dataDir?: string;
+  json?: boolean;
+}
+
+/** Looks at what this machine has and lacks for a stack; `dataDir` is where its runners live. */
+async function examine(workplace: Workplace, named: string | undefined, dataDir?: string): Promise<Finding[]> {
+  const { environment, root } = workplace;
   const host = new LocalHost("local", baseEnvironment(environment));
   const facts = await gatherFacts(host, undefined);
-  const folder = dataDir ?? defaultDataDir(facts);
+  const stack = await examineStack(workplace, named);
+  const folder = resolve(root, dataDir ?? stack.dataDir ?? defaultDataDir(facts));
   return [
+    stack.finding,
+    { state: "note", subject: "data directory", found: folder },
     examineNode(process.versions.node),
     ...examinePython(facts),
     await examinePulumi(environment),
@@ -40,14 +50,12 @@ export async function examine({ environment, root }: Workplace, dataDir: string 
     await examineIndex(environment.PIP_INDEX_URL),
     await examineHostLock(host, folder),
     examineAccelerators(facts),
-    { state: "note", subject: "data directory", found: `${folder} (project ${root})` },
   ];
 }
 
 /** Prints what was found; fails when something has to be mended before Berth can work. */
-export async function doctor(workplace: Workplace, options: { dataDir?: string; json?: boolean }): Promise<void> {
-  const dataDir = options.dataDir === undefined ? undefined : join(workplace.root, options.dataDir);
-  const findings = await examine(workplace, dataDir);
+export async function doctor(workplace: Workplace, named: string | undefined, options: DoctorOptions): Promise<void> {
+  const findings = await examine(workplace, named, options.dataDir);
   if (options.json === true) workplace.print(JSON.stringify(findings, undefined, 2));
   else for (const finding of findings) workplace.print(formatFinding(finding));
   const bad = findings.filter(({ state }) => state === "bad");
@@ -59,6 +67,25 @@ export function formatFinding({ state, subject, found, mend }: Finding): string 
   const mark = { good: "ok  ", note: "note", bad: "BAD " }[state];
   const line = `${mark}  ${subject.padEnd(18)} ${found}`;
   return mend === undefined ? line : `${line}\n      ${" ".repeat(18)} -> ${mend}`;
+}
+
+/** The stack file, and the data directory of its first host. */
+async function examineStack(
+  workplace: Workplace,
+  named: string | undefined,
+): Promise<{ finding: Finding; dataDir?: string | undefined }> {
+  const { root } = workplace;
+  const subject = "stack file";
+  try {
+    const file = stackFileOf(root, await chooseStack(workplace, named));
+    const { stack } = readProject(root, file, packageRoot);
+    const [host] = Object.values(stack.hosts);
+    return { finding: { state: "good", subject, found: file }, dataDir: host?.dataDir };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    const state = error.code === "usage" ? "note" : "bad";
+    return { finding: { state, subject, found: error.message } };
+  }
 }
 
 function examineNode(version: string): Finding {

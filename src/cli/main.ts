@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 
 import { BerthError } from "../lib/errors.js";
-import { doctor } from "./doctor.js";
+import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
@@ -56,11 +56,11 @@ program
   .action((deployment: string, options: LogsOptions) => logs(openWorkplace(), deployment, options, untilInterrupted()));
 
 program
-  .command("doctor")
+  .command("doctor [stack]")
   .description("tell what this machine has and lacks, with the command that mends each")
-  .option("--data-dir <folder>", "data directory to look at")
+  .option("--data-dir <folder>", "data directory to look at, instead of the stack's")
   .option("--json", "for programs")
-  .action((options: { dataDir?: string; json?: boolean }) => doctor(openWorkplace(), options));
+  .action((stack: string | undefined, options: DoctorOptions) => doctor(openWorkplace(), stack, options));
 
 program
   .command("recover [stack]")

@@ -49,6 +49,16 @@ export function findStaleness(lock: LockFile, problem: Omit<LockProblem, "previo
   return undefined;
 }
 
+/** Whether two locks differ at most in what others used of the hosts when they were solved. */
+export function decideAlike(one: LockFile, other: LockFile): boolean {
+  return digest(withoutUsage(one)) === digest(withoutUsage(other));
+}
+
+function withoutUsage({ placement, ...rest }: LockFile): Json {
+  const hosts = Object.entries(placement.hosts).map(([name, { usage: _, ...host }]) => [name, host] as const);
+  return { ...rest, placement: { ...placement, hosts: Object.fromEntries(hosts) } };
+}
+
 /** Digests of all that a lock depends on. Only the backends that the stack uses count, with the files they name. */
 function lockInputs({ stack, written, catalogue }: Omit<LockProblem, "previous">): LockFile["inputs"] {
   const used = [...new Set(Object.values(stack.deployments).map(({ backend }) => backend))].sort();

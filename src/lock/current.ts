@@ -1,7 +1,7 @@
 import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
-import { buildLock, findStaleness, type LockEdges } from "./build.js";
-import { formatLock, lockPath, readLock, writeLock } from "./lock-file.js";
+import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
+import { lockPath, readLock, writeLock } from "./lock-file.js";
 import { shown, type Project } from "./project.js";
 
 export interface CurrentLock {
@@ -36,10 +36,11 @@ export async function currentLock(
     return { lock: previous, path, outcome: { kind: "kept" } };
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
-  const lock = await buildLock({ ...project, previous }, edges);
-  const changed = previous === undefined || formatLock(previous) !== formatLock(lock);
-  if (options.write && changed) await writeLock(absolute, lock);
-  return { lock, path, outcome: { kind: "solved", reason: reason ?? "it was asked for", changed } };
+  const solved = await buildLock({ ...project, previous }, edges);
+  const same = previous !== undefined && decideAlike(previous, solved);
+  if (options.write && !same) await writeLock(absolute, solved);
+  const outcome = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
+  return { lock: same ? previous : solved, path, outcome };
 }
 
 function refusal(path: string, stackPath: string, reason: string | undefined): BerthError {

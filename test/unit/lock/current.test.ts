@@ -74,6 +74,9 @@ describe("currentLock with a lock that holds", () => {
     await currentLock(project, fakeEdges(), up);
     const same = await currentLock(project, fakeEdges(), { ...up, anew: true });
     expect(same.outcome).toEqual({ kind: "solved", reason: "it was asked for", changed: false });
+    const busier = await currentLock(project, fakeEdges({ listeningPorts: [22, 80] }), { ...up, anew: true });
+    expect(busier.outcome).toEqual({ kind: "solved", reason: "it was asked for", changed: false });
+    expect(await textOf(project)).not.toContain("- 80");
     const other = await currentLock(project, fakeEdges({ facts: { cpus: 64 } }), { ...up, anew: true });
     expect(other.outcome).toEqual({ kind: "solved", reason: "it was asked for", changed: true });
     expect(await textOf(project)).toContain("cpus: 64");
