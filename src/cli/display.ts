@@ -1,4 +1,4 @@
-import { MultiBar, type SingleBar } from "cli-progress";
+import cliProgress, { type MultiBar, type SingleBar } from "cli-progress";
 
 import { formatBytes, formatSeconds } from "../lib/format.js";
 import type { LogEvent } from "../lib/log.js";
@@ -64,18 +64,20 @@ export class Display {
   }
 
   #moveBar({ text, current, total }: Extract<LogEvent, { kind: "progress" }>): void {
-    this.#bars ??= new MultiBar({
+    this.#bars ??= new cliProgress.MultiBar({
       stream: this.#options.stream,
-      format: "   {text} [{bar}] {size}",
+      format: (options, { progress }, { text, size, known }: { text: string; size: string; known: boolean }) =>
+        `   ${text} ${known ? `[${cliProgress.Format.BarFormat(progress, options)}] ` : ""}${size}`,
+      barsize: 30,
       clearOnComplete: true,
       hideCursor: true,
-      barsize: 30,
     });
     const all = total ?? Math.max(current, 1);
-    const bar = this.#open.get(text) ?? this.#bars.create(all, 0, { text, size: "" });
+    const payload = { text, size: sizeText(current, total), known: total !== undefined };
+    const bar = this.#open.get(text) ?? this.#bars.create(all, 0, payload);
     this.#open.set(text, bar);
     bar.setTotal(all);
-    bar.update(current, { text, size: sizeText(current, total) });
+    bar.update(current, payload);
   }
 
   #tellProgress({ text, current, total }: Extract<LogEvent, { kind: "progress" }>): void {

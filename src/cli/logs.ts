@@ -29,8 +29,13 @@ export async function logs(
   const instances = lock === undefined ? [] : desiredStack(lock, root).instances;
   const instance = instances.find(({ placed }) => placed.deployment === deployment);
   if (instance === undefined) {
-    const expected = instances.map(({ placed }) => placed.deployment).join(", ");
-    throw new BerthError("usage", { where: path, what: "the lock has no such deployment", got: deployment, expected });
+    const known = [...new Set(instances.map(({ placed }) => placed.deployment))];
+    throw new BerthError("usage", {
+      where: path,
+      what: lock === undefined ? "there is no lock, so no deployment is known" : "the lock has no such deployment",
+      got: deployment,
+      ...(known.length === 0 ? {} : { expected: known.join(", ") }),
+    });
   }
   const { project } = await openPulumi(workplace);
   const { host } = openContexts(workplace, signal).of(instance.host, (text) => text);

@@ -28,6 +28,17 @@ function untilInterrupted(): AbortSignal {
   return controller.signal;
 }
 
+/**
+ * Ctrl-C reaches Pulumi too, which then ends what it has begun and keeps its state in order. This process waits for
+ * that; the second Ctrl-C ends both.
+ */
+function leaveInterruptsToPulumi(workplace: Workplace): void {
+  process.once("SIGINT", () => {
+    workplace.note("   interrupted: Pulumi ends the steps that have begun; Ctrl-C again stops it at once");
+    process.once("SIGINT", () => process.exit(130));
+  });
+}
+
 const program = new Command("berth")
   .description(
     "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
@@ -83,7 +94,11 @@ program
   .command("quickstart [what]")
   .description("serve a small model on this machine; `down` takes it away again")
   .option("--purge", "with down: the downloads too")
-  .action((what: string | undefined, options: QuickstartOptions) => quickstart(openWorkplace(), what, options));
+  .action((what: string | undefined, options: QuickstartOptions) => {
+    const workplace = openWorkplace();
+    leaveInterruptsToPulumi(workplace);
+    return quickstart(workplace, what, options);
+  });
 
 try {
   await program.parseAsync();

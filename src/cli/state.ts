@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { BerthError } from "../lib/errors.js";
+import { lastLines } from "../lib/format.js";
 import type { Pulumi } from "./workplace.js";
 
 const exported = z.object({
@@ -25,8 +27,11 @@ const berthType = /^pulumi-nodejs:dynamic\/berth:(\w+)$/;
 
 /** What Pulumi's state has of Berth's resources, secrets in plain; undefined when there is no such stack. */
 export async function readState(pulumi: Pulumi, stack: string): Promise<StackState | undefined> {
-  const { exitCode, stdout } = await pulumi.run(["stack", "export", "--show-secrets", "--stack", stack]);
-  if (exitCode !== 0) return undefined;
+  const { exitCode, stdout, stderr } = await pulumi.run(["stack", "export", "--show-secrets", "--stack", stack]);
+  if (/no stack named/.test(stderr)) return undefined;
+  if (exitCode !== 0) {
+    throw new BerthError("pulumi-failed", { what: "the state cannot be read", detail: lastLines(stderr, 20) });
+  }
   const { deployment } = exported.parse(JSON.parse(stdout));
   const resources = (deployment.resources ?? []).flatMap(({ type, outputs }) => {
     const kind = berthType.exec(type)?.[1];

@@ -5,11 +5,10 @@ import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { readProject, shown } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
-import { backendVersionKind } from "../resources/backend-version.js";
 import type { Contexts } from "../resources/context.js";
-import { instanceKind } from "../resources/instance.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
-import { modelFilesKind } from "../resources/model-files.js";
+import { resourceKinds } from "../resources/kinds.js";
+import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
 import { readState, type StackState, type StateResource } from "./state.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
@@ -75,7 +74,7 @@ async function instanceRows(
     [...names].sort().map(async (name) => {
       const wanted = desired.find((instance) => instance.name === name);
       const outputs = deployed.get(name);
-      const observed = outputs === undefined ? undefined : await observe(instanceKind, outputs, contexts);
+      const observed = outputs === undefined ? undefined : await observe(resourceKinds.Instance, outputs, contexts);
       return {
         instance: name,
         host: wanted?.host.name ?? (outputs?.host as { name: string } | undefined)?.name ?? "",
@@ -103,9 +102,17 @@ function observeOther(
   outputs: StateResource["outputs"],
   contexts: Contexts,
 ): Promise<CommonObserved | undefined> {
-  if (kind === backendVersionKind.kind) return observe(backendVersionKind, outputs, contexts);
-  if (kind === modelFilesKind.kind) return observe(modelFilesKind, outputs, contexts);
-  return Promise.resolve(undefined);
+  const { Host, BackendVersion, ModelFiles } = resourceKinds;
+  switch (kind) {
+    case Host.kind:
+      return observe(Host, outputs, contexts);
+    case BackendVersion.kind:
+      return observe(BackendVersion, outputs, contexts);
+    case ModelFiles.kind:
+      return observe(ModelFiles, outputs, contexts);
+    default:
+      return Promise.resolve(undefined);
+  }
 }
 
 async function observe<Inputs extends CommonInputs, Observed extends CommonObserved>(
@@ -117,7 +124,8 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
   const inputs = kind.inputs.parse(
     Object.fromEntries(Object.entries(outputs).filter(([field]) => fields.includes(field))),
   );
-  return kind.observe(contexts.of(inputs.host, createRedact(kind.secrets(inputs))), inputs, undefined);
+  const context = contexts.of(inputs.host, createRedact(kind.secrets(inputs)));
+  return observeResource(kind, context, inputs, undefined);
 }
 
 /** The table for people. */

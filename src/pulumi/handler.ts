@@ -1,11 +1,12 @@
 import { z } from "zod";
 
-import { describeOpen, readEntry, writeEntry, type ResourceKey } from "../host/journal.js";
+import { readEntry, writeEntry, type ResourceKey } from "../host/journal.js";
 import type { HostLeases } from "../host/lease.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { createRedact, type Redact } from "../lib/redact.js";
 import { compareFields } from "../resources/difference.js";
 import type { CommonInputs, CommonObserved, Context, Operation, ResourceKind } from "../resources/kind.js";
+import { keyOf, observeResource } from "../resources/observation.js";
 import { runOperation, type OperationRequest } from "../resources/operation.js";
 import { checkInputs, type CheckAnswer } from "./check.js";
 import { migrate, outputVersion } from "./migrate.js";
@@ -83,7 +84,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const inputs = this.#parse(previous);
     const context = this.#contextOf(inputs);
     const properties = await this.#observe(context, inputs, previous);
-    await markRecorded(context, this.#keyOf(inputs));
+    await markRecorded(context, keyOf(this.#kind, inputs));
     for (const sentence of driftOf(properties)) this.#surroundings.say(inputs.name, `drift: ${sentence}`);
     return { id, props: properties };
   }
@@ -106,7 +107,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
 
   async delete(props: Properties): Promise<void> {
     const inputs = this.#parse(migrate(this.#kind.kind, props));
-    const key = this.#keyOf(inputs);
+    const key = keyOf(this.#kind, inputs);
     await this.#change("delete", inputs, props, (context, operation) => this.#kind.remove(context, operation, key));
   }
 
@@ -127,7 +128,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const request = {
       context,
       leases,
-      key: this.#keyOf(inputs),
+      key: keyOf(this.#kind, inputs),
       operation,
       assertWanted,
     };
@@ -139,13 +140,9 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
   }
 
   async #observe(context: Context, inputs: Inputs, previous: Properties | undefined): Promise<Properties> {
-    const entry = await readEntry(context.host, context.reference.dataDir, this.#keyOf(inputs));
-    const observed = await this.#kind.observe(context, inputs, previous as Observed | undefined);
-    const drift = [...observed.drift];
-    if (entry === undefined) drift.unshift("is gone from the host");
-    if (entry?.open !== undefined) drift.unshift(`an operation was interrupted (${describeOpen(entry.open)})`);
+    const observed = await observeResource(this.#kind, context, inputs, previous as Observed | undefined);
     const properties: Properties = { schemaVersion: outputVersion };
-    return Object.assign(properties, inputs, observed, { drift: drift.map((sentence) => context.redact(sentence)) });
+    return Object.assign(properties, inputs, observed);
   }
 
   /** The outputs after a change that went well; if something is not as desired even so, it did not. */
@@ -168,10 +165,6 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
       hint: "use the version of pulumi-berth that wrote the state, or a later one",
       detail: z.prettifyError(parsed.error),
     });
-  }
-
-  #keyOf(inputs: Inputs): ResourceKey {
-    return { owner: inputs.owner, kind: this.#kind.kind, name: inputs.name, uses: this.#kind.uses(inputs) };
   }
 
   #contextOf(inputs: Inputs): Context {

@@ -12,11 +12,8 @@ import { createContent } from "../install/content.js";
 import { systemClock } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
 import { createFileLog } from "../lib/log-file.js";
-import { backendVersionKind } from "../resources/backend-version.js";
 import { Contexts } from "../resources/context.js";
-import { hostKind } from "../resources/host.js";
-import { instanceKind } from "../resources/instance.js";
-import { modelFilesKind } from "../resources/model-files.js";
+import { resourceKinds } from "../resources/kinds.js";
 import { createDispatch } from "./dispatch.js";
 import { EngineWatch } from "./engine-watch.js";
 import { ResourceHandler, type Surroundings } from "./handler.js";
@@ -88,16 +85,9 @@ function findProjectRoot(from: string): string {
 
 const surroundings = await createSurroundings(process.argv[2]);
 
-/** The kinds whose leftovers a host takes away. */
-const onHosts = { BackendVersion: backendVersionKind, ModelFiles: modelFilesKind, Instance: instanceKind };
-const hosts = hostKind(async (context, operation, kind, key) => {
-  const left = Object.values(onHosts).find((candidate) => candidate.kind === kind);
-  await left?.remove(context, operation, key);
-});
-
 export const dispatch = createDispatch({
-  Host: new ResourceHandler(hosts, surroundings),
-  BackendVersion: new ResourceHandler(onHosts.BackendVersion, surroundings),
-  ModelFiles: new ResourceHandler(onHosts.ModelFiles, surroundings),
-  Instance: new ResourceHandler(onHosts.Instance, surroundings),
+  Host: new ResourceHandler(resourceKinds.Host, surroundings),
+  BackendVersion: new ResourceHandler(resourceKinds.BackendVersion, surroundings),
+  ModelFiles: new ResourceHandler(resourceKinds.ModelFiles, surroundings),
+  Instance: new ResourceHandler(resourceKinds.Instance, surroundings),
 });

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -62,6 +63,8 @@ export function describeKills(scenarios: readonly Scenario[]): void {
   describe.each(scenarios)("killed in the middle of $title", (scenario) => {
     let server: FileServer;
     let sandbox: Sandbox;
+    /** What the test before has brought about, if it went well. */
+    let present: Wanted | undefined;
 
     beforeAll(async () => {
       server = await serveModels();
@@ -77,13 +80,21 @@ export function describeKills(scenarios: readonly Scenario[]): void {
         const followUp = followUps[(row + column) % followUps.length] ?? "same";
         const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
         const chosen = row === Math.floor(scenario.points.length / 2) && column === row % victims.length;
-        it.runIf(runAll || chosen)(title, () => killAndGoOn(sandbox, server, scenario, point, victim, followUp));
+        it.runIf(runAll || chosen)(title, async () => {
+          const before = present;
+          present = undefined;
+          if (!isDeepStrictEqual(before, scenario.base)) await bringTo(sandbox, server, scenario.base);
+          present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp);
+        });
       }
     }
   });
 }
 
-/** Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. */
+/**
+ * Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. Returns what the stack
+ * and the state agree on then, if they do.
+ */
 async function killAndGoOn(
   sandbox: Sandbox,
   server: FileServer,
@@ -91,8 +102,7 @@ async function killAndGoOn(
   point: KillPoint,
   victim: Victim,
   followUp: FollowUp,
-): Promise<void> {
-  await bringTo(sandbox, server, scenario.base);
+): Promise<Wanted | undefined> {
   scenario.damage?.(sandbox);
 
   writeStack(sandbox, server, scenario.edited);
@@ -116,10 +126,11 @@ async function killAndGoOn(
   if (scenario.fails === true && followUp === "same") {
     expect(output).toContain("the runner before it serves again");
     await expectPresent(sandbox, scenario.base);
-    return;
+    return undefined;
   }
   expect(exitCode, output).toBe(0);
   await expectPresent(sandbox, next);
+  return next;
 }
 
 async function bringTo(sandbox: Sandbox, server: FileServer, wanted: Wanted): Promise<void> {
@@ -136,8 +147,9 @@ function writeStack(sandbox: Sandbox, server: FileServer, { deployments, second 
 
 /** One runner for each deployment that is wanted, each answering as it should, and nothing else on the host. */
 async function expectPresent(sandbox: Sandbox, { deployments, second = false }: Wanted): Promise<void> {
-  const { output } = await sandbox.pulumi(["stack", "output", "--json", "--stack", "test"]);
-  const { endpoints } = JSON.parse(output) as { endpoints: Record<string, string> };
+  const resources = await sandbox.resources();
+  const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+  const endpoints = (stack?.outputs.endpoints ?? {}) as Record<string, string>;
   expect(Object.keys(endpoints).sort()).toEqual(Object.keys(deployments).sort());
   for (const [name, { answers }] of Object.entries(deployments)) {
     const response = await fetch(`${endpoints[name] ?? ""}/completions`, { method: "POST", body: "{}" });
@@ -145,7 +157,7 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   }
   expect(sandbox.runners()).toHaveLength(Object.keys(deployments).length);
 
-  const recorded = (await sandbox.resources("")).map(describeResource);
+  const recorded = resources.filter(({ type }) => type.includes("/berth:")).map(describeResource);
   const folders = [sandbox.dataDir, ...(second ? [sandbox.path("second")] : [])];
   expect(folders.flatMap(journal).sort()).toEqual(recorded.sort());
   expect(existsSync(sandbox.path("second"))).toBe(second);

@@ -19,6 +19,9 @@ import { execa } from "execa";
 import { prepareState } from "../../src/cli/workplace.js";
 import { repository, toolchain } from "./toolchain.js";
 
+/** Whose manager has the units that Berth makes: the system's for root, else the user's own. */
+const systemdScope = process.getuid?.() === 0 ? [] : ["--user"];
+
 export interface Outcome {
   exitCode: number;
   /** Standard output and error together. */
@@ -56,8 +59,17 @@ export class Sandbox {
       join(root, "index.js"),
       options.program ?? 'export { deployments, endpoints } from "pulumi-berth/program";\n',
     );
+    const sandbox = await Sandbox.open(root);
+    seedCache(sandbox.dataDir);
+    const { exitCode, output } = await sandbox.pulumi(["stack", "init", "test"]);
+    if (exitCode !== 0) throw new Error(output);
+    return sandbox;
+  }
+
+  /** A sandbox that another process has created. */
+  static async open(root: string): Promise<Sandbox> {
     const { binDir } = await toolchain();
-    const sandbox = new Sandbox(root, {
+    return new Sandbox(root, {
       ...process.env,
       ...(await prepareState(root)),
       PATH: `${binDir}:${process.env.PATH ?? ""}`,
@@ -65,10 +77,6 @@ export class Sandbox {
       PULUMI_SKIP_UPDATE_CHECK: "true",
       NODE_OPTIONS: undefined,
     });
-    seedCache(sandbox.dataDir);
-    const { exitCode, output } = await sandbox.pulumi(["stack", "init", "test"]);
-    if (exitCode !== 0) throw new Error(output);
-    return sandbox;
   }
 
   /** Ports for the sandbox's runners; others in use at the same time are unlikely to have them. */
@@ -120,11 +128,12 @@ export class Sandbox {
     return { exitCode: exitCode ?? -1, output: all };
   }
 
-  /** What Pulumi's state has of a kind of resource, or of all with "". */
-  async resources(kind: string): Promise<StateResource[]> {
+  /** What Pulumi's state has: of one kind of Berth's resources, or everything. */
+  async resources(kind?: string): Promise<StateResource[]> {
     const { output } = await this.pulumi(["stack", "export", "--stack", "test"]);
     const { deployment } = JSON.parse(output) as { deployment: { resources?: StateResource[] } };
-    return (deployment.resources ?? []).filter(({ type }) => type.includes("/berth:") && type.endsWith(kind));
+    const resources = deployment.resources ?? [];
+    return kind === undefined ? resources : resources.filter(({ type }) => type.endsWith(`/berth:${kind}`));
   }
 
   /** Locks on the state, which a CLI that was killed leaves behind. */
@@ -160,11 +169,19 @@ export class Sandbox {
     return found;
   }
 
+  /** systemd units that are defined in the data directory. */
+  units(): string[] {
+    const folder = join(this.dataDir, "systemd");
+    return existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".service")) : [];
+  }
+
   /** Ends everything the sandbox started and removes its folder. */
   async dispose(): Promise<void> {
     const supervisor = Number(readText(join(this.dataDir, "supervisor", "supervisord.pid")));
     if (supervisor > 0 && readText(`/proc/${supervisor}/cmdline`).includes(this.dataDir))
       process.kill(supervisor, "SIGTERM");
+    for (const unit of this.units())
+      await execa("systemctl", [...systemdScope, "disable", "--now", unit], { reject: false });
     for (let waited = 0; waited < 100 && this.runners().length > 0; waited += 1) await delay(100);
     for (const pid of this.runners()) process.kill(pid, "SIGKILL");
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });

@@ -1,0 +1,15 @@
+import { backendVersionKind } from "./backend-version.js";
+import { hostKind } from "./host.js";
+import { instanceKind } from "./instance.js";
+import { modelFilesKind } from "./model-files.js";
+
+const onHosts = { BackendVersion: backendVersionKind, ModelFiles: modelFilesKind, Instance: instanceKind };
+
+/** Every kind of resource. A host takes away what was left on it of the others. */
+export const resourceKinds = {
+  Host: hostKind(async (context, operation, kind, key) => {
+    const left = Object.values(onHosts).find((candidate) => candidate.kind === kind);
+    await left?.remove(context, operation, key);
+  }),
+  ...onHosts,
+};
