@@ -1,12 +1,24 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit` needs nothing. `contract` and `e2e` use real supervisors, servers and models. `toolchain` builds the CLI. */
+/**
+ * `unit` needs nothing. `contract` and `e2e` use real supervisors, servers and models. `toolchain` builds the CLI.
+ * `systemd` runs inside the container that `test/contract/systemd.test.ts` starts. Projects with another number of
+ * workers run one after the other, in the order of their `groupOrder`.
+ */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
-        test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000 },
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          // They wait more than they work.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {
@@ -16,11 +28,12 @@ export default defineConfig({
           hookTimeout: 600_000,
           // Each takes a Pulumi engine, a program and a provider beside it.
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       { test: { name: "record", include: ["test/record/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000 } },
       {
-        test: { name: "systemd", include: ["test/systemd/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
+        test: { name: "systemd", include: ["test/systemd/**/*.test.ts"], testTimeout: 240_000, hookTimeout: 240_000 },
       },
       { test: { name: "toolchain", include: ["test/toolchain/**/*.test.ts"], testTimeout: 1_200_000 } },
     ],

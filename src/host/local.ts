@@ -136,7 +136,8 @@ export class LocalHost implements Host {
   }
 
   async readLink(path: string): Promise<string | undefined> {
-    const target = await absentAsUndefined(readlink(path));
+    // EINVAL: something else than a link.
+    const target = await absentAsUndefined(readlink(path), [...absentCodes, "EINVAL"]);
     return target === undefined ? undefined : resolve(dirname(path), target);
   }
 
@@ -225,12 +226,13 @@ function temporaryName(path: string): string {
   return `${path}.${randomBytes(6).toString("hex")}.tmp`;
 }
 
-async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+const absentCodes = ["ENOENT", "ENOTDIR"];
+
+async function absentAsUndefined<T>(promise: Promise<T>, codes = absentCodes): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (codes.includes(systemCode(error) ?? "")) return undefined;
     throw error;
   }
 }

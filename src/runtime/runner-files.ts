@@ -62,7 +62,9 @@ export async function findRunner(host: Host, folder: string): Promise<number | u
   const pid = Number((await host.readText(pidPath(folder))) ?? 0);
   const runner = await readRunner(host, folder);
   if (!(pid > 0) || runner === undefined) return undefined;
-  return (await host.findProcesses(runner.argv.slice(1))).find((found) => found === pid);
+  // A script's first argument is replaced by its interpreter's.
+  const [command = "", ...rest] = runner.argv;
+  return (await host.findProcesses(rest.length === 0 ? [command] : rest)).find((found) => found === pid);
 }
 
 /** Ends a runner that outlived its supervisor. */

@@ -10,7 +10,11 @@ import type { Serial } from "../lib/serial.js";
 import { endOrphan, endProcess, execPath, outputPath, writeRunnerFiles } from "./runner-files.js";
 import type { RunnerDefinition, RunnerObservation, RunnerSpec, RunnerState, Supervisor } from "./supervisor.js";
 
-const longestSocketPath = 100;
+/** 104 bytes on macOS with the closing NUL; supervisord first binds to a name that is longer by its process id. */
+const longestSocketPath = 92;
+const socketName = "supervisor.sock";
+/** Of quotes and comments in its configuration, and of the pattern by which it finds its programs. */
+const unfitCharacters = /["\\;#[\]\u0000-\u001f\u007f]/;
 const startupSeconds = 15;
 const controlSeconds = 30;
 const stopLimitSeconds = 3600;
@@ -38,12 +42,13 @@ export class Supervisord implements Supervisor {
 
   async prepare(): Promise<void> {
     const { host, serial, binFolder } = this.#options;
+    this.#assertFit();
     await serial.run(this.#folder, async () => {
       if (await this.#isUp()) return;
       await this.#endRemains();
       const bin = await binFolder();
       await host.makeDirectory(posix.join(this.#folder, "programs"));
-      await host.makeDirectory(posix.dirname(this.#socket()), 0o700);
+      await host.makeDirectory(this.#socketFolder(), 0o700);
       await host.writeFile(this.#configuration(), this.#mainSection(), 0o600);
       await host.remove(this.#socket());
       const started = await host.run([posix.join(bin, "supervisord"), "-c", this.#configuration()], {
@@ -59,11 +64,11 @@ export class Supervisord implements Supervisor {
     await writeRunnerFiles(host, spec);
     await serial.run(this.#folder, async () => {
       await host.writeFile(this.#programFile(spec.id), await this.#program(spec, true));
-      await this.#control(["reread"]);
+      await this.#change(["reread"]);
       await this.#forget(spec.id);
       await host.writeFile(startsPath(spec.folder), String(await this.#countStarts(spec.id)));
       // `add` spawns and returns; `start` would wait for all of startsecs.
-      await this.#control(["add", spec.id]);
+      await this.#change(["add", spec.id]);
     });
   }
 
@@ -71,7 +76,7 @@ export class Supervisord implements Supervisor {
     const { host, serial } = this.#options;
     await serial.run(this.#folder, async () => {
       await host.writeFile(this.#programFile(spec.id), await this.#program(spec, false));
-      if (await this.#isUp()) await this.#stopIfRunning(spec.id, await this.#state(spec.id, true));
+      if (await this.#isUp()) await this.#stopNow(spec.id);
       await endOrphan(host, spec, this.#options.clock);
     });
   }
@@ -82,7 +87,6 @@ export class Supervisord implements Supervisor {
     await serial.run(this.#folder, async () => {
       await host.remove(this.#programFile(spec.id));
       if (await this.#isUp()) {
-        await this.#control(["reread"]);
         await this.#forget(spec.id);
       }
       await endOrphan(host, spec, clock);
@@ -115,7 +119,19 @@ export class Supervisord implements Supervisor {
       }
       await this.#endRemains();
       await host.remove(this.#folder);
-      await host.remove(this.#socket());
+      if (this.#socketFolder() !== this.#folder) await host.remove(this.#socketFolder());
+    });
+  }
+
+  #assertFit(): void {
+    const { host, dataDir } = this.#options;
+    if (!unfitCharacters.test(dataDir)) return;
+    throw new BerthError("host-unsuitable", {
+      where: `host ${host.name}`,
+      what: "supervisord cannot keep its files in this data directory",
+      got: JSON.stringify(dataDir),
+      expected: 'a path without " \\ ; # [ ] and control characters',
+      hint: "give the host a dataDir without them",
     });
   }
 
@@ -139,17 +155,17 @@ export class Supervisord implements Supervisor {
     return Math.max(0, (await this.#countStarts(id)) - before - 1);
   }
 
+  /** Ends a runner and takes its definition, which supervisord keeps until then, away from it. */
   async #forget(id: string): Promise<void> {
-    const state = await this.#state(id, true);
-    if (state.kind === "absent") return;
-    await this.#stopIfRunning(id, state);
-    await this.#control(["remove", id]);
+    if ((await this.#state(id, true)).kind === "absent") return;
+    await this.#stopNow(id);
+    await this.#change(["remove", id]);
   }
 
-  async #stopIfRunning(id: string, state: RunnerState): Promise<void> {
-    const waits = state.kind === "stopped" && state.reason.startsWith("BACKOFF");
+  /** Whatever state the runner is in; of one that has ended it keeps supervisord from starting it again. */
+  async #stopNow(id: string): Promise<void> {
     // No time limit of its own: supervisord kills the runner after stopwaitsecs.
-    if (state.kind === "running" || waits) await this.#control(["stop", id], stopLimitSeconds);
+    await this.#control(["stop", id], stopLimitSeconds);
   }
 
   /**
@@ -190,6 +206,12 @@ export class Supervisord implements Supervisor {
       await this.#options.clock.sleep(0.2);
   }
 
+  /** A command that changes what supervisord keeps; supervisorctl tells of some failures in words alone. */
+  async #change(args: string[]): Promise<void> {
+    const result = await this.#control(args);
+    if (/^ERROR/m.test(result.stdout)) throw this.#failure(`supervisorctl ${args.join(" ")} failed`, result);
+  }
+
   async #control(args: string[], timeoutSeconds: number | undefined = controlSeconds): Promise<RunResult> {
     const result = await this.#tryControl(args, timeoutSeconds);
     if (!isReached(result)) throw this.#failure(`supervisorctl ${args.join(" ")} failed`, result);
@@ -227,11 +249,15 @@ export class Supervisord implements Supervisor {
     return posix.join(this.#folder, "programs", `${id}.conf`);
   }
 
-  /** A socket's path is bounded by the system; a longer one lies in the system's folder for temporary files. */
   #socket(): string {
-    const near = posix.join(this.#folder, "supervisor.sock");
-    if (Buffer.byteLength(near) <= longestSocketPath) return near;
-    return posix.join("/tmp", `berth-${sha256(this.#folder).slice(0, 16)}`, "supervisor.sock");
+    return posix.join(this.#socketFolder(), socketName);
+  }
+
+  /** A socket's path is bounded by the system; a longer one lies in the system's folder for temporary files. */
+  #socketFolder(): string {
+    const near = posix.join(this.#folder, socketName);
+    if (Buffer.byteLength(near) <= longestSocketPath) return this.#folder;
+    return posix.join("/tmp", `berth-${sha256(this.#folder).slice(0, 16)}`);
   }
 
   #mainSection(): string {
@@ -260,15 +286,16 @@ export class Supervisord implements Supervisor {
       autostart: String(autostart),
       autorestart: "true",
       // A runner that ends before it can be healthy counts as not started; after `startretries` of these
-      // supervisord gives up, and later it never does.
-      startsecs: String(Math.ceil(spec.startSeconds)),
+      // supervisord gives up, and later it never does. It looks once a second, so it sees an end that much late.
+      startsecs: String(Math.ceil(spec.startSeconds) + 1),
       startretries: "3",
       stopsignal: "TERM",
-      stopwaitsecs: String(Math.ceil(spec.stopSeconds)),
+      stopwaitsecs: String(Math.max(1, Math.ceil(spec.stopSeconds))),
       stopasgroup: "true",
       killasgroup: "true",
       redirect_stderr: "true",
-      stdout_logfile: outputPath(spec.folder),
+      // supervisord expands this value twice.
+      stdout_logfile: outputPath(spec.folder).replaceAll("%", "%%"),
       stdout_logfile_maxbytes: "50MB",
       stdout_logfile_backups: "2",
     });

@@ -10,6 +10,9 @@ import type { RunnerDefinition, RunnerObservation, RunnerSpec, RunnerState, Supe
 
 const controlSeconds = 60;
 const stopLimitSeconds = 3600;
+const restartSeconds = 1;
+const startsBeforeGivingUp = 4;
+const shownProperties = ["LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ExecMainStatus"];
 
 export interface SystemdOptions {
   readonly host: Host;
@@ -48,36 +51,39 @@ export class Systemd implements Supervisor {
     await this.#control(["enable", "--quiet", this.#unitFile(spec.id)]);
     await this.#control(["daemon-reload"]);
     await this.#tryControl(["reset-failed", this.#unitName(spec.id)]);
-    await this.#control(["restart", "--no-block", this.#unitName(spec.id)]);
+    await this.#control(["restart", this.#unitName(spec.id)], stopLimitSeconds);
   }
 
   async stop(spec: RunnerDefinition): Promise<void> {
+    await this.#options.host.writeFile(this.#unitFile(spec.id), await this.#unit(spec));
+    const link = ["link", "--quiet", this.#unitFile(spec.id)];
+    // Disabling takes the link away, and with it the unit; and where somebody has taken it away, disabling fails.
+    await this.#control(link);
     await this.#control(["disable", "--quiet", this.#unitName(spec.id)]);
-    // Disabling takes the link away, and with it the unit; it is linked again to be stopped and later started.
-    await this.#control(["link", "--quiet", this.#unitFile(spec.id)]);
+    await this.#control(link);
     await this.#control(["stop", this.#unitName(spec.id)], stopLimitSeconds);
   }
 
   async remove({ id }: RunnerDefinition): Promise<void> {
-    const unit = this.#unitName(id);
+    const { host } = this.#options;
     // Where this runtime was never used there is nothing to remove, and perhaps no systemctl.
-    if ((await this.#options.host.status(this.#unitFile(id))) === undefined) return;
-    const present = await this.#show(id);
-    if (present.LoadState !== "not-found") await this.#control(["stop", unit], stopLimitSeconds);
-    await this.#tryControl(["disable", "--quiet", unit]);
-    await this.#options.host.remove(this.#unitFile(id));
+    if ((await host.status(this.#unitFile(id))) === undefined && !(await this.#isReached())) return;
+    await this.#end(this.#unitName(id));
+    await host.remove(this.#unitFile(id));
     await this.#control(["daemon-reload"]);
-    await this.#tryControl(["reset-failed", unit]);
   }
 
   async observe(spec: RunnerDefinition): Promise<RunnerObservation> {
     const { host } = this.#options;
     const properties = await this.#show(spec.id);
     const definition = await host.readText(this.#unitFile(spec.id));
+    // Unlike `show` it looks at the links as they are now.
+    const enabled = await this.#tryControl(["is-enabled", this.#unitName(spec.id)]);
     return {
       state: parseShow(properties),
       restarts: Number(properties.NRestarts ?? 0),
-      asDefined: definition === (await this.#unit(spec)),
+      // One that is not enabled would not come back when the machine starts.
+      asDefined: definition === (await this.#unit(spec)) && enabled.stdout.trim() === "enabled",
     };
   }
 
@@ -85,26 +91,44 @@ export class Systemd implements Supervisor {
     const files = await this.#options.host.list(this.#folder);
     return files
       .filter((file) => file.startsWith(this.#prefix) && file.endsWith(".service"))
-      .map((file) => file.slice(this.#prefix.length, -".service".length));
+      .map((file) => file.slice(this.#prefix.length, -".service".length).replaceAll(":", "@"));
   }
 
   async retire(): Promise<void> {
     const { host } = this.#options;
     if ((await this.list()).length > 0) return;
     await host.remove(this.#folder);
-    if ((await host.status("/run/systemd/system")) === undefined) return;
-    const units = await this.#control(["list-units", "--all", "--plain", "--no-legend", `${this.#prefix}*.service`]);
-    for (const line of units.stdout.split("\n").filter((text) => text.startsWith(this.#prefix))) {
-      const [unit = ""] = line.split(" ");
-      await this.#tryControl(["stop", unit], stopLimitSeconds);
-      await this.#tryControl(["disable", "--quiet", unit]);
-      await this.#tryControl(["reset-failed", unit]);
-    }
+    if (!(await this.#isReached())) return;
+    const lost = await this.#findUnits();
+    for (const unit of lost) await this.#end(unit);
+    if (lost.length > 0) await this.#control(["daemon-reload"]);
+  }
+
+  /** Whether systemd, or the user's own manager, runs here and answers. */
+  async #isReached(): Promise<boolean> {
+    return (await this.#tryControl(["show", "--property=Version"])).exitCode === 0;
+  }
+
+  /** Units of this data directory that systemd has in memory, or links to. */
+  async #findUnits(): Promise<string[]> {
+    const pattern = `${this.#prefix}*.service`;
+    // They fail where there is none.
+    const loaded = await this.#tryControl(["list-units", "--all", "--plain", "--no-legend", pattern]);
+    const linked = await this.#tryControl(["list-unit-files", "--no-legend", pattern]);
+    const names = `${loaded.stdout}\n${linked.stdout}`.split("\n").map((line) => line.trim().split(" ", 1).join(""));
+    return [...new Set(names)].filter((name) => name.startsWith(this.#prefix));
+  }
+
+  /** Stops a unit, if there is one, and takes its links and its failure away. */
+  async #end(unit: string): Promise<void> {
+    const { exitCode, stdout } = await this.#tryControl(["show", "--property=ActiveState", "--value", unit]);
+    if (exitCode !== 0 || stdout.trim() !== "inactive") await this.#control(["stop", unit], stopLimitSeconds);
+    await this.#tryControl(["disable", "--quiet", unit]);
+    await this.#tryControl(["reset-failed", unit]);
   }
 
   async #show(id: string): Promise<Partial<Record<string, string>>> {
-    const names = ["LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ExecMainStatus"];
-    const wanted = names.map((name) => `--property=${name}`);
+    const wanted = shownProperties.map((name) => `--property=${name}`);
     const { stdout } = await this.#control(["show", ...wanted, this.#unitName(id)]);
     return Object.fromEntries(
       stdout.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
@@ -127,31 +151,36 @@ export class Systemd implements Supervisor {
     return this.#options.host.run(["systemctl", ...scope, "--no-pager", ...args], { timeoutSeconds });
   }
 
+  /** An `@` would make the unit one of a template's, for which systemd has rules of its own; no id holds a colon. */
   #unitName(id: string): string {
-    return `${this.#prefix}${id}.service`;
+    return `${this.#prefix}${id.replaceAll("@", ":")}.service`;
   }
 
   #unitFile(id: string): string {
     return posix.join(this.#folder, this.#unitName(id));
   }
 
+  /**
+   * A runner that always ends before it can be healthy is given up: the interval holds so many such starts, and never
+   * as many of longer ones. A time of 0 to stop would mean without end.
+   */
   async #unit(spec: RunnerDefinition): Promise<string> {
     const words = [await this.#options.python(), "-I", await this.#options.execScript(), execPath(spec.folder)];
     const target = (await this.#options.isRoot()) ? "multi-user.target" : "default.target";
     return `[Unit]
 Description=Berth runner ${spec.id}
 After=network.target
-StartLimitIntervalSec=${Math.ceil(spec.startSeconds)}
-StartLimitBurst=4
+StartLimitIntervalSec=${startsBeforeGivingUp * (Math.ceil(spec.startSeconds) + restartSeconds + 1)}
+StartLimitBurst=${startsBeforeGivingUp}
 
 [Service]
 Type=exec
 ExecStart=${words.map(quoteWord).join(" ")}
 WorkingDirectory=${escapeSpecifiers(spec.folder)}
 Restart=always
-RestartSec=1
+RestartSec=${restartSeconds}
 KillMode=mixed
-TimeoutStopSec=${Math.ceil(spec.stopSeconds)}
+TimeoutStopSec=${Math.max(1, Math.ceil(spec.stopSeconds))}
 StandardOutput=append:${escapeSpecifiers(outputPath(spec.folder))}
 StandardError=inherit
 

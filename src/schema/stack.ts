@@ -58,7 +58,9 @@ export const hostEntry = z
     connection: z.literal("local").describe("How the host is reached: `local` is this machine"),
     dataDir: z
       .string()
-      .min(1)
+      .regex(/^[^"\\;#[\]\u0000-\u001f\u007f]+$/, {
+        error: 'expected a path without " \\ ; # [ ] and control characters, which supervisors cannot write down',
+      })
       .optional()
       .describe(
         "Where Berth keeps everything it puts on the host. Relative to the project. Default: /var/lib/berth as root, else ~/.local/share/berth",

@@ -20,6 +20,8 @@ export interface SupervisorSetting {
   /** The same for `start-runner.mjs`: the class, its module, and its options. */
   readonly recipe: SupervisorRecipe;
   definitionPath(dataDir: string, id: string): string;
+  /** Makes the supervisor forget a runner, by its own commands, as somebody may do by hand. */
+  forget(dataDir: string, id: string): Promise<void>;
   /** Everything of a data directory's supervisor that is on the host: files, units, links, processes. */
   remains(dataDir: string): Promise<string[]>;
 }

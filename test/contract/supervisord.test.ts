@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
 import { gatherFacts } from "../../src/host/facts.js";
@@ -15,7 +15,7 @@ import { Serial } from "../../src/lib/serial.js";
 import { Supervisord } from "../../src/runtime/supervisord.js";
 import { repository } from "../support/toolchain.js";
 import { describeSupervisor } from "./supervisor.js";
-import type { SupervisorSetting } from "./supervisor-stage.js";
+import { patience, SupervisorStage, type SupervisorSetting } from "./supervisor-stage.js";
 
 const host = new LocalHost("local", baseEnvironment(process.env));
 const exec = join(repository, "tools", "python", "exec.py");
@@ -52,6 +52,10 @@ function make(): Promise<SupervisorSetting> {
       }),
     recipe: { kind: "supervisord", options: { binFolder: bin, execScript: exec } },
     definitionPath: (dataDir, id) => join(dataDir, "supervisor", "programs", `${id}.conf`),
+    forget: async (dataDir, id) => {
+      const control = [join(bin, "supervisorctl"), "-c", join(dataDir, "supervisor", "supervisord.conf")] as const;
+      for (const verb of ["stop", "remove"]) await host.run([...control, verb, id]);
+    },
     remains,
   });
 }
@@ -66,3 +70,74 @@ async function remains(dataDir: string): Promise<string[]> {
 }
 
 describeSupervisor("supervisord", make);
+
+describe("a data directory whose path supervisord cannot write down", () => {
+  it.each(['"', "\\", ";", "#", "[", "]", "\n", "\u001b"])(
+    "is refused before anything is made: %j",
+    async (character) => {
+      const stage = await SupervisorStage.create(await make(), `un${character}fit`);
+      await expect(stage.supervisor.prepare()).rejects.toMatchObject({ code: "host-unsuitable" });
+      expect(await host.list(stage.dataDir)).toEqual([]);
+      await rm(stage.dataDir, { recursive: true });
+    },
+  );
+});
+
+describe("a supervisord that is lost", () => {
+  let stage: SupervisorStage;
+
+  beforeAll(async () => {
+    stage = await SupervisorStage.create(await make(), "100% lost");
+    await stage.supervisor.prepare();
+  });
+  afterAll(() => stage.dispose());
+
+  const supervisors = () => host.findProcesses(["-c", join(stage.dataDir, "supervisor", "supervisord.conf")]);
+  const end = (pids: number[]) => pids.forEach((pid) => process.kill(pid, "SIGKILL"));
+
+  it("is told apart from a runner that stopped", async () => {
+    const spec = stage.runner("seen");
+    await stage.startUp(spec);
+    end(await supervisors());
+    await expect.poll(() => stage.stateKind(spec), patience).toBe("unsupervised");
+    await stage.supervisor.remove(spec);
+    expect(await stage.processes(spec)).toEqual([]);
+    expect(await stage.supervisor.list()).toEqual([]);
+    await stage.supervisor.prepare();
+  });
+
+  it.each<[string, (runner: number[]) => Promise<void>]>([
+    ["was killed while its runner goes on", async () => end(await supervisors())],
+    [
+      "was killed, and its runner with it, as by a loss of power",
+      async (runner) => end([...(await supervisors()), ...runner]),
+    ],
+    ["goes on without its socket", () => host.remove(join(stage.dataDir, "supervisor", "supervisor.sock"))],
+  ])("is replaced when it %s: one supervisor, and one process of the runner", async (_what, lose) => {
+    const spec = stage.runner("kept");
+    const before = await stage.startUp(spec);
+    const [oldSupervisor] = await supervisors();
+    await lose([before]);
+    await stage.setting.open(stage.dataDir).prepare();
+    expect(await supervisors()).toEqual([expect.any(Number)]);
+    expect(await supervisors()).not.toEqual([oldSupervisor]);
+    await expect.poll(() => stage.processes(spec), patience).toEqual([await stage.pid(spec)]);
+    expect(await stage.pid(spec)).not.toBe(before);
+
+    await stage.supervisor.start(spec);
+    await expect.poll(() => stage.processes(spec), patience).toEqual([await stage.pid(spec)]);
+    expect(await stage.supervisor.observe(spec)).toMatchObject({ restarts: 0, asDefined: true });
+    await stage.supervisor.remove(spec);
+  });
+
+  it("does not start a runner again that was stopped", async () => {
+    const spec = stage.runner("rests");
+    await stage.startUp(spec);
+    await stage.supervisor.stop(spec);
+    end(await supervisors());
+    await stage.setting.open(stage.dataDir).prepare();
+    expect(await stage.stateKind(spec)).toBe("stopped");
+    expect(await stage.processes(spec)).toEqual([]);
+    await stage.supervisor.remove(spec);
+  });
+});

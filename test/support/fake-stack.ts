@@ -26,11 +26,12 @@ export interface FakeDeployment {
   fields?: readonly string[];
 }
 
-/** A stack file with deployments of the fake engine. */
+/** A stack file with deployments of the fake engine. Tests look into supervisord's files, so it is what they ask for. */
 export function fakeStack(
   server: FileServer,
   portRange: readonly [number, number],
   deployments: Record<string, FakeDeployment>,
+  runtime: "supervisord" | "chosen by the lock" = "supervisord",
 ): string {
   const entries = Object.entries(deployments).map(([name, { model = "good", version = "1", fields = [] }]) => {
     const lines = [
@@ -42,10 +43,11 @@ export function fakeStack(
     ];
     return [`  ${name}:`, ...lines.map((line) => `    ${line}`)].join("\n");
   });
+  const asked = runtime === "supervisord" ? ", runtime: supervisord" : "";
   return [
     "schemaVersion: 1",
     "hosts:",
-    `  local: { connection: local, dataDir: host, portRange: [${portRange.join(", ")}] }`,
+    `  local: { connection: local, dataDir: host, portRange: [${portRange.join(", ")}]${asked} }`,
     ...(entries.length === 0 ? [] : ["deployments:", ...entries]),
     "",
   ].join("\n");

@@ -1,10 +1,11 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -158,15 +159,9 @@ export class Sandbox {
     return diagnostics.filter((line) => line.includes("] drift: ")).join("\n");
   }
 
-  /** Process ids of runners that are alive, by their pid files and arguments. */
+  /** Process ids of runners that are alive, by their arguments. */
   runners(): number[] {
-    const found: number[] = [];
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      const commandLine = readText(`/proc/${pid}/cmdline`).split("\0");
-      if (commandLine.includes("--model") && commandLine.some((word) => word.startsWith(this.dataDir)))
-        found.push(Number(pid));
-    }
-    return found;
+    return findProcesses((line) => line.includes(" --model ") && line.includes(` ${this.dataDir}/`));
   }
 
   /** systemd units that are defined in the data directory. */
@@ -177,13 +172,14 @@ export class Sandbox {
 
   /** Ends everything the sandbox started and removes its folder. */
   async dispose(): Promise<void> {
-    const supervisor = Number(readText(join(this.dataDir, "supervisor", "supervisord.pid")));
-    if (supervisor > 0 && readText(`/proc/${supervisor}/cmdline`).includes(this.dataDir))
-      process.kill(supervisor, "SIGTERM");
+    const configuration = join(this.dataDir, "supervisor", "supervisord.conf");
+    for (const pid of findProcesses((line) => line.endsWith(` -c ${configuration}`))) process.kill(pid, "SIGTERM");
     for (const unit of this.units())
       await execa("systemctl", [...systemdScope, "disable", "--now", unit], { reject: false });
     for (let waited = 0; waited < 100 && this.runners().length > 0; waited += 1) await delay(100);
-    for (const pid of this.runners()) process.kill(pid, "SIGKILL");
+    // Of an engine that was killed, a provider that it had not asked anything yet stays for ever.
+    const idle = findProcesses((line, folder) => line.includes("/dynamic-provider/") && folder() === this.root);
+    for (const pid of [...this.runners(), ...idle]) process.kill(pid, "SIGKILL");
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -223,9 +219,18 @@ function seedCache(dataDir: string): void {
   if (existsSync(wheels)) cpSync(wheels, join(dataDir, "cache", "wheels"), { recursive: true });
 }
 
-function readText(path: string): string {
+/** Processes by their command line and the folder they work in, which only Linux tells. */
+function findProcesses(fits: (commandLine: string, folder: () => string) => boolean): number[] {
+  const lines = execFileSync("ps", ["-axww", "-o", "pid=,command="], { encoding: "utf8" }).trim().split("\n");
+  return lines.flatMap((line) => {
+    const [, pid = "", commandLine = ""] = /^ *(\d+) (.*)$/.exec(line) ?? [];
+    return fits(commandLine, () => readLink(`/proc/${pid}/cwd`)) ? [Number(pid)] : [];
+  });
+}
+
+function readLink(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readlinkSync(path);
   } catch {
     return "";
   }

@@ -17,6 +17,7 @@ const packages = [
   "python3",
   "python3-venv",
   "ca-certificates",
+  "procps",
   // What the machine's own Node needs.
   "libstdc++6",
   "libatomic1",
@@ -28,7 +29,14 @@ const leftOut = ["./var/cache/apt", "./var/lib/apt/lists", "./usr/share/doc", ".
  * by the engine and as an archive in `.berth/test-cache`. Needs root, `debootstrap`, and a Debian mirror: the one that
  * the machine's own package sources name, else the usual one.
  */
-export async function systemdImage(): Promise<string> {
+export function systemdImage(): Promise<string> {
+  made ??= makeImage();
+  return made;
+}
+
+let made: Promise<string> | undefined;
+
+async function makeImage(): Promise<string> {
   const key = sha256(JSON.stringify([suite, packages, leftOut])).slice(0, 12);
   const image = `berth-test-systemd:${key}`;
   const { exitCode } = await execa("docker", ["image", "inspect", image], { reject: false });

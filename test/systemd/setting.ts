@@ -21,6 +21,7 @@ export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Pr
     python: facts.python.path,
     execScript: join(repository, "tools", "python", "exec.py"),
   };
+  const scope = options.isRoot ? [] : ["--user"];
   const units = options.isRoot ? "/etc/systemd/system" : join(facts.home, ".config/systemd/user");
   return {
     host,
@@ -35,16 +36,22 @@ export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Pr
         execScript: () => Promise.resolve(options.execScript),
       }),
     recipe: { kind: "systemd", options },
-    definitionPath: (dataDir, id) => join(dataDir, "systemd", `${prefixOf(dataDir)}${id}.service`),
+    definitionPath,
+    forget: async (dataDir, id) => {
+      await host.run(["systemctl", ...scope, "disable", basename(definitionPath(dataDir, id))]);
+    },
     remains: async (dataDir) => {
       const own = join(dataDir, "systemd");
-      const scope = options.isRoot ? [] : ["--user"];
       const { stdout } = await host.run(["systemctl", ...scope, "list-units", "--all", `${prefixOf(dataDir)}*`]);
       const links = [...(await host.walk(units)).keys()].filter((path) => basename(path).startsWith(prefixOf(dataDir)));
       const loaded = stdout.split("\n").filter((line) => line.includes(prefixOf(dataDir)));
       return [...((await host.status(own)) === undefined ? [] : [own]), ...loaded, ...links];
     },
   };
+}
+
+function definitionPath(dataDir: string, id: string): string {
+  return join(dataDir, "systemd", `${prefixOf(dataDir)}${id.replaceAll("@", ":")}.service`);
 }
 
 function prefixOf(dataDir: string): string {
