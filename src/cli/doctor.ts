@@ -118,8 +118,9 @@ async function examinePulumi(environment: Workplace["environment"]): Promise<Fin
   };
 }
 
-async function examineSupervision(host: Host, { initSystem }: HostFacts, dataDir: string): Promise<Finding[]> {
-  if (initSystem !== "other") return [{ state: "good", subject: "supervision", found: initSystem }];
+async function examineSupervision(host: Host, { initSystem, user }: HostFacts, dataDir: string): Promise<Finding[]> {
+  if (initSystem === "systemd") return [{ state: "good", subject: "supervision", found: initSystem }];
+  if (initSystem === "systemd-user") return [await examineLinger(host, user)];
   const configuration = join(dataPaths(dataDir).supervisor, "supervisord.conf");
   const tools = dataPaths(dataDir).tools;
   const environment = (await host.list(tools)).find((name) => name.startsWith("supervisor-"));
@@ -129,6 +130,15 @@ async function examineSupervision(host: Host, { initSystem }: HostFacts, dataDir
   }
   const line = `@reboot ${join(tools, environment, "bin/supervisord")} -c ${configuration}`;
   return [{ state: "note", subject: "supervision", found, mend: `(crontab -l; echo '${line}') | crontab -` }];
+}
+
+/** systemd ends a user's own manager with the last session, unless the user lingers. */
+async function examineLinger(host: Host, user: string): Promise<Finding> {
+  const { stdout } = await host.run(["loginctl", "show-user", user, "--property=Linger", "--value"]);
+  const finding = { subject: "supervision", found: "systemd-user" };
+  if (stdout.trim() === "yes") return { state: "good", ...finding };
+  const found = "systemd-user; runners end with the user's last session, because the user does not linger";
+  return { state: "note", ...finding, found, mend: "loginctl enable-linger" };
 }
 
 async function examineDisk(host: Host, dataDir: string): Promise<Finding> {
