@@ -125,7 +125,7 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
     Object.fromEntries(Object.entries(outputs).filter(([field]) => fields.includes(field))),
   );
   const context = contexts.of(inputs.host, createRedact(kind.secrets(inputs)));
-  return observeResource(kind, context, inputs, undefined);
+  return observeResource(kind, context, inputs, String(outputs.identity));
 }
 
 /** The table for people. */

@@ -30,6 +30,8 @@ const openOperation = z.strictObject({
 const journalEntry = z.strictObject({
   schemaVersion: z.literal(1),
   ...resourceKey,
+  /** The creation that this is of. A resource that was created anew has another, though its key is the same. */
+  identity: z.string(),
   /** Whether Pulumi's state is known to have the resource. False from its creation until it is first read again. */
   recorded: z.boolean(),
   open: openOperation.optional(),

@@ -40,6 +40,17 @@ export interface Handler {
   delete(props: Properties): Promise<void>;
 }
 
+/** A change with all that it is about. */
+interface Change<Inputs> {
+  readonly operation: OperationRequest["operation"];
+  readonly context: Context;
+  readonly inputs: Inputs;
+  /** The creation of the resource. */
+  readonly identity: string;
+  /** The properties as Pulumi has them. */
+  readonly given: Properties;
+}
+
 export class ResourceHandler<Inputs extends CommonInputs, Observed extends CommonObserved> implements Handler {
   readonly #kind: ResourceKind<Inputs, Observed>;
   readonly #surroundings: Surroundings;
@@ -66,24 +77,17 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
 
   async create(news: Properties): Promise<{ id: string; outs: Properties }> {
     const inputs = this.#parse(news);
-    await this.#change(
-      "create",
-      inputs,
-      news,
-      (context, operation) => this.#kind.converge(context, operation, inputs),
-      {
-        inputs,
-        previous: undefined,
-      },
-    );
-    return { id: idOf(inputs), outs: await this.#assertConverged(inputs, news) };
+    const context = this.#contextOf(inputs);
+    const change: Change<Inputs> = { operation: "create", context, inputs, identity: context.newId(), given: news };
+    await this.#change(change, (operation) => this.#kind.converge(context, operation, inputs), { inputs });
+    return { id: idOf(inputs), outs: await this.#assertConverged(change) };
   }
 
   async read(id: string, props: Properties): Promise<{ id: string; props: Properties }> {
     const previous = migrate(this.#kind.kind, props);
     const inputs = this.#parse(previous);
     const context = this.#contextOf(inputs);
-    const properties = await this.#observe(context, inputs, previous);
+    const properties = await this.#observe(context, inputs, identityOf(previous), previous);
     await markRecorded(context, keyOf(this.#kind, inputs));
     for (const sentence of driftOf(properties)) this.#surroundings.say(inputs.name, `drift: ${sentence}`);
     return { id, props: properties };
@@ -92,23 +96,25 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
   async update(olds: Properties, news: Properties): Promise<{ outs: Properties }> {
     const inputs = this.#parse(news);
     const previous = migrate(this.#kind.kind, olds);
-    await this.#change(
-      "update",
+    const before = { inputs: this.#parse(previous), previous };
+    const context = this.#contextOf(inputs, before.inputs);
+    const change: Change<Inputs> = {
+      operation: "update",
+      context,
       inputs,
-      news,
-      (context, operation) => this.#kind.converge(context, operation, inputs),
-      {
-        inputs: this.#parse(previous),
-        previous,
-      },
-    );
-    return { outs: await this.#assertConverged(inputs, news) };
+      identity: identityOf(previous),
+      given: news,
+    };
+    await this.#change(change, (operation) => this.#kind.converge(context, operation, inputs), before);
+    return { outs: await this.#assertConverged(change) };
   }
 
   async delete(props: Properties): Promise<void> {
     const inputs = this.#parse(migrate(this.#kind.kind, props));
+    const context = this.#contextOf(inputs);
+    const change: Change<Inputs> = { operation: "delete", context, inputs, identity: identityOf(props), given: props };
     const key = keyOf(this.#kind, inputs);
-    await this.#change("delete", inputs, props, (context, operation) => this.#kind.remove(context, operation, key));
+    await this.#change(change, (operation) => this.#kind.remove(context, operation, key));
   }
 
   /**
@@ -116,42 +122,34 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
    * without a `before`, and when nothing was touched, the failure alone is told.
    */
   async #change(
-    operation: OperationRequest["operation"],
-    inputs: Inputs,
-    { __provider }: Properties,
-    body: (context: Context, operation: Operation) => Promise<void>,
-    before?: { inputs: Inputs; previous: Properties | undefined },
+    { operation, context, inputs, identity, given }: Change<Inputs>,
+    body: (operation: Operation) => Promise<void>,
+    before?: { inputs: Inputs; previous?: Properties },
   ): Promise<void> {
-    const context = this.#contextOf(inputs);
     const { leases } = this.#surroundings;
     const assertWanted = () => this.#surroundings.assertWanted();
-    const request = {
-      context,
-      leases,
-      key: keyOf(this.#kind, inputs),
-      operation,
-      assertWanted,
-    };
-    const outcome = await runOperation(request, (running) => body(context, running));
+    const key = keyOf(this.#kind, inputs);
+    const outcome = await runOperation({ context, leases, key, operation, identity, assertWanted }, body);
     if (outcome.ok) return;
     if (!outcome.touched || before === undefined) throw redacted(outcome.error, context.redact);
-    const properties = await this.#observe(context, before.inputs, before.previous);
-    throw new PartialFailure(idOf(inputs), { ...properties, __provider }, [context.redact(messageOf(outcome.error))]);
+    const truth = await this.#observe(context, before.inputs, identity, before.previous);
+    const reasons = [context.redact(messageOf(outcome.error))];
+    throw new PartialFailure(idOf(inputs), { ...truth, __provider: given.__provider }, reasons);
   }
 
-  async #observe(context: Context, inputs: Inputs, previous: Properties | undefined): Promise<Properties> {
-    const observed = await observeResource(this.#kind, context, inputs, previous as Observed | undefined);
-    const properties: Properties = { schemaVersion: outputVersion };
+  async #observe(context: Context, inputs: Inputs, identity: string, previous?: Properties): Promise<Properties> {
+    const observed = await observeResource(this.#kind, context, inputs, identity, previous as Observed | undefined);
+    const properties: Properties = { schemaVersion: outputVersion, identity };
     return Object.assign(properties, inputs, observed);
   }
 
   /** The outputs after a change that went well; if something is not as desired even so, it did not. */
-  async #assertConverged(inputs: Inputs, { __provider }: Properties): Promise<Properties> {
-    const properties = await this.#observe(this.#contextOf(inputs), inputs, undefined);
+  async #assertConverged({ context, inputs, identity, given }: Change<Inputs>): Promise<Properties> {
+    const properties = await this.#observe(context, inputs, identity);
     const drift = driftOf(properties);
     if (drift.length === 0) return properties;
     const reasons = drift.map((sentence) => `${inputs.name} ${sentence}`);
-    throw new PartialFailure(idOf(inputs), { ...properties, __provider }, reasons);
+    throw new PartialFailure(idOf(inputs), { ...properties, __provider: given.__provider }, reasons);
   }
 
   #parse(properties: Properties): Inputs {
@@ -167,13 +165,19 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     });
   }
 
-  #contextOf(inputs: Inputs): Context {
-    return this.#surroundings.context(inputs, createRedact(this.#kind.secrets(inputs)));
+  /** Its redaction knows the secrets of the inputs before too: what ran with them is told of in errors. */
+  #contextOf(inputs: Inputs, before = inputs): Context {
+    const secrets = [...this.#kind.secrets(inputs), ...this.#kind.secrets(before)];
+    return this.#surroundings.context(inputs, createRedact(secrets));
   }
 }
 
 function idOf({ host, name }: CommonInputs): string {
   return `${host.name}/${name}`;
+}
+
+function identityOf({ identity }: Properties): string {
+  return typeof identity === "string" ? identity : "";
 }
 
 function driftOf({ drift }: Properties): string[] {

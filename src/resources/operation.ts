@@ -16,6 +16,8 @@ export interface OperationRequest {
   readonly leases: HostLeases;
   readonly key: ResourceKey;
   readonly operation: "create" | "update" | "delete";
+  /** The creation that the change is about. */
+  readonly identity: string;
   /** Throws `engine-gone` when nobody waits for the operation any more. */
   readonly assertWanted: () => Promise<void>;
 }
@@ -27,30 +29,54 @@ export type OperationOutcome =
 
 /**
  * Runs a change under the host lock, with each step in the host's journal. When it ends, well or badly, the journal
- * is closed. It stays open, for the next run to see, only when the process is killed or its engine is gone.
+ * is closed. It stays open, for the next run to see, only when the process is killed or its engine is gone. Resources
+ * that use the same thing of a host change one after the other.
  */
 export async function runOperation(
   request: OperationRequest,
   body: (operation: Operation) => Promise<void>,
 ): Promise<OperationOutcome> {
   const { context, leases, key } = request;
-  const { host, reference, signal } = context;
-  return leases.use(host, reference, key.owner, signal, async () => {
-    const before = await readEntry(host, reference.dataDir, key);
-    const journal = new OperationJournal(request, before);
-    const begun = context.clock.now().getTime();
-    try {
-      await body(journal);
-      await journal.close();
-      const seconds = (context.clock.now().getTime() - begun) / 1000;
-      context.log({ kind: "done", subject: key.name, text: `${request.operation}d`, seconds });
-      return { ok: true };
-    } catch (error) {
-      if (isEngineGone(error) || isEngineGone(signal.reason)) throw error;
-      await journal.closeAfterFailure();
-      return { ok: false, touched: journal.touched, error };
-    }
-  });
+  const { host, reference, signal, serial } = context;
+  return leases.use(host, reference, key.owner, signal, () =>
+    serial.run(`${reference.name} ${reference.dataDir} ${key.uses}`, async () => {
+      const before = await readEntry(host, reference.dataDir, key);
+      if (isSuperseded(request, before)) return { ok: true };
+      return runJournalled(request, before, body);
+    }),
+  );
+}
+
+/** What Pulumi deletes may have been created anew since, as after a replacement that failed and was reverted. */
+function isSuperseded(
+  { operation, identity, key, context }: OperationRequest,
+  entry: JournalEntry | undefined,
+): boolean {
+  if (operation !== "delete" || entry === undefined || entry.identity === identity) return false;
+  const text = "was created anew since, so what is on the host stays";
+  context.log({ kind: "warning", subject: key.name, text });
+  return true;
+}
+
+async function runJournalled(
+  request: OperationRequest,
+  before: JournalEntry | undefined,
+  body: (operation: Operation) => Promise<void>,
+): Promise<OperationOutcome> {
+  const { context, key, operation } = request;
+  const journal = new OperationJournal(request, before);
+  const begun = context.clock.now().getTime();
+  try {
+    await body(journal);
+    await journal.close();
+    const seconds = (context.clock.now().getTime() - begun) / 1000;
+    context.log({ kind: "done", subject: key.name, text: `${operation}d`, seconds });
+    return { ok: true };
+  } catch (error) {
+    if (isEngineGone(error) || isEngineGone(context.signal.reason)) throw error;
+    await journal.closeAfterFailure();
+    return { ok: false, touched: journal.touched, error };
+  }
 }
 
 export function isEngineGone(error: unknown): boolean {
@@ -102,11 +128,13 @@ class OperationJournal implements Operation {
   }
 
   async #write(open: JournalEntry["open"]): Promise<void> {
-    const { context, key, operation } = this.#request;
+    const { context, key, operation, identity } = this.#request;
     await writeEntry(context.host, context.reference.dataDir, {
       schemaVersion: 1,
       ...key,
-      recorded: this.#before?.recorded ?? operation !== "create",
+      identity,
+      // What is updated or deleted is so because the state has it.
+      recorded: operation !== "create" || (this.#before?.recorded ?? false),
       ...(open === undefined ? {} : { open }),
     });
   }

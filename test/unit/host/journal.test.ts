@@ -17,6 +17,7 @@ const entry: JournalEntry = {
   kind: "Instance",
   name: "chat-0",
   uses: "instances/shop/dev/chat-0",
+  identity: "first",
   recorded: false,
   open: { operation: "update", step: "stop the old runner", number: 3 },
 };

@@ -16,8 +16,14 @@ interface NoteInputs extends CommonInputs {
   readonly secret: string;
 }
 
-/** A resource that is one file; its text tells how putting it there fails. */
-const noteKind: ResourceKind<NoteInputs, CommonObserved> = {
+/** How many notes are being written at the same time. */
+interface Running {
+  now: number;
+  most: number;
+}
+
+/** A resource that is one file; its text tells how putting it there goes. */
+const noteKind = (running: Running): ResourceKind<NoteInputs, CommonObserved> => ({
   kind: "Note",
   inputs: z.strictObject({ ...commonInputs, text: z.string(), secret: z.string() }),
   differences: {
@@ -36,13 +42,21 @@ const noteKind: ResourceKind<NoteInputs, CommonObserved> = {
     if (text === "fails-early") throw new BerthError("port-in-use", { what: `cannot, with ${secret}` });
     await operation.step("write", () => host.writeFile(`/data/notes/${text}`, "note"));
     if (text === "fails-late") throw new TypeError(`cannot go on, with ${secret}`);
+    if (text === "leaks" && secret === "rotated")
+      await operation.step("restart", () => Promise.reject(new TypeError(`ran with hunter2, now ${secret}`)));
+    if (text.startsWith("slow")) {
+      running.now += 1;
+      running.most = Math.max(running.most, running.now);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running.now -= 1;
+    }
     if (text === "vanishes") await operation.step("lose", () => host.remove(`/data/notes/${text}`));
   },
   async remove({ host }, operation, { uses }) {
     await operation.step("remove", () => host.remove(`/data/${uses}`));
     if (uses === "notes/sticks") throw new TypeError("cannot remove hunter2");
   },
-};
+});
 
 function stage() {
   const host = new MemoryHost();
@@ -57,13 +71,14 @@ function stage() {
     waitSeconds: 1,
     onWait: () => undefined,
   });
-  const handler = new ResourceHandler(noteKind, {
+  const running = { now: 0, most: 0 };
+  const handler = new ResourceHandler(noteKind(running), {
     leases,
     context: (_, redact) => ({ ...context, redact }),
     assertWanted: () => Promise.resolve(),
     say: (subject, text) => said.push(`${subject}: ${text}`),
   });
-  return { handler, host, said, entries: () => listEntries(host, "/data") };
+  return { handler, host, said, running, entries: () => listEntries(host, "/data") };
 }
 
 function inputsOf(text: string) {
@@ -78,7 +93,15 @@ describe("a resource behind Pulumi's operations", () => {
     expect(id).toBe("local/note");
     expect(outs).toMatchObject({ schemaVersion: 1, text: "a", drift: [] });
     expect(await entries()).toEqual([
-      { schemaVersion: 1, owner: "shop/dev", kind: "Note", name: "note", uses: "notes/a", recorded: false },
+      {
+        schemaVersion: 1,
+        owner: "shop/dev",
+        kind: "Note",
+        name: "note",
+        uses: "notes/a",
+        identity: "id-1",
+        recorded: false,
+      },
     ]);
   });
 
@@ -132,6 +155,50 @@ describe("a resource behind Pulumi's operations", () => {
     await handler.delete(old);
     expect(await entries()).toMatchObject([{ uses: "notes/b" }]);
     expect((await handler.read("local/note", outs)).props.drift).toEqual([]);
+  });
+
+  it("that was created anew under the same name is not taken away with the one before it", async () => {
+    const { handler, host, entries } = stage();
+    const { outs: first } = await handler.create(inputsOf("a"));
+    const { outs: second } = await handler.create(inputsOf("a"));
+    await handler.delete(first);
+    expect(await host.readText("/data/notes/a")).toBe("note");
+    expect(await entries()).toMatchObject([{ identity: second.identity }]);
+    expect((await handler.read("local/note", second)).props.drift).toEqual([]);
+    await handler.delete(second);
+    expect(await entries()).toEqual([]);
+  });
+
+  it("that another run created anew says so, and is taken back by an update", async () => {
+    const { handler } = stage();
+    const { outs: first } = await handler.create(inputsOf("a"));
+    await handler.create(inputsOf("a"));
+    const { props } = await handler.read("local/note", first);
+    expect(props.drift).toEqual(["was created anew by another run"]);
+    const { outs } = await handler.update(props, inputsOf("a"));
+    expect(outs).toMatchObject({ identity: first.identity, drift: [] });
+  });
+
+  it("is known to the state once it was updated, though nobody has read it", async () => {
+    const { handler, entries } = stage();
+    const { outs } = await handler.create(inputsOf("a"));
+    await handler.update(outs, { ...inputsOf("a"), secret: "other" });
+    expect(await entries()).toMatchObject([{ recorded: true }]);
+  });
+
+  it("masks the secret before it in the failure of an update, too", async () => {
+    const { handler } = stage();
+    const { outs } = await handler.create(inputsOf("leaks"));
+    const update = handler.update(outs, { ...inputsOf("leaks"), secret: "rotated" });
+    await expect(update).rejects.toMatchObject({ reasons: ["ran with [secret], now [secret]"] });
+  });
+
+  it("waits for others that use the same thing of the host", async () => {
+    const { handler, running } = stage();
+    await Promise.all(["one", "two"].map((name) => handler.create({ ...inputsOf("slow"), name })));
+    expect(running.most).toBe(1);
+    await Promise.all(["slow", "slower"].map((text) => handler.create({ ...inputsOf(text), name: text })));
+    expect(running.most).toBe(2);
   });
 
   it("that is gone already is deleted without a complaint", async () => {

@@ -17,6 +17,7 @@ const left: JournalEntry = {
   kind: "Instance",
   name: "old-0",
   uses: "instances/shop/dev/old-0",
+  identity: "first",
   recorded: false,
 };
 

@@ -10,6 +10,7 @@ import { facts } from "./problems.js";
 
 /** The world of a resource below /data on a host, with a clock of its own. */
 export function contextOf(host: Host, supervisor: Supervisor = new FakeSupervisor()): Context {
+  let ids = 0;
   return {
     host,
     reference: { name: "local", connection: "local", dataDir: "/data" },
@@ -22,7 +23,7 @@ export function contextOf(host: Host, supervisor: Supervisor = new FakeSuperviso
       backendFile: () => Promise.reject(new Error("no backend files here")),
       pythonTool: () => Promise.reject(new Error("no tools here")),
     },
-    newId: () => "new-id",
+    newId: () => `id-${(ids += 1)}`,
     facts: () => Promise.resolve(facts),
     supervisor: () => supervisor,
   };
