@@ -42,6 +42,12 @@ export function dataPaths(dataDir: string): DataPaths {
   };
 }
 
+/** The names below a data directory that are Berth's. */
+export function ownNames(): ReadonlySet<string> {
+  const { root: _, ...own } = dataPaths("/");
+  return new Set(Object.values(own).map((path) => posix.basename(path)));
+}
+
 /** `<backend>_<version>`: the name under which an executable stands in `bin`. */
 export function executableName(backend: string, version: string): string {
   return `${backend}_${version}`;

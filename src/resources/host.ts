@@ -4,11 +4,14 @@
  * An interrupted run can leave things on a host that Pulumi's state has never heard of. The host's `inventory` names
  * all that the stack wants there, so what is neither in it nor in the state is found and removed.
  */
+import { posix } from "node:path";
+
 import { z } from "zod";
 
 import { gatherFacts } from "../host/facts.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
-import { dataPaths } from "../host/paths.js";
+import { dataPaths, ownNames } from "../host/paths.js";
+import { BerthError } from "../lib/errors.js";
 import type { HostFacts } from "../schema/facts.js";
 import { commonInputs } from "./common.js";
 import type { CommonObserved, Context, Operation, RemovalKey, ResourceKind } from "./kind.js";
@@ -18,9 +21,9 @@ export const hostInputs = z.strictObject({
   labels: z.record(z.string(), z.string()).default({}).describe("Labels, name to value"),
   inventory: z
     .array(z.string())
-    .default([])
     .transform((keys) => [...keys].sort())
-    .describe("Everything the stack wants on this host, as Kind/name"),
+    .optional()
+    .describe("Everything the stack wants on this host, as Kind/name. Without it nothing is taken for a leftover"),
 });
 
 export type HostInputs = z.output<typeof hostInputs>;
@@ -39,6 +42,7 @@ export function inventoryKey(kind: string, name: string): string {
 
 /** What of the owner's is on the host, is not wanted, and was never seen in Pulumi's state. */
 export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs): JournalEntry[] {
+  if (inputs.inventory === undefined) return [];
   const wanted = new Set(inputs.inventory);
   return entries.filter(
     (entry) =>
@@ -51,6 +55,8 @@ export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs
 
 const hostKindName = "Host";
 const runtimes = ["supervisord", "systemd"] as const;
+/** How long a runner of which nothing else is known may take to stop. */
+const lostStopSeconds = 10;
 
 export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, HostObserved> {
   return {
@@ -76,6 +82,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       const { host, reference } = context;
       const { marker } = dataPaths(reference.dataDir);
       if ((await host.status(marker)) === undefined) {
+        await assertOwn(context);
         await operation.step("prepare the data directory", async () => {
           // Where a data directory was lost, what ran from it may run on.
           for (const runtime of runtimes) await context.supervisor(runtime).retire();
@@ -106,6 +113,23 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
 
 const markerText = `${JSON.stringify({ schemaVersion: 1, madeBy: "pulumi-berth" })}\n`;
 
+/** What a file system has at its top, whoever uses it. */
+const harmlessNames = new Set(["lost+found"]);
+
+/** A data directory is Berth's alone: what is in it is removed when nobody wants it any more. */
+async function assertOwn({ host, reference }: Context): Promise<void> {
+  const own = ownNames();
+  const foreign = (await host.list(reference.dataDir)).filter((name) => !own.has(name) && !harmlessNames.has(name));
+  if (foreign.length === 0) return;
+  throw new BerthError("host-foreign", {
+    where: `host ${host.name}: ${reference.dataDir}`,
+    what: "the data directory holds things that are not Berth's",
+    got: foreign.slice(0, 5).join(", "),
+    expected: "a folder that is empty, or does not exist yet",
+    hint: "give the host a dataDir of its own",
+  });
+}
+
 async function removeEntryAndThing(
   context: Context,
   operation: Operation,
@@ -123,10 +147,18 @@ async function removeEntryAndThing(
 
 async function removeAll(context: Context): Promise<void> {
   const { host, reference } = context;
-  for (const runtime of runtimes) await context.supervisor(runtime).retire();
-  const { cache, lock, root } = dataPaths(reference.dataDir);
-  for (const name of await host.list(root)) {
-    const path = `${root}/${name}`;
-    if (path !== cache && path !== lock) await host.remove(path);
+  const paths = dataPaths(reference.dataDir);
+  for (const runtime of runtimes) {
+    const supervisor = context.supervisor(runtime);
+    for (const id of await supervisor.list())
+      await supervisor.remove({
+        id,
+        folder: posix.join(paths.instances, id),
+        startSeconds: 0,
+        stopSeconds: lostStopSeconds,
+      });
+    await supervisor.retire();
   }
+  const kept = [paths.root, paths.cache, paths.lock];
+  for (const path of Object.values<string>({ ...paths })) if (!kept.includes(path)) await host.remove(path);
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { canonicalJson, sha256, type Json } from "../lib/canonical.js";
-import type { RunnerSpec } from "../runtime/supervisor.js";
+import type { RunnerSpec, Supervisor } from "../runtime/supervisor.js";
 
 const instanceRecord = z.strictObject({
   schemaVersion: z.literal(1),
@@ -42,9 +42,10 @@ export function generationFolder(instance: string, generation: string): string {
   return posix.join(instance, generation);
 }
 
-/** A generation's name to the supervisor; generations are salted, so no two instances share one. */
+/** A generation's name to the supervisor, for the eye by the instance's name. */
 export function runnerId(instance: string, generation: string): string {
-  return `${posix.basename(instance).replaceAll("+", ".")}.${generation}`;
+  const folder = posix.basename(instance);
+  return `${folder.slice(folder.lastIndexOf("+") + 1)}.${sha256(folder).slice(0, 8)}.${generation}`;
 }
 
 /** The name of a generation: equal for what runs equally, different for anything else. */
@@ -68,7 +69,15 @@ export async function writeRecord(host: Host, folder: string, record: InstanceRe
   await host.writeFile(posix.join(folder, "record.json"), `${JSON.stringify(record)}\n`, 0o600);
 }
 
-/** Generations that have a folder. */
-export async function listGenerations(host: Host, folder: string): Promise<string[]> {
-  return (await host.list(folder)).filter((name) => /^[0-9a-f]{12}$/.test(name));
+/** Generations that have a folder, or that one of the supervisors knows. */
+export async function listGenerations(
+  host: Host,
+  folder: string,
+  supervisors: readonly Pick<Supervisor, "list">[] = [],
+): Promise<string[]> {
+  const prefix = runnerId(folder, "");
+  const ids = (await Promise.all(supervisors.map((supervisor) => supervisor.list()))).flat();
+  const defined = ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length));
+  const names = new Set([...(await host.list(folder)), ...defined]);
+  return [...names].filter((name) => /^[0-9a-f]{12}$/.test(name)).sort();
 }

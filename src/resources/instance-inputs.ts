@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { commonInputs } from "./common.js";
-import { compareFields } from "./difference.js";
+import { compareFields, type FieldDifference } from "./difference.js";
 import { chooseStrategy } from "./instance-plan.js";
 import type { DifferenceTable, FieldRule } from "./kind.js";
 
@@ -31,7 +31,7 @@ export const instanceInputs = z.strictObject({
   healthyDeadlineSeconds: z.number().min(0).describe("How long the runner may take to become healthy, seconds"),
   stopSeconds: z.number().min(0).describe("How long the runner may take to stop, seconds"),
   strategy: z
-    .strictObject({ kind: z.enum(["create", "recreate", "verify"]), downtime: z.string() })
+    .strictObject({ kind: z.enum(["create", "recreate", "verify", "replace"]), downtime: z.string() })
     .optional()
     .describe("What the change does; worked out by Berth"),
 });
@@ -45,9 +45,9 @@ const settings = {
 } as const satisfies FieldRule<unknown>;
 
 export const instanceDifferences: DifferenceTable<InstanceInputs> = {
-  name: { change: "replace", reason: "another instance" },
-  owner: { change: "replace", reason: "another owner" },
-  // Hosts by the connection `local` are one machine, on which the old runner holds the port.
+  // The old runner holds the port, also of another owner; hosts by the connection `local` are one machine.
+  name: { change: "replaceDeletingFirst", reason: "another instance" },
+  owner: { change: "replaceDeletingFirst", reason: "another owner" },
   host: { change: "replaceDeletingFirst", reason: "another host or data directory" },
   runtime: { change: "replaceDeletingFirst", reason: "another supervisor" },
   deployment: settings,
@@ -72,6 +72,11 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   strategy: { change: "none", reason: "" },
 };
 
+function changeOf(differences: readonly FieldDifference[]): Parameters<typeof chooseStrategy>[0] {
+  if (differences.some(({ change }) => change === "replaceDeletingFirst")) return "replace";
+  return differences.some(({ reason }) => reason === restart.reason) ? "restart" : "settings";
+}
+
 /** Adds the strategy. It stays as it was when nothing else changes, so that it makes no difference by itself. */
 export function deriveStrategy(
   olds: InstanceInputs | undefined,
@@ -81,6 +86,5 @@ export function deriveStrategy(
   if (olds === undefined) return { ...news, strategy: chooseStrategy("create", healthyDeadlineSeconds) };
   const differences = compareFields(instanceDifferences, olds, news);
   if (differences.length === 0 && olds.strategy !== undefined) return { ...news, strategy: olds.strategy };
-  const restarts = differences.some(({ reason }) => reason === restart.reason);
-  return { ...news, strategy: chooseStrategy(restarts ? "restart" : "settings", healthyDeadlineSeconds) };
+  return { ...news, strategy: chooseStrategy(changeOf(differences), healthyDeadlineSeconds) };
 }

@@ -55,18 +55,27 @@ export function planRollback(desired: Generation, seen: InstanceSeen): InstanceS
 }
 
 export interface Strategy {
-  readonly kind: "create" | "recreate" | "verify";
+  readonly kind: "create" | "recreate" | "verify" | "replace";
   /** How long the instance may be without a runner, in words for people. */
   readonly downtime: string;
 }
 
 /** What an update will do, as the preview shows it. */
-export function chooseStrategy(change: "create" | "restart" | "settings", healthyDeadlineSeconds: number): Strategy {
+export function chooseStrategy(
+  change: "create" | "restart" | "settings" | "replace",
+  healthyDeadlineSeconds: number,
+): Strategy {
   switch (change) {
     case "create":
-      return { kind: "create", downtime: "none: nothing runs yet" };
+      // What Pulumi replaces is checked as if it were new.
+      return { kind: "create", downtime: "none: nothing runs yet; an instance that this replaces is deleted first" };
     case "settings":
       return { kind: "verify", downtime: "none: the runner is not touched" };
+    case "replace":
+      return {
+        kind: "replace",
+        downtime: `from the old runner's removal until the new one answers, at most ${healthyDeadlineSeconds} s; the old one does not come back if it does not`,
+      };
     case "restart":
       return {
         kind: "recreate",

@@ -47,7 +47,9 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const folder = instanceFolder(context.reference.dataDir, inputs.owner, inputs.name);
     const record = await readRecord(context.host, folder);
     if (record?.current === undefined) {
-      return { endpoint, generation: "", restarts: 0, health: "down", drift: ["does not run"] };
+      const left = await findRunning(context, inputs, folder, "");
+      const drift = left.length === 0 ? "does not run" : `runs, but its record is gone: ${left.join(", ")}`;
+      return { endpoint, generation: "", restarts: 0, health: "down", drift: [drift] };
     }
     const current = runnerDefinition(inputs, folder, record.current, record);
     const runner = await context.supervisor(inputs.runtime).observe(current);
@@ -80,7 +82,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const folder = instanceFolder(reference.dataDir, owner, name);
     const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
     const runtimes = ["supervisord", "systemd"].map((runtime) => context.supervisor(runtime));
-    for (const generation of await listGenerations(host, folder)) {
+    for (const generation of await listGenerations(host, folder, runtimes)) {
       await operation.step("stop the runner", async () => {
         const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
         for (const supervisor of runtimes) await supervisor.remove({ ...place, startSeconds, stopSeconds });
@@ -119,7 +121,7 @@ async function look(
 ): Promise<InstanceSeen> {
   const supervisor = context.supervisor(inputs.runtime);
   const generations = await Promise.all(
-    (await listGenerations(context.host, folder)).map(async (generation) => {
+    (await listGenerations(context.host, folder, [supervisor])).map(async (generation) => {
       const desired = generation === spec.generation;
       const definition = runnerDefinition(inputs, folder, generation, record);
       const { state, asDefined } = await supervisor.observe(definition);
@@ -198,11 +200,11 @@ async function findRunning(
   folder: string,
   current: Generation,
 ): Promise<string[]> {
-  const others = (await listGenerations(context.host, folder)).filter((generation) => generation !== current);
+  const supervisor = context.supervisor(inputs.runtime);
+  const generations = await listGenerations(context.host, folder, [supervisor]);
+  const others = generations.filter((generation) => generation !== current);
   const states = await Promise.all(
-    others.map((generation) =>
-      context.supervisor(inputs.runtime).observe(runnerDefinition(inputs, folder, generation, undefined)),
-    ),
+    others.map((generation) => supervisor.observe(runnerDefinition(inputs, folder, generation, undefined))),
   );
   return others.filter((_, index) => states[index]?.state.kind === "running");
 }

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { writeEntry, type JournalEntry } from "../../../src/host/journal.js";
 import { findOrphans, hostInputs, hostKind, inventoryKey } from "../../../src/resources/host.js";
 import { contextOf, operationOf } from "../support/contexts.js";
+import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { MemoryHost } from "../support/memory-host.js";
+import { rejectionOf } from "../support/thrown.js";
 
 const inputs = hostInputs.parse({
   name: "local",
@@ -53,6 +55,32 @@ describe("hostInputs", () => {
   });
 });
 
+describe("preparing a host", () => {
+  const converge = async (host: MemoryHost) =>
+    hostKind(() => Promise.resolve()).converge(contextOf(host), operationOf().operation, inputs);
+
+  it("marks a folder that is empty, or holds what Berth has left there", async () => {
+    const host = new MemoryHost();
+    host.files.set("/data/cache/m.whl", "");
+    host.files.set("/data/lost+found/x", "");
+    await converge(host);
+    expect([...host.files.keys()]).toContain("/data/berth.json");
+  });
+
+  it("refuses a folder with things of somebody else's, and touches nothing", async () => {
+    const host = new MemoryHost();
+    for (const file of ["photos/a.jpg", "models/m", "notes.txt"]) host.files.set(`/data/${file}`, "");
+    const error = await rejectionOf(converge(host));
+    expect([error.code, error.parts.got]).toEqual(["host-foreign", "notes.txt, photos"]);
+    expect(host.files.size).toBe(3);
+  });
+
+  it("takes nothing for a leftover when nobody has told what is wanted", () => {
+    const { inventory: _, ...silent } = inputs;
+    expect(findOrphans([left], silent)).toEqual([]);
+  });
+});
+
 describe("removing a host", () => {
   const own: JournalEntry = { ...left, kind: "Host", name: "local", uses: "host", recorded: true };
 
@@ -74,6 +102,18 @@ describe("removing a host", () => {
 
   it("removes everything but the download cache, and the lock that is held meanwhile", async () => {
     expect((await removeAmong()).files).toEqual(["/data/cache/m.whl", "/data/lock.json"]);
+  });
+
+  it("leaves what is not Berth's, and ends runners that nothing else tells of", async () => {
+    const host = new MemoryHost();
+    host.files.set("/data/notes.txt", "");
+    await writeEntry(host, "/data", own);
+    const supervisor = new FakeSupervisor();
+    supervisor.runners.set("lost", true);
+    const key = { owner: "shop/dev", name: "local", uses: "host" };
+    await hostKind(() => Promise.resolve()).remove(contextOf(host, supervisor), operationOf().operation, key);
+    expect([...host.files.keys()]).toEqual(["/data/notes.txt"]);
+    expect(await supervisor.list()).toEqual([]);
   });
 
   it("takes away what interrupted runs left there", async () => {

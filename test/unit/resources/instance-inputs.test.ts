@@ -57,8 +57,8 @@ describe("what a changed input does", () => {
   });
 
   it.each<[Partial<InstanceInputs>, string]>([
-    [{ name: "chat-1" }, "replace"],
-    [{ owner: "shop/prod" }, "replace"],
+    [{ name: "chat-1" }, "replaceDeletingFirst"],
+    [{ owner: "shop/prod" }, "replaceDeletingFirst"],
     [{ runtime: "systemd" }, "replaceDeletingFirst"],
     [{ host: { ...host, dataDir: "/other" } }, "replaceDeletingFirst"],
     [{ host: { ...host, name: "renamed" } }, "replaceDeletingFirst"],
@@ -73,7 +73,10 @@ describe("what a changed input does", () => {
 
 describe("deriveStrategy", () => {
   it("creates what is not there", () => {
-    expect(created.strategy).toEqual({ kind: "create", downtime: "none: nothing runs yet" });
+    expect(created.strategy).toEqual({
+      kind: "create",
+      downtime: "none: nothing runs yet; an instance that this replaces is deleted first",
+    });
   });
 
   it.each(restarts)("starts the runner again for %j", (change) => {

@@ -213,7 +213,12 @@ describe("an instance, through changes that fail and are killed at any step", ()
 
 describe("chooseStrategy", () => {
   it.each([
-    ["create", "create", "none: nothing runs yet"],
+    ["create", "create", "none: nothing runs yet; an instance that this replaces is deleted first"],
+    [
+      "replace",
+      "replace",
+      "from the old runner's removal until the new one answers, at most 300 s; the old one does not come back if it does not",
+    ],
     ["settings", "verify", "none: the runner is not touched"],
     [
       "restart",

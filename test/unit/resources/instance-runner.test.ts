@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { sha256 } from "../../../src/lib/canonical.js";
 import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
 import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "../../../src/resources/instance-runner.js";
 import { instanceOf } from "../support/instances.js";
 
-const folder = "/data/instances/shop.dev.chat-0";
+const folder = "/data/instances/shop+dev+chat-0";
 const generationOf = (changes: Partial<InstanceInputs> = {}, salt = "salt") =>
   desiredRunner(instanceOf(changes), folder, salt).generation;
 
@@ -14,7 +15,7 @@ describe("desiredRunner", () => {
     const runner = desiredRunner(instanceOf(), folder, "salt");
     expect(runner).toEqual({
       generation: runner.generation,
-      id: `shop.dev.chat-0.${runner.generation}`,
+      id: `chat-0.${sha256("shop+dev+chat-0").slice(0, 8)}.${runner.generation}`,
       folder: `${folder}/${runner.generation}`,
       argv: ["/data/bin/engine_1.0", "--port", "14000"],
       environment: {

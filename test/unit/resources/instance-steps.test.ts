@@ -11,7 +11,7 @@ import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { instanceOf } from "../support/instances.js";
 import { MemoryHost } from "../support/memory-host.js";
 
-const folder = "/data/instances/shop.dev.chat-0";
+const folder = "/data/instances/shop+dev+chat-0";
 const oldInputs = instanceOf({ minHealthySeconds: 0 });
 const newInputs = instanceOf({ minHealthySeconds: 0, argv: ["/data/bin/engine_2.0", "--port", "14000"] });
 const oldRunner = desiredRunner(oldInputs, folder, "salt");
