@@ -66,8 +66,8 @@ function refuseOwned(
   where: string,
 ): void {
   for (const parameter of parameters) {
-    const flag = parameter.split("=", 1)[0] ?? "";
-    if (flag === contextFlag) {
+    const given = (flag: string | undefined) => flag !== undefined && gives(parameter, flag);
+    if (given(contextFlag)) {
       throw new BerthError("stack-inconsistent", {
         where,
         what: `the context length has a field of its own`,
@@ -75,7 +75,7 @@ function refuseOwned(
         hint: "give it as `contextLength`, and remove the flag",
       });
     }
-    if (owned.includes(flag)) {
+    if (owned.some(given)) {
       throw new BerthError("stack-inconsistent", {
         where,
         what: "Berth itself sets this flag",
@@ -84,4 +84,14 @@ function refuseOwned(
       });
     }
   }
+}
+
+/**
+ * Whether a parameter is a flag, alone or joined to its value: `--port=1`, and `-p1` after a flag of one letter. Letters
+ * alone after it are the name of another flag, as engines have them: `-mg`.
+ */
+function gives(parameter: string, flag: string): boolean {
+  const [name = ""] = parameter.split("=", 1);
+  const joined = /^-[A-Za-z]$/.test(flag) && name.startsWith(flag) && !/^-[A-Za-z-]+$/.test(name);
+  return name === flag || joined;
 }

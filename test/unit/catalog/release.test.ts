@@ -64,6 +64,10 @@ describe("resolveDeployment", () => {
     [{ parameters: ["--port=1"] }, "--port=1"],
     [{ extraParameters: ["--fine", "--host=0.0.0.0"] }, "--host=0.0.0.0"],
     [{ extraParameters: ["-m", "/other"] }, "-m"],
+    [{ extraParameters: ["-m/other.gguf"] }, "-m/other.gguf"],
+    [{ extraParameters: ["-mother.gguf"] }, "-mother.gguf"],
+    [{ extraParameters: ["-m1"] }, "-m1"],
+    [{ extraParameters: ["-m/a=b"] }, "-m/a=b"],
   ])("refuses a flag that Berth sets itself: %j", (deployment, got) => {
     const error = thrownBy(() => resolve(deployment));
     expect(error.code).toBe("stack-inconsistent");
@@ -83,8 +87,14 @@ describe("resolveDeployment", () => {
     );
   });
 
+  it("refuses a context length that is joined to its one letter", () => {
+    const backend = engineBackend({ contextLengthFlag: "-c" });
+    const error = thrownBy(() => resolve({ parameters: ["-c8192"] }, catalogueOf([backend])));
+    expect(error.message).toContain("the context length has a field of its own\n  got: -c8192");
+  });
+
   it("allows flags that only begin like those, and their names as values", () => {
-    const parameters = ["--portability", "--ctx-size-draft=1", "-mg", "0", "port"];
+    const parameters = ["--portability", "--ctx-size-draft=1", "-mg", "0", "-mg=0", "--port-range/1", "port"];
     expect(resolve({ parameters }).parameters.slice(2)).toEqual(parameters);
   });
 
