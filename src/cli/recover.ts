@@ -5,13 +5,16 @@ import { fileURLToPath } from "node:url";
 
 import { z } from "zod";
 
-import { processStart } from "../host/process.js";
+import { processStart, seesWholeMachine } from "../host/process.js";
 import { BerthError } from "../lib/errors.js";
 import { chooseStack, openPulumi, type Pulumi, type Workplace } from "./workplace.js";
 
 const stateLock = z.object({ pid: z.int(), username: z.string(), hostname: z.string(), timestamp: z.string() });
 
 export type StateLock = z.output<typeof stateLock>;
+
+/** Pulumi's lock names a process by the machine's name and a number alone. */
+const blindSpot = `this is a container: a process outside of it on a machine that is called ${hostname()} too could not be seen`;
 
 /**
  * After a kill of the Pulumi CLI: takes its lock off the state, but only when the process that holds it is dead on
@@ -26,6 +29,7 @@ export async function recover(workplace: Workplace, named: string | undefined): 
       ? `stack ${stack}: the lock of a dead process was taken off the state`
       : `stack ${stack}: the state was not locked`,
   );
+  if (done.cancelled && !(await seesWholeMachine())) workplace.note(`   ${blindSpot}`);
   workplace.print(`stack ${stack}: refreshed; interrupted operations are cleared. Next: pulumi up --stack ${stack}`);
 }
 

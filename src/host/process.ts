@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { hostname, platform } from "node:os";
 import { promisify } from "node:util";
 
@@ -7,13 +7,30 @@ const run = promisify(execFile);
 /** USER_HZ of Linux, fixed in its interface to programs. */
 const ticksPerSecond = 100;
 
-/** Names this machine as long as it is up. */
+/** The first process namespace of Linux, PROC_PID_INIT_INO. */
+const firstNamespace = "pid:[4026531836]";
+
+/**
+ * Names this machine as long as it is up; a container, which has process ids of its own, is another machine even with
+ * the host's name.
+ */
 export async function machineIdentity(): Promise<string> {
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(async () => {
     const { stdout } = await run("sysctl", ["-n", "kern.boottime"]);
     return stdout;
   });
-  return `${hostname()} (${boot.trim()})`;
+  const namespace = await processNamespace();
+  return `${hostname()} (${[boot.trim(), ...(namespace === undefined ? [] : [namespace])].join(" ")})`;
+}
+
+/** Whether every process of the machine can be seen from here; not so in a container. */
+export async function seesWholeMachine(): Promise<boolean> {
+  return ((await processNamespace()) ?? firstNamespace) === firstNamespace;
+}
+
+/** Process ids mean something only within one of these; undefined where the system has none. */
+async function processNamespace(): Promise<string | undefined> {
+  return readlink("/proc/self/ns/pid").catch(() => undefined);
 }
 
 /**

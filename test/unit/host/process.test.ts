@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readlink } from "node:fs/promises";
 
 import { describe, expect, it } from "vitest";
 
@@ -48,6 +49,12 @@ describe("processIdentity", () => {
 
   it("names none for an id that no process has", async () => {
     expect(await processIdentity(2 ** 30)).toBeUndefined();
+  });
+});
+
+describe.runIf(process.platform === "linux")("machineIdentity on Linux", () => {
+  it("tells containers apart, which have process ids of their own and may have the host's name", async () => {
+    expect(await machineIdentity()).toContain(` ${await readlink("/proc/self/ns/pid")})`);
   });
 });
 
