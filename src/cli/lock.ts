@@ -13,11 +13,11 @@ export interface LockOptions {
 /** Solves a stack and writes its lock. */
 export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<void> {
   const stack = await chooseStack(workplace, named);
-  const frozen = options.check === true || workplace.environment.BERTH_FROZEN === "1";
-  const current = await solveLock(workplace, stack, { frozen, anew: !frozen });
+  const current = await solveLock(workplace, stack, { frozen: options.check === true, anew: true });
   workplace.print(describeLock(current));
 }
 
+/** The lock of a stack. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
 export async function solveLock(
   { environment, root }: Workplace,
   stack: string,
@@ -26,7 +26,8 @@ export async function solveLock(
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
   const commands = baseEnvironment(environment);
   const edges = createLockEdges((name) => new LocalHost(name, commands), environment.PIP_INDEX_URL);
-  return currentLock(project, edges, { ...options, write: true });
+  const frozen = options.frozen || environment.BERTH_FROZEN === "1";
+  return currentLock(project, edges, { frozen, anew: options.anew && !frozen, write: true });
 }
 
 /** `stacks/dev.lock.yaml 7f3c9a1 (unchanged)` */

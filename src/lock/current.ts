@@ -18,7 +18,7 @@ export interface CurrentLockOptions {
   readonly frozen: boolean;
   /** Write what was solved. A preview solves and does not write. */
   readonly write: boolean;
-  /** Solve even when the file holds. */
+  /** Solve even when the file holds; one that cannot be read counts as none. */
   readonly anew?: boolean;
 }
 
@@ -30,8 +30,8 @@ export async function currentLock(
 ): Promise<CurrentLock> {
   const absolute = lockPath(project.stackPath);
   const path = shown(project.root, absolute);
-  const previous = await readLock(absolute, path);
-  const reason = previous === undefined ? "there was none" : findStaleness(previous, project);
+  const { previous, lack } = await readPrevious(absolute, path, options.anew === true);
+  const reason = previous === undefined ? lack : findStaleness(previous, project);
   if (previous !== undefined && reason === undefined && options.anew !== true)
     return { lock: previous, path, outcome: { kind: "kept" } };
   if (options.frozen)
@@ -41,6 +41,19 @@ export async function currentLock(
   if (options.write && !same) await writeLock(absolute, solved);
   const outcome = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
   return { lock: same ? previous : solved, path, outcome };
+}
+
+async function readPrevious(
+  absolute: string,
+  path: string,
+  anew: boolean,
+): Promise<{ previous: LockFile | undefined; lack: string }> {
+  try {
+    return { previous: await readLock(absolute, path), lack: "there was none" };
+  } catch (error) {
+    if (!anew || !(error instanceof BerthError)) throw error;
+    return { previous: undefined, lack: "it could not be read" };
+  }
 }
 
 function refusal(path: string, stackPath: string, reason: string | undefined): BerthError {

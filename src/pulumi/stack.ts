@@ -18,7 +18,7 @@ import { findSecret } from "./secrets.js";
 export interface StackArgs {
   /** The stack file, relative to the project. Default: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
   file?: string;
-  /** Refuse to write the lock. Default: configuration `berth:frozen`, else the environment variable BERTH_FROZEN. */
+  /** Refuse to write the lock, as configuration `berth:frozen` and the environment variable BERTH_FROZEN=1 do too. */
   frozen?: boolean;
 }
 
@@ -100,7 +100,8 @@ async function deploy(
 async function solve(args: StackArgs, root: string): Promise<LockFile> {
   const config = new pulumi.Config("berth");
   const file = args.file ?? config.get("stackFile") ?? join("stacks", `${pulumi.getStack()}.yaml`);
-  const frozen = args.frozen ?? config.getBoolean("frozen") ?? process.env.BERTH_FROZEN === "1";
+  // Any one freezes: none of them may thaw what another has frozen.
+  const frozen = [args.frozen, config.getBoolean("frozen"), process.env.BERTH_FROZEN === "1"].includes(true);
   const project = readProject(root, file, packageRoot);
   const environment = baseEnvironment(process.env);
   const edges = createLockEdges((name) => new LocalHost(name, environment), process.env.PIP_INDEX_URL);

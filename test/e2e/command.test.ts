@@ -54,7 +54,12 @@ describe("the berth command", () => {
       const checked = await sandbox.berth(["lock", "--check"]);
       expect(checked.output).toContain("stacks/test.lock.yaml: the lock is stale: the stack file was changed");
       expect(checked.exitCode).toBe(1);
+      // The stack's own configuration does not thaw it.
+      expect(await sandbox.pulumi(["config", "set", "berth:frozen", "false", "--stack", "test"])).toMatchObject({
+        exitCode: 0,
+      });
       const { exitCode, output } = await sandbox.up([], { BERTH_FROZEN: "1" });
+      expect((await sandbox.berth(["lock"], { BERTH_FROZEN: "1" })).output).toContain("the lock is stale");
       expect(output).toContain("the lock is stale: the stack file was changed");
       expect(exitCode).not.toBe(0);
       expect(readFileSync(lockFile(), "utf8")).toBe(before);

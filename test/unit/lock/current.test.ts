@@ -126,3 +126,25 @@ describe("currentLock with a stale lock", () => {
     expect(await textOf(project)).toBe(before);
   });
 });
+
+describe("currentLock with a lock that cannot be read", () => {
+  async function brokenProject(): Promise<Project> {
+    const project = (await emptyProject())(original);
+    await writeFile(join(project.root, "dev.lock.yaml"), "<<<<<<< HEAD\n");
+    return project;
+  }
+
+  it("solves and writes it when asked to solve anew, as its message tells people to do", async () => {
+    const project = await brokenProject();
+    const { lock, outcome } = await currentLock(project, fakeEdges(), { ...up, anew: true });
+    expect(outcome).toEqual({ kind: "solved", reason: "it could not be read", changed: true });
+    expect(await textOf(project)).toBe(formatLock(lock));
+  });
+
+  it.each([up, preview, frozen])("refuses otherwise, and leaves it: %j", async (options) => {
+    const project = await brokenProject();
+    const error = await rejectionOf(currentLock(project, fakeEdges(), options));
+    expect(error.code).toBe("lock-incompatible");
+    expect(await textOf(project)).toBe("<<<<<<< HEAD\n");
+  });
+});
