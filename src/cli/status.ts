@@ -8,6 +8,7 @@ import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { Contexts } from "../resources/context.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
+import { migrate, readInputs } from "../resources/migrate.js";
 import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
 import { readState, type StackState, type StateResource } from "./state.js";
@@ -120,10 +121,7 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
   outputs: StateResource["outputs"],
   contexts: Contexts,
 ): Promise<Observed> {
-  const fields = Object.keys(kind.differences);
-  const inputs = kind.inputs.parse(
-    Object.fromEntries(Object.entries(outputs).filter(([field]) => fields.includes(field))),
-  );
+  const inputs = readInputs(kind, migrate(kind.kind, outputs));
   const context = contexts.of(inputs.host, createRedact(kind.secrets(inputs)));
   return observeResource(kind, context, inputs, String(outputs.identity));
 }

@@ -9,7 +9,7 @@ import type { CommonInputs, CommonObserved, Context, Operation, ResourceKind } f
 import { keyOf, observeResource } from "../resources/observation.js";
 import { runOperation, type OperationRequest } from "../resources/operation.js";
 import { checkInputs, type CheckAnswer } from "./check.js";
-import { migrate, outputVersion } from "./migrate.js";
+import { migrate, outputVersion } from "../resources/migrate.js";
 import { PartialFailure } from "./partial-failure.js";
 import type { Properties } from "./properties.js";
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { migrate, outputVersion } from "../../../src/pulumi/migrate.js";
+import { instanceKind } from "../../../src/resources/instance.js";
+import { migrate, outputVersion, readInputs } from "../../../src/resources/migrate.js";
+import { instanceOf } from "../support/instances.js";
 import { thrownBy } from "../support/thrown.js";
 
 describe("migrate", () => {
@@ -29,4 +31,21 @@ describe("migrate", () => {
       expect(error.code).toBe("lock-incompatible");
     },
   );
+});
+
+describe("readInputs", () => {
+  it("takes the inputs out of outputs, which hold observed values too", () => {
+    const inputs = instanceOf();
+    const outputs = { ...inputs, schemaVersion: outputVersion, drift: [], health: "answered", restarts: 0 };
+    expect(readInputs(instanceKind, outputs)).toEqual(inputs);
+  });
+
+  it("refuses inputs that the kind does not understand, and says which", () => {
+    const error = thrownBy(() => readInputs(instanceKind, { ...instanceOf(), port: "http" }));
+    expect(error.code).toBe("lock-incompatible");
+    expect(error.message).toContain(
+      "Instance chat-0: the state holds inputs that this version of Berth does not understand",
+    );
+    expect(error.message).toContain("port");
+  });
 });
