@@ -1,5 +1,3 @@
-import { z } from "zod";
-
 import { readEntry, writeEntry, type ResourceKey } from "../host/journal.js";
 import type { HostLeases } from "../host/lease.js";
 import { BerthError, messageOf } from "../lib/errors.js";
@@ -9,7 +7,7 @@ import type { CommonInputs, CommonObserved, Context, Operation, ResourceKind } f
 import { keyOf, observeResource } from "../resources/observation.js";
 import { runOperation, type OperationRequest } from "../resources/operation.js";
 import { checkInputs, type CheckAnswer } from "./check.js";
-import { migrate, outputVersion } from "../resources/migrate.js";
+import { migrate, outputVersion, readInputs } from "../resources/migrate.js";
 import { PartialFailure } from "./partial-failure.js";
 import type { Properties } from "./properties.js";
 
@@ -76,7 +74,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
   }
 
   async create(news: Properties): Promise<{ id: string; outs: Properties }> {
-    const inputs = this.#parse(news);
+    const inputs = readInputs(this.#kind, news);
     const context = this.#contextOf(inputs);
     const change: Change<Inputs> = { operation: "create", context, inputs, identity: context.newId(), given: news };
     await this.#change(change, (operation) => this.#kind.converge(context, operation, inputs), { inputs });
@@ -85,7 +83,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
 
   async read(id: string, props: Properties): Promise<{ id: string; props: Properties }> {
     const previous = migrate(this.#kind.kind, props);
-    const inputs = this.#parse(previous);
+    const inputs = readInputs(this.#kind, previous);
     const context = this.#contextOf(inputs);
     const properties = await this.#observe(context, inputs, identityOf(previous), previous);
     await markRecorded(context, keyOf(this.#kind, inputs));
@@ -94,9 +92,9 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
   }
 
   async update(olds: Properties, news: Properties): Promise<{ outs: Properties }> {
-    const inputs = this.#parse(news);
+    const inputs = readInputs(this.#kind, news);
     const previous = migrate(this.#kind.kind, olds);
-    const before = { inputs: this.#parse(previous), previous };
+    const before = { inputs: readInputs(this.#kind, previous), previous };
     const context = this.#contextOf(inputs, before.inputs);
     const change: Change<Inputs> = {
       operation: "update",
@@ -110,7 +108,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
   }
 
   async delete(props: Properties): Promise<void> {
-    const inputs = this.#parse(migrate(this.#kind.kind, props));
+    const inputs = readInputs(this.#kind, migrate(this.#kind.kind, props));
     const context = this.#contextOf(inputs);
     const change: Change<Inputs> = { operation: "delete", context, inputs, identity: identityOf(props), given: props };
     const key = keyOf(this.#kind, inputs);
@@ -150,19 +148,6 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     if (drift.length === 0) return properties;
     const reasons = drift.map((sentence) => `${inputs.name} ${sentence}`);
     throw new PartialFailure(idOf(inputs), { ...properties, __provider: given.__provider }, reasons);
-  }
-
-  #parse(properties: Properties): Inputs {
-    const fields = Object.keys(this.#kind.differences);
-    const own = Object.fromEntries(Object.entries(properties).filter(([field]) => fields.includes(field)));
-    const parsed = this.#kind.inputs.safeParse(own);
-    if (parsed.success) return parsed.data;
-    throw new BerthError("lock-incompatible", {
-      where: `${this.#kind.kind} ${String(properties.name)}`,
-      what: "the state holds inputs that this version of Berth does not understand",
-      hint: "use the version of pulumi-berth that wrote the state, or a later one",
-      detail: z.prettifyError(parsed.error),
-    });
   }
 
   /** Its redaction knows the secrets of the inputs before too: what ran with them is told of in errors. */

@@ -31,9 +31,11 @@ describe("a failed create", () => {
   /** Nothing that looks finished is left, destroying works at once, and so does the next up with the cause mended. */
   async function expectCleanAndMendable(mend: () => Promise<void> | void): Promise<void> {
     expect(sandbox.runners()).toEqual([]);
+    const startedFrom = (file: string) => /(exec\.json|\.conf)$/.test(file);
     for (const folder of ["instances", join("supervisor", "programs")]) {
       const path = join(sandbox.dataDir, folder);
-      expect(existsSync(path) ? readdirSync(path).filter((name) => name.endsWith(".conf")) : []).toEqual([]);
+      const files = existsSync(path) ? readdirSync(path, { recursive: true }).map(String) : [];
+      expect(files.filter(startedFrom)).toEqual([]);
     }
     const destroyed = await sandbox.pulumi(["destroy", "--yes", "--skip-preview", "--stack", "test"]);
     expect(destroyed.exitCode, destroyed.output).toBe(0);

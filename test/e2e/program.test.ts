@@ -1,3 +1,6 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
@@ -18,7 +21,12 @@ describe("a Pulumi program of one's own", () => {
     await server.close();
   });
 
-  function writeProgram(deployments: readonly string[]): void {
+  interface Changes {
+    dataDir?: string;
+    sha256?: string;
+  }
+
+  function writeProgram(deployments: readonly string[], changes: Changes = {}): void {
     const [first] = sandbox.portRange;
     const lines = deployments.map(
       (name) => `
@@ -33,11 +41,11 @@ export const ${name} = new ModelDeployment("${name}", {
 import { Host, ModelDeployment } from "pulumi-berth";
 
 const config = new pulumi.Config("app");
-const host = new Host("box", { host: { name: "box", connection: "local", dataDir: ${JSON.stringify(sandbox.dataDir)} } });
+const host = new Host("box", { host: { name: "box", connection: "local", dataDir: ${JSON.stringify(changes.dataDir ?? sandbox.dataDir)} } });
 const model = {
   from: { source: "url", url: ${JSON.stringify(server.url("/good.txt"))} },
   file: "model.txt",
-  sha256: "${sha256(models.good)}",
+  sha256: "${changes.sha256 ?? sha256(models.good)}",
 };
 ${lines.join("\n")}
 `,
@@ -55,7 +63,7 @@ ${lines.join("\n")}
 
   it("deploys with Host and ModelDeployment, host, port and key decided by the program", async () => {
     await sandbox.pulumi(["config", "set", "--secret", "app:key", "open-sesame", "--stack", "test"]);
-    writeProgram(["chat"]);
+    writeProgram(["chat", "other"]);
     const { exitCode, output: text } = await sandbox.up();
     expect(exitCode, text).toBe(0);
     const endpoint = await output("chat");
@@ -66,14 +74,44 @@ ${lines.join("\n")}
   });
 
   it("shares a backend version and a model between deployments, and keeps them until the last is gone", async () => {
-    writeProgram(["chat", "other"]);
-    expect((await sandbox.up()).exitCode).toBe(0);
     expect(await sandbox.resources("BackendVersion")).toHaveLength(2);
+    expect(readdirSync(sandbox.path("host", "backends"))).toHaveLength(1);
     writeProgram(["other"]);
     expect((await sandbox.up()).exitCode).toBe(0);
     expect(await statusOf(await output("other"), { authorization: "Bearer open-sesame" })).toBe(200);
     expect(sandbox.runners()).toHaveLength(1);
     expect((await sandbox.up(["--expect-no-changes"])).exitCode).toBe(0);
+  });
+
+  it("loses nothing by a new data directory that fails and is taken back", async () => {
+    const second = sandbox.path("second");
+    writeProgram(["other"], { dataDir: second, sha256: "f".repeat(64) });
+    const failed = await sandbox.up();
+    expect(failed.output).toContain(`expected: sha256 ${"f".repeat(64)}`);
+    expect(failed.exitCode).not.toBe(0);
+
+    writeProgram(["other"]);
+    const { exitCode, output: text } = await sandbox.up();
+    expect(exitCode, text).toBe(0);
+    expect(await statusOf(await output("other"), { authorization: "Bearer open-sesame" })).toBe(200);
+    expect((await sandbox.up(["--expect-no-changes"])).exitCode).toBe(0);
+    expect(sandbox.hostFiles()).toContain("berth.json");
+    expect(existsSync(join(second, "berth.json"))).toBe(false);
+  });
+
+  it("changes a host without a refresh, and touches nothing on it", async () => {
+    const [before] = sandbox.runners();
+    sandbox.write(
+      "index.js",
+      readFileSync(sandbox.path("index.js"), "utf8").replace(
+        'new Host("box", {',
+        'new Host("box", { labels: { zone: "b" },',
+      ),
+    );
+    const { exitCode, output: text } = await sandbox.up(["--refresh=false"]);
+    expect(exitCode, text).toBe(0);
+    expect(text).toContain("~ 1 updated");
+    expect(sandbox.runners()).toEqual([before]);
   });
 
   it("is told of a mistake without a stack trace", async () => {
