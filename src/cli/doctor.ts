@@ -10,6 +10,7 @@ import { readHostLock } from "../host/lock.js";
 import { dataPaths } from "../host/paths.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
+import { readIndexAddress } from "../lock/index-address.js";
 import { readProject } from "../lock/project.js";
 import type { HostFacts } from "../schema/facts.js";
 import { findPulumi } from "./toolchain.js";
@@ -154,17 +155,18 @@ async function examineDisk(host: Host, dataDir: string): Promise<Finding> {
 }
 
 async function examineIndex(configured: string | undefined): Promise<Finding> {
-  const index = (configured ?? "https://pypi.org/simple").replace(/\/+$/, "");
+  const subject = "package index";
+  let where = "";
   try {
-    const { status } = await fetch(`${index}/pip/`, {
-      method: "HEAD",
-      signal: AbortSignal.timeout(indexSeconds * 1000),
-    });
-    return { state: status < 400 ? "good" : "note", subject: "package index", found: `${index} answers ${status}` };
+    const { address, headers } = readIndexAddress(configured);
+    where = `${address}: `;
+    const signal = AbortSignal.timeout(indexSeconds * 1000);
+    const { status } = await fetch(`${address}/pip/`, { method: "HEAD", headers, signal });
+    return { state: status < 400 ? "good" : "note", subject, found: `${address} answers ${status}` };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const mend = "name one that this machine reaches: `mirrors: { pip: https://... }` in the stack file";
-    return { state: "note", subject: "package index", found: `${index}: ${messageOf(cause)}`, mend };
+    return { state: "note", subject, found: `${where}${messageOf(cause)}`, mend };
   }
 }
 

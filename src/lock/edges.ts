@@ -3,8 +3,8 @@ import type { Host } from "../host/host.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
 import type { LockEdges } from "./build.js";
+import { readIndexAddress, type IndexAddress } from "./index-address.js";
 
-const publicIndex = "https://pypi.org/simple";
 const indexSeconds = 20;
 
 /**
@@ -20,17 +20,18 @@ export function createLockEdges(openHost: (name: string) => Host, defaultIndex: 
       return { facts, usage: await gatherUsage(host), dataDir: entry.dataDir ?? defaultDataDir(facts) };
     },
     async findWheel(name, version, indexUrl) {
-      const index = (indexUrl ?? defaultIndex ?? publicIndex).replace(/\/+$/, "");
-      const address = `${index}/${normalizeName(name)}/`;
-      return findUniversalWheel(await fetchPage(address), name, version, address);
+      const index = readIndexAddress(indexUrl ?? defaultIndex);
+      const address = `${index.address}/${normalizeName(name)}/`;
+      return findUniversalWheel(await fetchPage({ ...index, address }), name, version, address);
     },
   };
 }
 
-async function fetchPage(address: string) {
+async function fetchPage({ address, headers }: IndexAddress) {
   const accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
   try {
-    const response = await fetch(address, { headers: { accept }, signal: AbortSignal.timeout(indexSeconds * 1000) });
+    const signal = AbortSignal.timeout(indexSeconds * 1000);
+    const response = await fetch(address, { headers: { ...headers, accept }, signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return parseIndexPage(response.headers.get("content-type") ?? "", await response.text());
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   environment,
   fileName,
   httpUrl,
+  indexUrl,
   name,
   port,
   secretReference,
@@ -134,7 +135,7 @@ export const deploymentEntry = z
 
 export const mirrors = z
   .strictObject({
-    pip: httpUrl
+    pip: indexUrl
       .optional()
       .describe("Python package index (the address that ends in /simple). Default: pip's own configuration"),
   })

@@ -167,7 +167,7 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
       "an address with a password, without the password",
       `${head}mirrors: { pip: "https://me:hunter2@pip.example/simple" }\n`,
       [
-        '4:17: "mirrors.pip": expected an address without user, password or fragment; got "https://[secret]@pip.example/simple"',
+        '4:17: "mirrors.pip": expected an address without user, password or fragment; give an index that asks for them as PIP_INDEX_URL, or its password in ~/.netrc of the host; got "https://[secret]@pip.example/simple"',
       ],
     ],
   ])("%s", (_, text, problems) => {

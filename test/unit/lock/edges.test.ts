@@ -1,0 +1,41 @@
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { createLockEdges } from "../../../src/lock/edges.js";
+import { rejectionOf } from "../support/thrown.js";
+
+const sha256 = "a".repeat(64);
+const wanted = `Basic ${Buffer.from("ann:hunter2").toString("base64")}`;
+
+describe("an index that asks for user and password", () => {
+  const asked: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request);
+    if (request.headers.authorization !== wanted) return void response.writeHead(401).end();
+    response.end(`<a href="model-1.0-py3-none-any.whl#sha256=${sha256}">model</a>`);
+  });
+  const index = (credentials: string) =>
+    `http://${credentials}127.0.0.1:${(server.address() as AddressInfo).port}/simple`;
+  const find = (defaultIndex: string) =>
+    createLockEdges(() => {
+      throw new Error("no host is needed");
+    }, defaultIndex).findWheel("model", "1.0", undefined);
+
+  beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  it("gets them from its address in a header", async () => {
+    expect(await find(index("ann:hunter2@"))).toEqual({ sha256 });
+    expect(asked.at(-1)?.url).toBe("/simple/model/");
+  });
+
+  it("is told by its bare address when it refuses", async () => {
+    const error = await rejectionOf(find(index("ann:hunter3@")));
+    expect(error.code).toBe("index-unreachable");
+    expect(error.message).toContain(`${index("")}/model/: the package index did not answer`);
+    expect(error.message).toContain("HTTP status 401");
+    expect(error.message).not.toContain("hunter3");
+  });
+});
