@@ -25,6 +25,7 @@ import { downloadFile } from "./download.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { sendRequest } from "./http.js";
 import { parseListeningPorts } from "./ports.js";
+import { LimitedGroup } from "./process-group.js";
 
 /** The little of the process environment that commands on a host get. */
 export interface BaseEnvironment {
@@ -49,25 +50,28 @@ export class LocalHost implements Host {
   }
 
   async run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> {
+    options.signal?.throwIfAborted();
     const [file, ...args] = argv;
     const child = execa(file, args, {
       env: { ...this.#environment, ...options.env },
       extendEnv: false,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
-      ...(options.timeoutSeconds === undefined ? {} : { timeout: options.timeoutSeconds * 1000 }),
-      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
       ...(options.onLine === undefined ? {} : { buffer: { stdout: false } }),
+      // A process group of its own, so that what the command starts ends with it.
+      detached: true,
       reject: false,
       maxBuffer: 64_000_000,
     });
+    const group = new LimitedGroup(child.pid, options);
     const { onLine } = options;
     const lastOfMany = onLine === undefined ? undefined : forEachLine(child.iterable({ from: "stdout" }), onLine);
     const result = await child;
+    const { timedOut } = await group.settle();
     const tail = await lastOfMany;
-    if (result.isCanceled) throw options.signal?.reason;
+    options.signal?.throwIfAborted();
     return {
-      exitCode: result.timedOut ? 124 : (result.exitCode ?? exitCodeOf(result)),
+      exitCode: timedOut ? 124 : (result.exitCode ?? exitCodeOf(result)),
       stdout: tail ?? result.stdout,
       stderr: result.exitCode === undefined && "shortMessage" in result ? result.shortMessage : result.stderr,
     };

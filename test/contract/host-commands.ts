@@ -117,6 +117,34 @@ export function describeCommands(settingOf: () => HostSetting): void {
         await expect.poll(() => host.findProcesses([mark])).toEqual([]);
       },
     );
+
+    describe.each([
+      { child: "ends when it is asked to", prepare: "" },
+      { child: "does not end when it is asked to", prepare: "signal.signal(signal.SIGTERM, signal.SIG_IGN);" },
+    ])("of a command whose child $child", ({ child, prepare }) => {
+      const program = `import signal, time; ${prepare} print(flush=True); time.sleep(1000)`;
+      const script = 'python3 -c "$0" "$1" & wait';
+
+      it("leaves no process when the signal aborts", async () => {
+        const { host, folder } = settingOf();
+        const mark = join(folder, `aborted: ${child}`);
+        const controller = new AbortController();
+        const reason = new Error("not wanted any more");
+        const run = host.run(["sh", "-c", script, program, mark], {
+          signal: controller.signal,
+          onLine: () => controller.abort(reason),
+        });
+        await expect(run).rejects.toBe(reason);
+        await expect.poll(() => host.findProcesses([mark])).toEqual([]);
+      });
+
+      it("leaves no process when it runs past its time", async () => {
+        const { host, folder } = settingOf();
+        const mark = join(folder, `past its time: ${child}`);
+        expect((await host.run(["sh", "-c", script, program, mark], { timeoutSeconds: 2 })).exitCode).toBe(124);
+        await expect.poll(() => host.findProcesses([mark])).toEqual([]);
+      });
+    });
   });
 
   describe("findProcesses", () => {
