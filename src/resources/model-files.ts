@@ -1,14 +1,15 @@
 /**
  * A model's file on a host: fetched and verified once for all that want it, and gone back to the cache when nobody
- * wants it any more. `placement` changes whenever the file is put in place anew, so that runners are started again.
+ * wants it any more. What was in place before stays there until the new is. `placement` changes whenever the file is put in place anew, so that runners are started again.
  */
 import { posix } from "node:path";
 
 import { z } from "zod";
 
+import type { FileStatus, Host } from "../host/host.js";
 import { listEntries } from "../host/journal.js";
 import { dataPaths, modelPath } from "../host/paths.js";
-import { fetchModel, placeModel, retireModel, type ModelContext } from "../install/model-files.js";
+import { bringModel, placedFiles, retireFiles, type ModelContext } from "../install/model-files.js";
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
 import { commonInputs } from "./common.js";
@@ -51,7 +52,7 @@ const placementFile = z.strictObject({
 });
 type Placement = z.output<typeof placementFile>;
 
-export type ModelFilesStep = "fetch" | "retire" | "place";
+export type ModelFilesStep = "fetch" | "place" | "retire";
 
 /** What is to be done, from what was seen. Pure. */
 export function planModelFiles(seen: {
@@ -59,18 +60,17 @@ export function planModelFiles(seen: {
   drift: readonly string[];
   /** The file is the user's own and is used where it is. */
   inPlace: boolean;
-  /** Something of an earlier placement is there. */
+  /** Something that is not wanted lies where runners find the model. */
   remains: boolean;
 }): ModelFilesStep[] {
   if (seen.placed && seen.drift.length === 0) return [];
-  if (seen.inPlace) return ["place"];
-  return [...(seen.remains ? (["retire"] as const) : []), "fetch", "place"];
+  return [...(seen.inPlace ? [] : (["fetch"] as const)), "place", ...(seen.remains ? (["retire"] as const) : [])];
 }
 
 const stepTexts: Record<ModelFilesStep, string> = {
   fetch: "fetch and verify",
-  retire: "take aside what is there",
   place: "put in place",
+  retire: "take aside what was there",
 };
 
 export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> = {
@@ -99,12 +99,19 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
   async converge(context, operation, inputs) {
     const placement = await readPlacement(context, inputs.sha256);
     const drift = placement === undefined ? [] : await findDrift(context, inputs, placement);
-    const folder = posix.dirname(recordPath(context, inputs.sha256));
-    const remains = (await context.host.status(folder)) !== undefined;
-    const seen = { placed: placement !== undefined, drift, inPlace: inputs.from.source === "file", remains };
-    for (const step of planModelFiles(seen)) {
-      await operation.step(stepTexts[step], () => performStep(context, inputs, step));
-    }
+    const inPlace = inputs.from.source === "file";
+    const remains = (await unwantedFiles(context, inputs)).length > 0;
+    let found = "";
+    const actions: Record<ModelFilesStep, () => Promise<void>> = {
+      fetch: async () => {
+        found = await bring(context, inputs);
+      },
+      place: () => place(context, inputs, found),
+      retire: async () =>
+        retireFiles(modelContext(context, inputs), inputs.sha256, await unwantedFiles(context, inputs)),
+    };
+    for (const step of planModelFiles({ placed: placement !== undefined, drift, inPlace, remains }))
+      await operation.step(stepTexts[step], actions[step]);
   },
 
   async remove(context, operation, { owner, name, uses }) {
@@ -114,38 +121,33 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
       (entry) => entry.uses === uses && !(entry.owner === owner && entry.name === name),
     );
     if (wantedByOthers) return;
-    await operation.step("take back to the cache", () =>
-      retireModel({ host, dataDir: reference.dataDir }, posix.basename(uses)),
-    );
+    await operation.step("take back to the cache", async () => {
+      const place = { host, dataDir: reference.dataDir };
+      const digest = posix.basename(uses);
+      await retireFiles(place, digest, await placedFiles(place, digest));
+      await host.remove(posix.dirname(recordPath(context, digest)));
+    });
   },
 };
 
-function performStep(context: Context, inputs: ModelFilesInputs, step: ModelFilesStep): Promise<void> {
-  switch (step) {
-    case "fetch":
-      return fetch(context, inputs);
-    case "retire":
-      return retireModel(modelContext(context, inputs), inputs.sha256);
-    case "place":
-      return place(context, inputs);
-  }
-}
-
-async function fetch(context: Context, inputs: ModelFilesInputs): Promise<void> {
+async function bring(context: Context, inputs: ModelFilesInputs): Promise<string> {
   const { from, file, sha256 } = inputs;
-  if (from.source === "file") return;
-  await fetchModel(modelContext(context, inputs), { from, file, sha256 }, (current, total) => {
+  if (from.source === "file") return from.path;
+  return bringModel(modelContext(context, inputs), { from, file, sha256 }, (current, total) => {
     const size = total === undefined ? {} : { total };
     context.log({ kind: "progress", subject: inputs.name, text: file, current, ...size });
   });
 }
 
-async function place(context: Context, inputs: ModelFilesInputs): Promise<void> {
-  const { host, reference } = context;
+async function place(context: Context, inputs: ModelFilesInputs, found: string): Promise<void> {
+  const { host } = context;
   const path = placedPath(context, inputs);
   if (inputs.from.source === "file") await verifyInPlace(context, inputs, path);
-  else await placeModel({ host, dataDir: reference.dataDir }, inputs);
-  const status = await host.status(path);
+  else {
+    if ((await host.status(path))?.kind === "directory") await host.remove(path);
+    await host.rename(found, path);
+  }
+  const status = await contentStatus(host, path);
   const placement: Placement = {
     schemaVersion: 1,
     id: context.newId(),
@@ -158,7 +160,7 @@ async function place(context: Context, inputs: ModelFilesInputs): Promise<void> 
 
 /** A file that the user put on the host is used where it is. */
 async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs, path: string): Promise<void> {
-  const found = (await host.status(path)) === undefined ? undefined : await host.sha256(path, signal);
+  const found = (await contentStatus(host, path)) === undefined ? undefined : await host.sha256(path, signal);
   if (found === inputs.sha256) return;
   throw new BerthError(found === undefined ? "file-not-found" : "checksum-mismatch", {
     where: `host ${host.name}: ${path}`,
@@ -172,13 +174,29 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
 async function findDrift(context: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
   const { host } = context;
   if (placement.path !== placedPath(context, inputs)) return [`${inputs.file} is in another place: ${placement.path}`];
-  const status = await host.status(placement.path);
+  const status = await contentStatus(host, placement.path);
   if (status === undefined) return [`${inputs.file} is missing`];
   if (status.size !== placement.sizeBytes)
     return [`${inputs.file} has ${status.size} bytes, expected ${placement.sizeBytes}`];
   if (status.changedAt === placement.changedAt) return [];
   const found = await host.sha256(placement.path);
   return found === inputs.sha256 ? [] : [`${inputs.file} was changed: sha256 ${found}, expected ${inputs.sha256}`];
+}
+
+/** Of the file that a path leads to, through links as model caches have them. */
+async function contentStatus(host: Host, path: string): Promise<FileStatus | undefined> {
+  const status = await host.status(path);
+  if (status?.kind !== "link") return status?.kind === "file" ? status : undefined;
+  // Folders on the way may be links too, so the target's name alone does not tell where it is.
+  const { exitCode, stdout } = await host.run(["readlink", "-f", path], { timeoutSeconds: 60 });
+  const target = exitCode === 0 ? await host.status(stdout) : undefined;
+  return target?.kind === "file" ? target : undefined;
+}
+
+/** What lies where runners find the model and is not the wanted file. */
+async function unwantedFiles(context: Context, inputs: ModelFilesInputs): Promise<string[]> {
+  const wanted = placedPath(context, inputs);
+  return (await placedFiles(modelContext(context, inputs), inputs.sha256)).filter((path) => path !== wanted);
 }
 
 function placedPath({ reference }: Context, inputs: ModelFilesInputs): string {

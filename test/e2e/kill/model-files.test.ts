@@ -16,7 +16,6 @@ describeKills([
   {
     title: "a repaired model",
     points: points("ModelFiles", "update", sha256(models.good).slice(0, 12), [
-      "take aside what is there",
       "fetch and verify",
       "put in place",
     ]),
