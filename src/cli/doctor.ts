@@ -7,11 +7,12 @@ import { defaultDataDir, gatherFacts } from "../host/facts.js";
 import type { Host } from "../host/host.js";
 import { LocalHost } from "../host/local.js";
 import { readHostLock } from "../host/lock.js";
-import { dataPaths } from "../host/paths.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { readIndexAddress } from "../lock/index-address.js";
 import { readProject } from "../lock/project.js";
+import { supervisordPaths } from "../runtime/supervisord-configuration.js";
+import { readBinFolder } from "../runtime/supervisord-control.js";
 import type { HostFacts } from "../schema/facts.js";
 import { findPulumi } from "./toolchain.js";
 import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
@@ -122,14 +123,13 @@ async function examinePulumi(environment: Workplace["environment"]): Promise<Fin
 async function examineSupervision(host: Host, { initSystem, user }: HostFacts, dataDir: string): Promise<Finding[]> {
   if (initSystem === "systemd") return [{ state: "good", subject: "supervision", found: initSystem }];
   if (initSystem === "systemd-user") return [await examineLinger(host, user)];
-  const configuration = join(dataPaths(dataDir).supervisor, "supervisord.conf");
-  const tools = dataPaths(dataDir).tools;
-  const environment = (await host.list(tools)).find((name) => name.startsWith("supervisor-"));
+  const paths = supervisordPaths(dataDir);
+  const bin = await readBinFolder(host, paths);
   const found = "supervisord; no systemd runs here, so runners do not come back after a reboot by themselves";
-  if (environment === undefined || (await host.status(configuration)) === undefined) {
+  if (bin === undefined || (await host.status(paths.configuration)) === undefined) {
     return [{ state: "note", subject: "supervision", found }];
   }
-  const line = `@reboot ${join(tools, environment, "bin/supervisord")} -c ${configuration}`;
+  const line = `@reboot ${join(bin, "supervisord")} -c ${paths.configuration}`;
   return [{ state: "note", subject: "supervision", found, mend: `(crontab -l; echo '${line}') | crontab -` }];
 }
 

@@ -71,25 +71,36 @@ async function makePythonTool(context: PythonContext, tool: PythonTool): Promise
   return bin;
 }
 
+export interface HostPython {
+  readonly host: Host;
+  readonly dataDir: string;
+  /** What is found now. */
+  readonly found: { path: string } | undefined;
+}
+
+/** The Python that Berth works with on a host, or would; changes nothing. */
+export async function findHostPython({ host, dataDir, found }: HostPython): Promise<string | undefined> {
+  const recorded = (await host.readText(pythonRecord(dataDir)))?.trim();
+  return recorded !== undefined && (await host.status(recorded)) !== undefined ? recorded : found?.path;
+}
+
 /**
  * The Python that Berth works with on a host. The first one found is written down and stays while it is there, so
  * that shells with another PATH do not find other things out of place.
  */
-export async function hostPython(context: {
-  host: Host;
-  dataDir: string;
-  serial: Serial;
-  found: { path: string } | undefined;
-}): Promise<string> {
-  const { host, dataDir, serial, found } = context;
-  const record = posix.join(dataPaths(dataDir).tools, "python");
+export async function hostPython(context: HostPython & { serial: Serial }): Promise<string> {
+  const { host, dataDir, serial } = context;
+  const record = pythonRecord(dataDir);
   return serial.run(record, async () => {
-    const recorded = (await host.readText(record))?.trim();
-    if (recorded !== undefined && (await host.status(recorded)) !== undefined) return recorded;
-    if (found === undefined) throw noPython(host);
-    await host.writeFile(record, `${found.path}\n`);
-    return found.path;
+    const python = await findHostPython(context);
+    if (python === undefined) throw noPython(host);
+    if ((await host.readText(record))?.trim() !== python) await host.writeFile(record, `${python}\n`);
+    return python;
   });
+}
+
+function pythonRecord(dataDir: string): string {
+  return posix.join(dataPaths(dataDir).tools, "python");
 }
 
 function noPython(host: Host): BerthError {

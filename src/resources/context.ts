@@ -1,21 +1,18 @@
-import { posix } from "node:path";
-
 import { gatherFacts } from "../host/facts.js";
 import type { Host, HostReference } from "../host/host.js";
-import { dataPaths } from "../host/paths.js";
 import type { Content } from "../install/content.js";
 import { ensurePythonTool, hostPython } from "../install/python.js";
-import { sha256 } from "../lib/canonical.js";
 import type { Clock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import { Serial } from "../lib/serial.js";
 import { Supervisord } from "../runtime/supervisord.js";
-import type { Supervisor } from "../runtime/supervisor.js";
+import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { Systemd } from "../runtime/systemd.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { Context } from "./kind.js";
+import { createLauncher } from "./launcher.js";
 
 export interface ContextOptions {
   readonly openHost: (reference: Pick<HostReference, "name" | "connection">) => Host;
@@ -64,27 +61,26 @@ export class Contexts {
   #supervisor(runtime: string, host: Host, reference: HostReference): Supervisor {
     const { content, clock } = this.#options;
     const { dataDir } = reference;
-    const python = async () =>
-      hostPython({ host, dataDir, serial: this.#serial, found: (await this.#factsOf(host, reference)).python });
-    const execScript = () => this.#writeScript(host, dataDir);
-    if (runtime === "supervisord") {
-      const binFolder = async () =>
-        ensurePythonTool({ host, dataDir, content, serial: this.#serial, python: await python() }, "supervisor");
-      return new Supervisord({ host, dataDir, binFolder, execScript, clock, serial: this.#serial });
+    const serial = this.#serial;
+    const foundPython = async () => (await this.#factsOf(host, reference)).python;
+    const options = { host, dataDir, ...createLauncher({ host, dataDir, content, serial, foundPython }) };
+    switch (runtimes.find((known) => known === runtime)) {
+      case "supervisord": {
+        const binFolder = async () => {
+          const python = await hostPython({ host, dataDir, serial, found: await foundPython() });
+          return ensurePythonTool({ host, dataDir, content, serial, python }, "supervisor");
+        };
+        return new Supervisord({ ...options, binFolder, clock, serial });
+      }
+      case "systemd":
+        return new Systemd({ ...options, isRoot: async () => (await this.#factsOf(host, reference)).user === "root" });
+      case undefined:
+        throw new BerthError("host-unsuitable", {
+          where: `host ${host.name}`,
+          what: "no such runtime",
+          got: runtime,
+          expected: runtimes.join(" or "),
+        });
     }
-    if (runtime === "systemd")
-      return new Systemd({ host, dataDir, python, execScript, isRoot: () => this.#isRoot(host, reference) });
-    throw new BerthError("host-unsuitable", { where: `host ${host.name}`, what: "no such runtime", got: runtime });
-  }
-
-  async #isRoot(host: Host, reference: HostReference): Promise<boolean> {
-    return (await this.#factsOf(host, reference)).user === "root";
-  }
-
-  async #writeScript(host: Host, dataDir: string): Promise<string> {
-    const source = await this.#options.content.pythonTool("exec.py");
-    const path = posix.join(dataPaths(dataDir).tools, `${sha256(source).slice(0, 12)}-exec.py`);
-    if ((await host.status(path)) === undefined) await host.writeFile(path, source);
-    return path;
   }
 }

@@ -9,6 +9,14 @@ import type { RunnerDefinition, RunnerSpec } from "./supervisor.js";
 
 const pollSeconds = 0.2;
 
+/** The words that run `tools/python/exec.py` on a host. An upgrade of Berth does not change them. */
+export interface Launcher {
+  /** Changes nothing on the host; undefined where no Python is found. */
+  readonly findLauncher: () => Promise<readonly string[] | undefined>;
+  /** The same words; writes the script when it is missing or another. */
+  readonly makeLauncher: () => Promise<readonly string[]>;
+}
+
 /** What `tools/python/exec.py` reads. */
 export function execFile(spec: Pick<RunnerSpec, "argv" | "environment" | "folder">): string {
   return `${JSON.stringify({ argv: spec.argv, environment: spec.environment, directory: spec.folder })}\n`;

@@ -1,3 +1,11 @@
+/**
+ * What can keep runners alive. In this order runners are taken away: one that systemd keeps is taken from it before
+ * supervisord's looks for a process that outlived its supervisor.
+ */
+export const runtimes = ["systemd", "supervisord"] as const;
+
+export type Runtime = (typeof runtimes)[number];
+
 /** What a supervisor keeps of a runner. */
 export interface RunnerDefinition {
   /** Names the runner to its supervisor; safe as a file name. */
@@ -20,7 +28,7 @@ export interface RunnerSpec extends RunnerDefinition {
 export type RunnerState =
   /** The supervisor does not know the runner. */
   | { readonly kind: "absent" }
-  /** The supervisor itself does not run, so nothing keeps the runner alive. */
+  /** The supervisor itself does not run, or what it is asked by is gone: nothing is known to keep the runner alive. */
   | { readonly kind: "unsupervised" }
   | { readonly kind: "stopped"; readonly reason: string }
   | { readonly kind: "running"; readonly pid: number };
@@ -46,6 +54,7 @@ export interface Supervisor {
   stop(definition: RunnerDefinition): Promise<void>;
   /** Stops a runner and removes its definition. A runner that is not there is fine. */
   remove(definition: RunnerDefinition): Promise<void>;
+  /** Looks, and changes nothing on the host. */
   observe(definition: RunnerDefinition): Promise<RunnerObservation>;
   /** Ids of the defined runners. */
   list(): Promise<string[]>;

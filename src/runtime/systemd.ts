@@ -5,7 +5,7 @@ import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
-import { execPath, outputPath, writeRunnerFiles } from "./runner-files.js";
+import { execPath, outputPath, writeRunnerFiles, type Launcher } from "./runner-files.js";
 import type { RunnerDefinition, RunnerObservation, RunnerSpec, RunnerState, Supervisor } from "./supervisor.js";
 
 const controlSeconds = 60;
@@ -14,15 +14,11 @@ const restartSeconds = 1;
 const startsBeforeGivingUp = 4;
 const shownProperties = ["LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ExecMainStatus"];
 
-export interface SystemdOptions {
+export interface SystemdOptions extends Launcher {
   readonly host: Host;
   readonly dataDir: string;
   /** Root's runners are system units, those of others belong to the user's own manager. */
   readonly isRoot: () => Promise<boolean>;
-  /** Absolute path of the Python that runs `exec.py`. */
-  readonly python: () => Promise<string>;
-  /** Path of `exec.py` on the host; writes it when it is missing. */
-  readonly execScript: () => Promise<string>;
 }
 
 /**
@@ -45,9 +41,9 @@ export class Systemd implements Supervisor {
   }
 
   async start(spec: RunnerSpec): Promise<void> {
-    const { host } = this.#options;
+    const { host, makeLauncher } = this.#options;
     await writeRunnerFiles(host, spec);
-    await host.writeFile(this.#unitFile(spec.id), await this.#unit(spec));
+    await host.writeFile(this.#unitFile(spec.id), await this.#unit(spec, await makeLauncher()));
     await this.#control(["enable", "--quiet", this.#unitFile(spec.id)]);
     await this.#control(["daemon-reload"]);
     await this.#tryControl(["reset-failed", this.#unitName(spec.id)]);
@@ -55,7 +51,8 @@ export class Systemd implements Supervisor {
   }
 
   async stop(spec: RunnerDefinition): Promise<void> {
-    await this.#options.host.writeFile(this.#unitFile(spec.id), await this.#unit(spec));
+    const { host, makeLauncher } = this.#options;
+    await host.writeFile(this.#unitFile(spec.id), await this.#unit(spec, await makeLauncher()));
     const link = ["link", "--quiet", this.#unitFile(spec.id)];
     // Disabling takes the link away, and with it the unit; and where somebody has taken it away, disabling fails.
     await this.#control(link);
@@ -74,16 +71,18 @@ export class Systemd implements Supervisor {
   }
 
   async observe(spec: RunnerDefinition): Promise<RunnerObservation> {
-    const { host } = this.#options;
+    const { host, findLauncher } = this.#options;
     const properties = await this.#show(spec.id);
     const definition = await host.readText(this.#unitFile(spec.id));
     // Unlike `show` it looks at the links as they are now.
     const enabled = await this.#tryControl(["is-enabled", this.#unitName(spec.id)]);
+    const launcher = await findLauncher();
+    const written = launcher !== undefined && definition === (await this.#unit(spec, launcher));
     return {
       state: parseShow(properties),
       restarts: Number(properties.NRestarts ?? 0),
       // One that is not enabled would not come back when the machine starts.
-      asDefined: definition === (await this.#unit(spec)) && enabled.stdout.trim() === "enabled",
+      asDefined: written && enabled.stdout.trim() === "enabled",
     };
   }
 
@@ -164,8 +163,8 @@ export class Systemd implements Supervisor {
    * A runner that always ends before it can be healthy is given up: the interval holds so many such starts, and never
    * as many of longer ones. A time of 0 to stop would mean without end.
    */
-  async #unit(spec: RunnerDefinition): Promise<string> {
-    const words = [await this.#options.python(), "-I", await this.#options.execScript(), execPath(spec.folder)];
+  async #unit(spec: RunnerDefinition, launcher: readonly string[]): Promise<string> {
+    const words = [...launcher, execPath(spec.folder)];
     const target = (await this.#options.isRoot()) ? "multi-user.target" : "default.target";
     return `[Unit]
 Description=Berth runner ${spec.id}

@@ -29,7 +29,7 @@ export interface SupervisorSetting {
 export interface SupervisorRecipe {
   readonly kind: "supervisord" | "systemd";
   /** Plain values of the class's options. */
-  readonly options: Readonly<Record<string, string | boolean>>;
+  readonly options: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
 
 export const patience = { timeout: 30_000, interval: 200 };

@@ -174,6 +174,19 @@ function describeLife(stageOf: () => SupervisorStage): void {
     await stage.supervisor.remove(other);
   });
 
+  it("is looked at without a change of anything in the data directory", async () => {
+    const stage = stageOf();
+    const [known, unknown] = [stage.runner("looked-at"), stage.runner("never-was")];
+    await stage.startUp(known);
+    const files = async () => [...(await stage.host.walk(stage.dataDir)).keys()];
+    const before = await files();
+    await stage.supervisor.observe(known);
+    await stage.supervisor.observe(unknown);
+    await stage.supervisor.list();
+    expect(await files()).toEqual(before);
+    await stage.supervisor.remove(known);
+  });
+
   it("sees that a definition was edited; a start puts it right", async () => {
     const stage = stageOf();
     const spec = stage.runner("edited");

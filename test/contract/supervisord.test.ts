@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
 import { gatherFacts } from "../../src/host/facts.js";
@@ -18,7 +18,7 @@ import { describeSupervisor } from "./supervisor.js";
 import { patience, SupervisorStage, type SupervisorSetting } from "./supervisor-stage.js";
 
 const host = new LocalHost("local", baseEnvironment(process.env));
-const exec = join(repository, "tools", "python", "exec.py");
+const launcher = () => [python, "-I", join(repository, "tools", "python", "exec.py")];
 let folder: string;
 let bin: string;
 let python: string;
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function make(): Promise<SupervisorSetting> {
+function make(binFolder = bin): Promise<SupervisorSetting> {
   return Promise.resolve({
     host,
     python,
@@ -45,15 +45,23 @@ function make(): Promise<SupervisorSetting> {
       new Supervisord({
         host,
         dataDir,
-        binFolder: () => Promise.resolve(bin),
-        execScript: () => Promise.resolve(exec),
+        binFolder: () => Promise.resolve(binFolder),
+        findLauncher: () => Promise.resolve(launcher()),
+        makeLauncher: () => Promise.resolve(launcher()),
         clock: systemClock,
         serial: new Serial(),
       }),
-    recipe: { kind: "supervisord", options: { binFolder: bin, execScript: exec } },
+    recipe: {
+      kind: "supervisord",
+      options: { binFolder, findLauncher: launcher(), makeLauncher: launcher() },
+    },
     definitionPath: (dataDir, id) => join(dataDir, "supervisor", "programs", `${id}.conf`),
     forget: async (dataDir, id) => {
-      const control = [join(bin, "supervisorctl"), "-c", join(dataDir, "supervisor", "supervisord.conf")] as const;
+      const control = [
+        join(binFolder, "supervisorctl"),
+        "-c",
+        join(dataDir, "supervisor", "supervisord.conf"),
+      ] as const;
       for (const verb of ["stop", "remove"]) await host.run([...control, verb, id]);
     },
     remains,
@@ -69,7 +77,7 @@ async function remains(dataDir: string): Promise<string[]> {
   return [...folders.flat(), ...processes.map((pid) => `process ${pid}`)];
 }
 
-describeSupervisor("supervisord", make);
+describeSupervisor("supervisord", () => make());
 
 describe("a data directory whose path supervisord cannot write down", () => {
   it.each(['"', "\\", ";", "#", "[", "]", "\n", "\u001b"])(
@@ -85,6 +93,7 @@ describe("a data directory whose path supervisord cannot write down", () => {
 
 describe("a supervisord that is lost", () => {
   let stage: SupervisorStage;
+  let lost: number[] = [];
 
   beforeAll(async () => {
     stage = await SupervisorStage.create(await make(), "100% lost");
@@ -130,6 +139,21 @@ describe("a supervisord that is lost", () => {
     await stage.supervisor.remove(spec);
   });
 
+  it.each<[string, () => void]>([
+    ["killed", () => end(lost)],
+    ["not killed", () => undefined],
+  ])("is outlived by no removed runner when its folder is deleted and it was %s", async (_what, lose) => {
+    const spec = stage.runner("folderless");
+    await stage.startUp(spec);
+    lost = await supervisors();
+    lose();
+    await host.remove(join(stage.dataDir, "supervisor"));
+    await stage.supervisor.remove(spec);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await stage.processes(spec)).toEqual([]);
+    await stage.supervisor.prepare();
+  });
+
   it("does not start a runner again that was stopped", async () => {
     const spec = stage.runner("rests");
     await stage.startUp(spec);
@@ -139,5 +163,72 @@ describe("a supervisord that is lost", () => {
     expect(await stage.stateKind(spec)).toBe("stopped");
     expect(await stage.processes(spec)).toEqual([]);
     await stage.supervisor.remove(spec);
+  });
+});
+
+describe("a supervisord whose environment was deleted", () => {
+  let tools: string;
+  let stage: SupervisorStage;
+
+  beforeEach(async () => {
+    tools = join(folder, `tools of ${Math.random()}`);
+    await host.link(bin, tools);
+    stage = await SupervisorStage.create(await make(tools), "toolless");
+    await stage.supervisor.prepare();
+  });
+  afterEach(async () => {
+    await stage.dispose();
+    await host.remove(tools);
+  });
+
+  const remake = () => host.link(bin, tools);
+
+  it("cannot be asked, which looking tells and does not mend", async () => {
+    const spec = stage.runner("asked");
+    await stage.startUp(spec);
+    await host.remove(tools);
+    const before = await host.walk(stage.dataDir);
+    expect(await stage.supervisor.observe(spec)).toMatchObject({ state: { kind: "unsupervised" }, asDefined: true });
+    expect(await stage.supervisor.list()).toEqual(["asked"]);
+    expect(await host.walk(stage.dataDir)).toEqual(before);
+    expect(await host.status(tools)).toBeUndefined();
+  });
+
+  it("is asked again by the next one, and goes on with its runner", async () => {
+    const spec = stage.runner("goes-on");
+    const pid = await stage.startUp(spec);
+    await host.remove(tools);
+    await host.remove(join(stage.dataDir, "supervisor", "bin"));
+    await remake();
+    await stage.setting.open(stage.dataDir).prepare();
+    expect(await stage.pid(spec)).toBe(pid);
+  });
+
+  it("starts no runner again that is stopped or removed, and leaves the others running", async () => {
+    const [stopped, removed, other] = [stage.runner("stopped"), stage.runner("removed"), stage.runner("other")];
+    for (const spec of [stopped, removed, other]) await stage.startUp(spec);
+    const before = await stage.processes(other);
+    await host.remove(tools);
+    await stage.supervisor.stop(stopped);
+    await stage.supervisor.remove(removed);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect([...(await stage.processes(stopped)), ...(await stage.processes(removed))]).toEqual([]);
+    expect(await stage.processes(other)).toEqual(before);
+    expect(await stage.stateKind(other)).toBe("unsupervised");
+
+    await remake();
+    await stage.supervisor.prepare();
+    await expect.poll(() => stage.stateKind(other), patience).toBe("running");
+    expect(await stage.stateKind(stopped)).toBe("stopped");
+  });
+
+  it("is taken away all the same", async () => {
+    const spec = stage.runner("last");
+    await stage.startUp(spec);
+    await host.remove(tools);
+    await stage.supervisor.remove(spec);
+    await stage.supervisor.retire();
+    expect(await stage.processes(spec)).toEqual([]);
+    expect(await remains(stage.dataDir)).toEqual([]);
   });
 });

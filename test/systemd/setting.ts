@@ -16,11 +16,8 @@ export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Pr
   const facts = await gatherFacts(host, undefined);
   if (facts.initSystem !== initSystem) throw new Error(`the init system is ${facts.initSystem}, not ${initSystem}`);
   if (facts.python === undefined) throw new Error("there is no Python for Berth");
-  const options = {
-    isRoot: initSystem === "systemd",
-    python: facts.python.path,
-    execScript: join(repository, "tools", "python", "exec.py"),
-  };
+  const launcher = [facts.python.path, "-I", join(repository, "tools", "python", "exec.py")];
+  const options = { isRoot: initSystem === "systemd", findLauncher: launcher, makeLauncher: launcher };
   const scope = options.isRoot ? [] : ["--user"];
   const units = options.isRoot ? "/etc/systemd/system" : join(facts.home, ".config/systemd/user");
   return {
@@ -32,8 +29,8 @@ export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Pr
         host,
         dataDir,
         isRoot: () => Promise.resolve(options.isRoot),
-        python: () => Promise.resolve(options.python),
-        execScript: () => Promise.resolve(options.execScript),
+        findLauncher: () => Promise.resolve(launcher),
+        makeLauncher: () => Promise.resolve(launcher),
       }),
     recipe: { kind: "systemd", options },
     definitionPath,
