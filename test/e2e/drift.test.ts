@@ -137,6 +137,11 @@ const tamperings: Tampering[] = [
     names: /chat-0\] drift: its supervisor does not run/,
   },
   {
+    what: "all that Berth needs for itself is deleted",
+    tamper: (sandbox) => rmSync(join(sandbox.dataDir, "tools"), { recursive: true }),
+    names: /chat-0\] drift: its supervisor does not run/,
+  },
+  {
     what: "the machine restarts: neither supervisor nor runner came back",
     rare: true,
     tamper(sandbox) {
