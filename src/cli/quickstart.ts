@@ -1,10 +1,10 @@
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 import { z } from "zod";
 
 import { sendRequest } from "../host/http.js";
-import { BerthError } from "../lib/errors.js";
+import { BerthError, systemCode } from "../lib/errors.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { Display } from "./display.js";
 import { followLog } from "./follow-log.js";
@@ -21,6 +21,8 @@ const stack = "local";
 const deployment = "chat";
 const prompt = "The capital of France is";
 const answerSeconds = 60;
+/** Downloads of the stack's host. */
+const cache = join(".berth", "host", "cache");
 
 /** Serves the model of `stacks/local.yaml` on this machine, or takes it away again. */
 export async function quickstart(
@@ -180,14 +182,32 @@ async function takeDown(workplace: Workplace, display: Display, purge: boolean):
     await pulumi.expect(["stack", "rm", "--yes", "--stack", stack]);
     return "nothing runs any more";
   });
-  await display.phase("clean", async () => {
-    const kept = join(".berth", "host", "cache");
-    const made = purge ? [".berth"] : ["state", "passphrase", "logs", "pulumi.log"].map((name) => join(".berth", name));
-    for (const path of [...made, lockPath(stackFileOf(root, stack)), `Pulumi.${stack}.yaml`]) {
-      await rm(join(root, path), { recursive: true, force: true });
-    }
-    return purge
-      ? "removed everything, the downloads too"
-      : `removed everything but the downloads in ${kept} (--purge removes them)`;
+  await display.phase("clean", () => clean(root, pulumi, purge));
+}
+
+/** Removes what the quickstart has made. Of what it shares with other stacks it takes nothing while there are any. */
+async function clean(root: string, pulumi: Pulumi, purge: boolean): Promise<string> {
+  const remove = (path: string) => rm(join(root, path), { recursive: true, force: true });
+  const others = await listStacks(pulumi);
+  const shared = ["state", "passphrase", "logs"].map((name) => join(".berth", name));
+  const own = [join(".berth", "pulumi.log"), lockPath(stackFileOf(root, stack)), `Pulumi.${stack}.yaml`];
+  for (const path of [...own, ...(others.length === 0 ? shared : []), ...(purge ? [cache] : [])]) await remove(path);
+  for (const folder of [dirname(cache), ".berth"]) await removeIfEmpty(join(root, folder));
+  const kept = [
+    ...(others.length === 0 ? [] : [`state, passphrase and logs, which stack ${others.join(", ")} needs`]),
+    ...(purge ? [] : [`the downloads in ${cache} (--purge removes them)`]),
+  ];
+  return `removed everything${purge ? ", the downloads too" : ""}${kept.length === 0 ? "" : `, but kept ${kept.join(", and ")}`}`;
+}
+
+/** All stacks of the state, of other projects too. */
+async function listStacks(pulumi: Pulumi): Promise<string[]> {
+  const listed = z.array(z.object({ name: z.string() }));
+  return listed.parse(JSON.parse(await pulumi.expect(["stack", "ls", "--all", "--json"]))).map(({ name }) => name);
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: unknown) => {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(systemCode(error) ?? "")) throw error;
   });
 }

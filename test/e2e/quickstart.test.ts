@@ -1,9 +1,19 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { repository, toolchain } from "../support/toolchain.js";
 
@@ -42,11 +52,18 @@ describe("the quickstart from a clean clone", () => {
     return { exitCode: exitCode ?? -1, output: all };
   }
 
+  /** Runs `pulumi` in a shell that `berth env` has prepared. */
+  async function pulumi(command: string): Promise<{ exitCode: number; output: string }> {
+    const script = `eval "$(node ${join(clone, "dist", "cli", "main.js")} env)" && pulumi ${command} --non-interactive`;
+    const { exitCode, all } = await execa("bash", ["-c", script], { cwd: clone, all: true, reject: false });
+    return { exitCode: exitCode ?? -1, output: all };
+  }
+
   it("does all set-up, and ends with the endpoint, what is pinned, a curl line and a real completion", async () => {
     const { exitCode, output } = await run();
     expect(exitCode, output).toBe(0);
     for (const phase of ["0  set up", "1  pulumi", "2  state", "3  lock", "4  up", "5  answer"]) {
-      expect(output).toMatch(new RegExp(`^${phase} .* \\(\\d+\\.\\d s\\)$`, "m"));
+      expect(output).toMatch(new RegExp(`^${phase} .* \\((\\d+ min )?\\d+(\\.\\d)? s\\)$`, "m"));
     }
     expect(output).toMatch(/^endpoint {3}http:\/\/127\.0\.0\.1:\d+\/v1 /m);
     expect(output).toMatch(/^backend {4}llama-cpp 2026\.10\.11549 {2}packages sha256:[0-9a-f]{64}$/m);
@@ -78,22 +95,49 @@ describe("the quickstart from a clean clone", () => {
     expect(size).toBeGreaterThan(40);
   });
 
+  it("refuses to solve a lock while locks are frozen", async () => {
+    const lock = join(clone, "stacks", "local.lock.yaml");
+    const text = readFileSync(lock, "utf8");
+    rmSync(lock);
+    vi.stubEnv("BERTH_FROZEN", "1");
+    const { exitCode, output } = await run();
+    vi.unstubAllEnvs();
+    writeFileSync(lock, text);
+    expect(output).toContain("stacks/local.lock.yaml: the lock is missing");
+    expect(exitCode).not.toBe(0);
+  });
+
   it("prepares a shell for plain Pulumi", async () => {
-    const berth = join(clone, "dist", "cli", "main.js");
-    const script = `eval "$(node ${berth} env)" && pulumi preview --stack local --expect-no-changes --non-interactive`;
-    const { exitCode, all } = await execa("bash", ["-c", script], { cwd: clone, all: true, reject: false });
-    expect(all).toContain("6 unchanged");
+    const { exitCode, output } = await pulumi("preview --stack local --expect-no-changes");
+    expect(output).toContain("6 unchanged");
     expect(exitCode).toBe(0);
   });
 
-  it("goes down and leaves the downloads, and with --purge not even these", async () => {
+  it("goes down and leaves what another stack needs: its state, the passphrase, the logs", async () => {
+    await pulumi("stack init other");
+    await pulumi("config set --secret key hunter2 --stack other");
+    const { exitCode, output } = await run("down");
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(/^\d {2}clean .* kept state, passphrase and logs, which stack \S*other needs/m);
+    expect(readdirSync(join(clone, ".berth"))).toEqual(["host", "logs", "passphrase", "state"]);
+    expect(existsSync(join(clone, "Pulumi.local.yaml"))).toBe(false);
+    expect((await pulumi("config get key --stack other")).output).toContain("hunter2");
+    expect((await pulumi("stack ls")).output).not.toContain("local");
+    await pulumi("stack rm --yes --stack other");
+  });
+
+  it("goes down and leaves the downloads, and with --purge not even these, but secrets in files", async () => {
     const down = await run("down");
     expect(down.exitCode, down.output).toBe(0);
     expect(readdirSync(join(clone, ".berth"))).toEqual(["host"]);
     expect(readdirSync(join(clone, ".berth", "host"))).toEqual(["cache"]);
     expect(existsSync(join(clone, "stacks", "local.lock.yaml"))).toBe(false);
+    mkdirSync(join(clone, ".berth", "secrets"));
     const purged = await run("down", "--purge");
     expect(purged.exitCode, purged.output).toBe(0);
+    expect(readdirSync(join(clone, ".berth"))).toEqual(["secrets"]);
+    rmSync(join(clone, ".berth", "secrets"), { recursive: true });
+    await run("down", "--purge");
     expect(existsSync(join(clone, ".berth"))).toBe(false);
   });
 });
