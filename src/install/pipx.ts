@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import type { RunResult } from "../host/host.js";
-import { backendFolder, dataPaths, executableName } from "../host/paths.js";
+import { dataPaths, executableName } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import type { ContentReference } from "./content.js";
@@ -25,6 +25,8 @@ export interface PipxArtifact {
 export interface PipxContext extends PythonContext {
   /** The host's own pipx. */
   readonly hostPipx?: string | undefined;
+  /** Which wheels `python` takes. */
+  readonly pythonTag: string;
 }
 
 export interface PipxEnvironment {
@@ -42,7 +44,7 @@ export async function downloadWheels(
 ): Promise<void> {
   const { host } = context;
   const folder = wheelFolder(context, artifact);
-  const complete = posix.join(folder, "complete");
+  const complete = completeMark(context, artifact);
   if ((await host.status(complete)) !== undefined) return;
   const list = await writeRequirements(context, artifact);
   const python = posix.join(await ensurePythonTool(context, "pip"), "python");
@@ -57,24 +59,42 @@ export async function downloadWheels(
 }
 
 /**
- * Installs from the downloaded wheels alone: no index is asked, and every hash is checked again. pipx makes the
- * environment and the command; what the engine needs goes into it by pipx's own pip.
+ * Installs into a new folder, from the downloaded wheels alone: no index is asked, and every hash is checked again.
+ * pipx makes the environment and the command; what the engine needs goes into it by pipx's own pip. Wheels that pip
+ * refuses are downloaded anew, once. Nothing is left of an installation that failed.
  */
-export function installEnvironment(context: PipxContext, artifact: PipxArtifact): Promise<PipxEnvironment> {
+export async function installEnvironment(
+  context: PipxContext,
+  artifact: PipxArtifact,
+  folder: string,
+): Promise<PipxEnvironment> {
   // Older pipx do not lock what their environments share.
-  return context.serial.run(`${context.dataDir} pipx install`, () => runPipx(context, artifact));
+  const install = () => context.serial.run(`${context.dataDir} pipx install`, () => runPipx(context, artifact, folder));
+  try {
+    return await install().catch(async (error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      await context.host.remove(completeMark(context, artifact));
+      await context.host.remove(folder);
+      await downloadWheels(context, artifact);
+      return install();
+    });
+  } catch (error) {
+    if (isRefusal(error)) await context.host.remove(completeMark(context, artifact));
+    await context.host.remove(folder);
+    throw error;
+  }
 }
 
-async function runPipx(context: PipxContext, artifact: PipxArtifact): Promise<PipxEnvironment> {
+async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<PipxEnvironment> {
   const { host } = context;
   const subject = subjectOf(context, artifact);
   const pipx = await findPipx(context, artifact);
-  const env = pipxVariables(context, artifact);
+  const env = pipxVariables(context, artifact, folder);
   const launcher = await makeLauncherWheel(context, artifact);
   const suffix = `_${artifact.version}`;
   const python = ["--python", context.python];
   const installed = await host.run(
-    [...pipx, "install", "--force", "--suffix", suffix, ...python, "--pip-args=--no-deps --no-index", launcher.path],
+    [...pipx, "install", "--suffix", suffix, ...python, "--pip-args=--no-deps --no-index", launcher.path],
     { env, timeoutSeconds: 600, ...(context.signal === undefined ? {} : { signal: context.signal }) },
   );
   if (installed.exitCode !== 0) throw pipxFailure(installed, subject, "pipx install failed");
@@ -90,7 +110,7 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact): Promise<Pi
   });
   if (filled.exitCode !== 0) throw pipxFailure(filled, subject, "pip could not fill the pipx environment");
 
-  const exposed = posix.join(pipxHome(context, artifact), "bin", executableName(artifact.backend, artifact.version));
+  const exposed = posix.join(folder, "bin", executableName(artifact.backend, artifact.version));
   const executable = await host.readLink(exposed);
   if (executable === undefined) throw pipxFailure(installed, subject, `pipx did not make ${exposed}`);
   return { folder: posix.dirname(posix.dirname(executable)), executable };
@@ -147,11 +167,10 @@ async function writeRequirements(context: PipxContext, artifact: PipxArtifact): 
 }
 
 /**
- * Where pipx may put things: all of a version below the version's own folder, so that the user's own pipx does not
- * notice, and removing the folder removes the version.
+ * Where pipx may put things: all of an installation below its own folder, so that the user's own pipx does not notice,
+ * and removing the folder removes the installation.
  */
-function pipxVariables(context: PipxContext, artifact: PipxArtifact): Record<string, string> {
-  const home = pipxHome(context, artifact);
+function pipxVariables(context: PipxContext, artifact: PipxArtifact, home: string): Record<string, string> {
   return {
     PIPX_HOME: home,
     PIPX_BIN_DIR: posix.join(home, "bin"),
@@ -168,12 +187,13 @@ function pipxVariables(context: PipxContext, artifact: PipxArtifact): Record<str
   };
 }
 
-function pipxHome({ dataDir }: PipxContext, { backend, version }: PipxArtifact): string {
-  return posix.join(backendFolder(dataDir, backend, version), "pipx");
+/** One requirement may have another wheel for another Python. */
+function wheelFolder({ dataDir, pythonTag }: PipxContext, { requirements }: PipxArtifact): string {
+  return posix.join(dataPaths(dataDir).cache, "wheels", `${requirements.sha256}-${pythonTag}`);
 }
 
-function wheelFolder({ dataDir }: PipxContext, { requirements }: PipxArtifact): string {
-  return posix.join(dataPaths(dataDir).cache, "wheels", requirements.sha256);
+function completeMark(context: PipxContext, artifact: PipxArtifact): string {
+  return posix.join(wheelFolder(context, artifact), "complete");
 }
 
 function launcherName(artifact: PipxArtifact): string {
@@ -182,6 +202,14 @@ function launcherName(artifact: PipxArtifact): string {
 
 function subjectOf({ host }: PipxContext, { backend, version }: PipxArtifact): string {
   return `host ${host.name}: ${backend} ${version}`;
+}
+
+const refusals =
+  /do not match the hashes|expected sha256|no matching distribution|could not find a version|is invalid|bad ?zip ?file/i;
+
+/** Whether pip found no whole wheel where it was to take them from. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof BerthError && error.code === "install-failed" && refusals.test(error.parts.detail ?? "");
 }
 
 function pipxFailure(result: RunResult, subject: string, what: string): BerthError {

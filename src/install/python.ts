@@ -103,6 +103,20 @@ function pythonRecord(dataDir: string): string {
   return posix.join(dataPaths(dataDir).tools, "python");
 }
 
+/** Which wheels a Python takes, as part of a file name: `cpython-311-linux-x86_64`. */
+export async function pythonTag(host: Host, python: string): Promise<string> {
+  const program = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep='-')";
+  const result = await host.run([python, "-I", "-c", program], { timeoutSeconds: 60 });
+  if (result.exitCode === 0) return result.stdout.trim();
+  throw new BerthError("host-unsuitable", {
+    where: `host ${host.name}`,
+    what: "Python does not work",
+    got: `${python}: exit code ${result.exitCode}`,
+    hint: "repair this Python, or remove it so that another one is found",
+    detail: lastLines(result.stderr, 10),
+  });
+}
+
 function noPython(host: Host): BerthError {
   return new BerthError("host-unsuitable", {
     where: `host ${host.name}`,

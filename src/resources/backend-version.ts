@@ -7,10 +7,30 @@ import { posix } from "node:path";
 import { z } from "zod";
 
 import { listEntries } from "../host/journal.js";
-import { backendFolder, executableName, executablePath } from "../host/paths.js";
-import { compareManifest, makeManifest, manifest, type Manifest } from "../install/manifest.js";
-import { downloadWheels, installEnvironment, probeVersion, type PipxContext } from "../install/pipx.js";
-import { hostPython } from "../install/python.js";
+import { executableName, executablePath } from "../host/paths.js";
+import { targetStatus } from "../host/target.js";
+import {
+  installationFolder,
+  isLinked,
+  listInstallations,
+  readInstallation,
+  readManifest,
+  removeUnused,
+  switchInstallation,
+  uninstall,
+  writeManifest,
+  type Installation,
+  type InstallationPlace,
+} from "../install/installation.js";
+import { compareManifest, makeManifest } from "../install/manifest.js";
+import {
+  downloadWheels,
+  installEnvironment,
+  probeVersion,
+  type PipxContext,
+  type PipxEnvironment,
+} from "../install/pipx.js";
+import { hostPython, pythonTag } from "../install/python.js";
 import { digest } from "../lib/canonical.js";
 import { commonInputs } from "./common.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
@@ -41,34 +61,29 @@ export interface BackendVersionObserved extends CommonObserved {
   readonly installation: string;
 }
 
-const installationFile = z.strictObject({
-  schemaVersion: z.literal(1),
-  id: z.string(),
-  /** Digest of what was asked for. */
-  artifact: z.string(),
-  environment: z.string(),
-  executable: z.string(),
-});
-type Installation = z.output<typeof installationFile>;
-
-export type BackendVersionStep = "download" | "remove" | "install" | "verify" | "link";
+export type BackendVersionStep = "clear" | "download" | "install" | "verify" | "link" | "retire";
 
 /** What is to be done, from what was seen. Pure. */
 export function planBackendVersion(seen: {
   installed: boolean;
-  remains: boolean;
   drift: readonly string[];
+  /** Installations that nothing leads to are there: runs were interrupted. */
+  leftovers: boolean;
+  /** An installation is there that runners may have begun from. */
+  inUse: boolean;
 }): BackendVersionStep[] {
-  if (seen.installed && seen.drift.length === 0) return [];
-  return ["download", ...(seen.remains ? (["remove"] as const) : []), "install", "verify", "link"];
+  const clear = seen.leftovers ? (["clear"] as const) : [];
+  if (seen.installed && seen.drift.length === 0) return [...clear];
+  return [...clear, "download", "install", "verify", "link", ...(seen.inUse ? (["retire"] as const) : [])];
 }
 
 const stepTexts: Record<BackendVersionStep, string> = {
+  clear: "remove what interrupted runs left",
   download: "download packages",
-  remove: "remove the damaged environment",
   install: "install",
   verify: "verify",
   link: "put in place",
+  retire: "remove the installation before",
 };
 
 export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersionObserved> = {
@@ -92,18 +107,23 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
 
   async observe(context, inputs) {
     const executable = executablePath(context.reference.dataDir, inputs.backend, inputs.version);
-    const installation = await readInstallation(context, inputs);
+    const installation = await readInstallation(placeOf(context, inputs));
     if (installation === undefined) return { executable, installation: "", drift: ["is not installed"] };
     return { executable, installation: installation.id, drift: await findDrift(context, inputs, installation) };
   },
 
   async converge(context, operation, inputs) {
-    const installation = await readInstallation(context, inputs);
+    const installation = await readInstallation(placeOf(context, inputs));
     const drift = installation === undefined ? [] : await findDrift(context, inputs, installation);
-    const remains = installation !== undefined || (await hasRemains(context, inputs));
-    for (const step of planBackendVersion({ installed: installation !== undefined, remains, drift })) {
-      await operation.step(stepTexts[step], () => performStep(context, inputs, step));
-    }
+    const { inUse, unused } = await listInstallations(placeOf(context, inputs));
+    const seen = {
+      installed: installation !== undefined,
+      drift,
+      leftovers: unused.length > 0,
+      inUse: inUse.length > 0,
+    };
+    const actions = stepActions(context, inputs);
+    for (const step of planBackendVersion(seen)) await operation.step(stepTexts[step], actions[step]);
   },
 
   async remove(context, operation, { owner, name, uses }) {
@@ -116,58 +136,48 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
     const folderName = posix.basename(uses);
     const separator = folderName.indexOf("_");
     const named = { backend: folderName.slice(0, separator), version: folderName.slice(separator + 1) };
-    await operation.step("uninstall", () => uninstall(context, named));
+    await operation.step("uninstall", () => uninstall(placeOf(context, named)));
   },
 };
 
-async function performStep(context: Context, inputs: BackendVersionInputs, step: BackendVersionStep): Promise<void> {
-  const { host, reference, log } = context;
-  const pipx = await pipxContext(context, inputs);
-  const subject = inputs.name;
-  switch (step) {
-    case "download":
-      return downloadWheels(pipx, inputs, (current, total) => {
-        log({ kind: "progress", subject, text: `${inputs.backend} ${inputs.version}`, current, total });
+/** The steps of one installation. It is made and verified beside what serves; only then it takes its place. */
+function stepActions(context: Context, inputs: BackendVersionInputs): Record<BackendVersionStep, () => Promise<void>> {
+  const place = placeOf(context, inputs);
+  const id = context.newId();
+  const folder = installationFolder(place, id);
+  let made: PipxEnvironment = { folder: "", executable: "" };
+  return {
+    clear: () => removeUnused(place),
+    async download() {
+      await downloadWheels(await pipxContext(context, inputs), inputs, (current, total) => {
+        const text = `${inputs.backend} ${inputs.version}`;
+        context.log({ kind: "progress", subject: inputs.name, text, current, total });
       });
-    case "remove":
-      return uninstall(context, inputs);
-    case "install": {
-      const made = await installEnvironment(pipx, inputs);
-      await host.writeFile(posix.join(recordFolder(context, inputs), "environment.json"), JSON.stringify(made));
-      return;
-    }
-    case "verify": {
-      const made = await readMade(context, inputs);
-      await probeVersion(pipx, inputs, made.executable);
-      const files = await makeManifest(host, made.folder, context.signal);
-      await host.writeFile(posix.join(recordFolder(context, inputs), "manifest.json"), JSON.stringify(files));
-      return;
-    }
-    case "link": {
-      const made = await readMade(context, inputs);
-      await host.link(made.executable, executablePath(reference.dataDir, inputs.backend, inputs.version));
-      const installation: Installation = {
+    },
+    async install() {
+      made = await installEnvironment(await pipxContext(context, inputs), inputs, folder);
+    },
+    async verify() {
+      try {
+        await probeVersion(await pipxContext(context, inputs), inputs, made.executable);
+        await writeManifest(place, id, await makeManifest(context.host, made.folder, context.signal));
+      } catch (error) {
+        await context.host.remove(folder);
+        throw error;
+      }
+    },
+    async link() {
+      const { folder: environment, executable } = made;
+      await switchInstallation(place, {
         schemaVersion: 1,
-        id: context.newId(),
+        id,
         artifact: artifactDigest(inputs),
-        environment: made.folder,
-        executable: made.executable,
-      };
-      await host.writeFile(
-        posix.join(recordFolder(context, inputs), "installation.json"),
-        JSON.stringify(installation),
-      );
-    }
-  }
-}
-
-/** The environment that `install` made; `verify` and `link` come after it in every plan. */
-async function readMade(
-  context: Context,
-  inputs: BackendVersionInputs,
-): Promise<{ folder: string; executable: string }> {
-  const text = await context.host.readText(posix.join(recordFolder(context, inputs), "environment.json"));
-  return z.strictObject({ folder: z.string(), executable: z.string() }).parse(JSON.parse(text ?? "null"));
+        environment,
+        executable,
+      });
+    },
+    retire: () => removeUnused(place),
+  };
 }
 
 async function findDrift(
@@ -176,11 +186,16 @@ async function findDrift(
   installation: Installation,
 ): Promise<string[]> {
   const { host, reference } = context;
+  const place = placeOf(context, inputs);
   const drift: string[] = [];
   if (installation.artifact !== artifactDigest(inputs)) drift.push("was installed from other packages");
-  const link = executablePath(reference.dataDir, inputs.backend, inputs.version);
-  if ((await host.readLink(link)) !== installation.executable) drift.push(`${link} does not lead to the installation`);
-  const files = await readManifest(context, inputs);
+  if (!(await isLinked(place, installation))) {
+    const link = executablePath(reference.dataDir, inputs.backend, inputs.version);
+    drift.push(`${link} does not lead to the installation`);
+  }
+  const python = posix.join(installation.environment, "bin", "python");
+  if ((await targetStatus(host, python)) === undefined) drift.push("its Python is gone: bin/python leads nowhere");
+  const files = await readManifest(place, installation.id);
   if (files === undefined) return [...drift, "its manifest is missing"];
   const changes = await compareManifest(host, installation.environment, files);
   return [...drift, ...summarise(changes)];
@@ -193,38 +208,11 @@ function summarise(changes: readonly string[]): string[] {
   return rest > 0 ? [...changes.slice(0, shownChanges), `and ${rest} more files`] : [...changes];
 }
 
-async function readInstallation(context: Context, inputs: BackendVersionInputs): Promise<Installation | undefined> {
-  const text = await context.host.readText(posix.join(recordFolder(context, inputs), "installation.json"));
-  return text === undefined ? undefined : parsed(text, installationFile);
-}
-
-async function readManifest(context: Context, inputs: BackendVersionInputs): Promise<Manifest | undefined> {
-  const text = await context.host.readText(posix.join(recordFolder(context, inputs), "manifest.json"));
-  return text === undefined ? undefined : parsed(text, manifest);
-}
-
-/** A file of ours that does not parse was changed by hand: as good as missing. */
-function parsed<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-async function hasRemains(context: Context, inputs: BackendVersionInputs): Promise<boolean> {
-  return (await context.host.status(recordFolder(context, inputs))) !== undefined;
-}
-
-async function uninstall({ host, reference }: Context, { backend, version }: Named): Promise<void> {
-  await host.remove(executablePath(reference.dataDir, backend, version));
-  await host.remove(backendFolder(reference.dataDir, backend, version));
-}
-
-type Named = Pick<BackendVersionInputs, "backend" | "version">;
-
-function recordFolder({ reference }: Context, { backend, version }: Named): string {
-  return backendFolder(reference.dataDir, backend, version);
+function placeOf(
+  { host, reference }: Context,
+  { backend, version }: Pick<BackendVersionInputs, "backend" | "version">,
+): InstallationPlace {
+  return { host, dataDir: reference.dataDir, backend, version };
 }
 
 function artifactDigest(inputs: BackendVersionInputs): string {
@@ -238,10 +226,12 @@ function artifactDigest(inputs: BackendVersionInputs): string {
 async function pipxContext(context: Context, inputs: BackendVersionInputs): Promise<PipxContext> {
   const { host, reference, content, serial, signal } = context;
   const facts = await context.facts();
+  const python = await hostPython({ host, dataDir: reference.dataDir, serial, found: facts.python });
   return {
     host,
     dataDir: reference.dataDir,
-    python: await hostPython({ host, dataDir: reference.dataDir, serial, found: facts.python }),
+    python,
+    pythonTag: await pythonTag(host, python),
     content,
     serial,
     signal,

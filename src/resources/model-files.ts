@@ -6,9 +6,9 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
-import type { FileStatus, Host } from "../host/host.js";
 import { listEntries } from "../host/journal.js";
 import { dataPaths, modelPath } from "../host/paths.js";
+import { targetStatus } from "../host/target.js";
 import { bringModel, placedFiles, retireFiles, type ModelContext } from "../install/model-files.js";
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
@@ -147,7 +147,7 @@ async function place(context: Context, inputs: ModelFilesInputs, found: string):
     if ((await host.status(path))?.kind === "directory") await host.remove(path);
     await host.rename(found, path);
   }
-  const status = await contentStatus(host, path);
+  const status = await targetStatus(host, path);
   const placement: Placement = {
     schemaVersion: 1,
     id: context.newId(),
@@ -160,7 +160,7 @@ async function place(context: Context, inputs: ModelFilesInputs, found: string):
 
 /** A file that the user put on the host is used where it is. */
 async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs, path: string): Promise<void> {
-  const found = (await contentStatus(host, path)) === undefined ? undefined : await host.sha256(path, signal);
+  const found = (await targetStatus(host, path)) === undefined ? undefined : await host.sha256(path, signal);
   if (found === inputs.sha256) return;
   throw new BerthError(found === undefined ? "file-not-found" : "checksum-mismatch", {
     where: `host ${host.name}: ${path}`,
@@ -174,23 +174,13 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
 async function findDrift(context: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
   const { host } = context;
   if (placement.path !== placedPath(context, inputs)) return [`${inputs.file} is in another place: ${placement.path}`];
-  const status = await contentStatus(host, placement.path);
+  const status = await targetStatus(host, placement.path);
   if (status === undefined) return [`${inputs.file} is missing`];
   if (status.size !== placement.sizeBytes)
     return [`${inputs.file} has ${status.size} bytes, expected ${placement.sizeBytes}`];
   if (status.changedAt === placement.changedAt) return [];
   const found = await host.sha256(placement.path);
   return found === inputs.sha256 ? [] : [`${inputs.file} was changed: sha256 ${found}, expected ${inputs.sha256}`];
-}
-
-/** Of the file that a path leads to, through links as model caches have them. */
-async function contentStatus(host: Host, path: string): Promise<FileStatus | undefined> {
-  const status = await host.status(path);
-  if (status?.kind !== "link") return status?.kind === "file" ? status : undefined;
-  // Folders on the way may be links too, so the target's name alone does not tell where it is.
-  const { exitCode, stdout } = await host.run(["readlink", "-f", path], { timeoutSeconds: 60 });
-  const target = exitCode === 0 ? await host.status(stdout) : undefined;
-  return target?.kind === "file" ? target : undefined;
 }
 
 /** What lies where runners find the model and is not the wanted file. */

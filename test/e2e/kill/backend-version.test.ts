@@ -15,10 +15,10 @@ describeKills([
     title: "a repaired backend version",
     points: points("BackendVersion", "update", "fake_1", [
       "download packages",
-      "remove the damaged environment",
       "install",
       "verify",
       "put in place",
+      "remove the installation before",
     ]),
     base: only,
     edited: only,

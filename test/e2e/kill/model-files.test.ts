@@ -15,10 +15,7 @@ describeKills([
   },
   {
     title: "a repaired model",
-    points: points("ModelFiles", "update", sha256(models.good).slice(0, 12), [
-      "fetch and verify",
-      "put in place",
-    ]),
+    points: points("ModelFiles", "update", sha256(models.good).slice(0, 12), ["fetch and verify", "put in place"]),
     base: only,
     edited: only,
     removed: { deployments: {} },

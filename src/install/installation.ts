@@ -1,0 +1,107 @@
+/**
+ * Installations of one backend version, in its folder below `backends`: each in a folder of its own, named by its
+ * identity, with the list of its files. `installation.json` names the one that counts, and the link in `bin` leads
+ * into it.
+ */
+import { posix } from "node:path";
+
+import { z } from "zod";
+
+import type { Host } from "../host/host.js";
+import { backendFolder, executablePath } from "../host/paths.js";
+import { manifest, type Manifest } from "./manifest.js";
+
+const installationFile = z.strictObject({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  /** Digest of what was asked for. */
+  artifact: z.string(),
+  environment: z.string(),
+  executable: z.string(),
+});
+export type Installation = z.output<typeof installationFile>;
+
+/** Where a backend version is installed. */
+export interface InstallationPlace {
+  readonly host: Host;
+  readonly dataDir: string;
+  readonly backend: string;
+  readonly version: string;
+}
+
+/** Everything of one installation. */
+export function installationFolder(place: InstallationPlace, id: string): string {
+  return posix.join(versionFolder(place), id);
+}
+
+export async function readInstallation(place: InstallationPlace): Promise<Installation | undefined> {
+  const text = await place.host.readText(recordPath(place));
+  return text === undefined ? undefined : parsed(text, installationFile);
+}
+
+export async function readManifest(place: InstallationPlace, id: string): Promise<Manifest | undefined> {
+  const text = await place.host.readText(manifestPath(place, id));
+  return text === undefined ? undefined : parsed(text, manifest);
+}
+
+export async function writeManifest(place: InstallationPlace, id: string, files: Manifest): Promise<void> {
+  await place.host.writeFile(manifestPath(place, id), JSON.stringify(files));
+}
+
+/** Makes an installation the one that counts; the one before stays beside it. */
+export async function switchInstallation(place: InstallationPlace, installation: Installation): Promise<void> {
+  await place.host.link(installation.executable, linkPath(place));
+  await place.host.writeFile(recordPath(place), JSON.stringify(installation));
+}
+
+/** Whether the link in `bin` leads to the installation's command. */
+export async function isLinked(place: InstallationPlace, { executable }: Installation): Promise<boolean> {
+  return (await place.host.readLink(linkPath(place))) === executable;
+}
+
+/** What lies in the version's folder: whether a record or the link leads to it, or nothing does. */
+export async function listInstallations(place: InstallationPlace): Promise<{ inUse: string[]; unused: string[] }> {
+  const record = await readInstallation(place);
+  const leads = [record?.environment, await place.host.readLink(linkPath(place))].filter((path) => path !== undefined);
+  const names = (await place.host.list(versionFolder(place))).filter(
+    (name) => name !== posix.basename(recordPath(place)),
+  );
+  const paths = names.map((name) => posix.join(versionFolder(place), name));
+  const isUsed = (path: string) => leads.some((lead) => lead.startsWith(`${path}/`));
+  return { inUse: paths.filter(isUsed), unused: paths.filter((path) => !isUsed(path)) };
+}
+
+export async function removeUnused(place: InstallationPlace): Promise<void> {
+  const { unused } = await listInstallations(place);
+  for (const path of unused) await place.host.remove(path);
+}
+
+export async function uninstall(place: InstallationPlace): Promise<void> {
+  await place.host.remove(linkPath(place));
+  await place.host.remove(versionFolder(place));
+}
+
+function versionFolder({ dataDir, backend, version }: InstallationPlace): string {
+  return backendFolder(dataDir, backend, version);
+}
+
+function linkPath({ dataDir, backend, version }: InstallationPlace): string {
+  return executablePath(dataDir, backend, version);
+}
+
+function recordPath(place: InstallationPlace): string {
+  return posix.join(versionFolder(place), "installation.json");
+}
+
+function manifestPath(place: InstallationPlace, id: string): string {
+  return posix.join(installationFolder(place, id), "manifest.json");
+}
+
+/** A file of ours that does not parse was changed by hand: as good as missing. */
+function parsed<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
