@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import type { RunResult } from "../host/host.js";
 import { dataPaths, executableName } from "../host/paths.js";
@@ -182,7 +183,8 @@ function pipxVariables(context: PipxContext, artifact: PipxArtifact, home: strin
     PIPX_USE_EMOJI: "0",
     USE_EMOJI: "0",
     PIP_NO_INDEX: "1",
-    PIP_FIND_LINKS: wheelFolder(context, artifact),
+    // pip splits the value at blanks, which a URL does not have.
+    PIP_FIND_LINKS: pathToFileURL(wheelFolder(context, artifact)).href,
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
   };
 }

@@ -45,7 +45,7 @@ export class Sandbox {
   ) {}
 
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
-    const root = mkdtempSync(join(tmpdir(), "berth-test-"));
+    const root = mkdtempSync(join(tmpdir(), "berth test "));
     mkdirSync(join(root, "node_modules"));
     mkdirSync(join(root, "stacks"));
     symlinkSync(repository, join(root, "node_modules", "pulumi-berth"));
