@@ -118,14 +118,18 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: str
 }
 
 /** The version that the installed engine itself tells. */
-export async function probeVersion(context: PipxContext, artifact: PipxArtifact, executable: string): Promise<string> {
-  const result = await context.host.run([executable, "--version"], { timeoutSeconds: 120 });
-  const told = result.exitCode === 0 ? result.stdout.trim() : `exit code ${result.exitCode}`;
-  if (told.split(/\s+/).includes(artifact.version)) return artifact.version;
+export async function probeVersion(
+  { host }: Pick<PipxContext, "host">,
+  artifact: PipxArtifact,
+  executable: string,
+): Promise<string> {
+  const result = await host.run([executable, "--version"], { timeoutSeconds: 120 });
+  const told = result.stdout.trim();
+  if (result.exitCode === 0 && told.split(/\s+/).includes(artifact.version)) return artifact.version;
   throw new BerthError("install-failed", {
-    where: subjectOf(context, artifact),
+    where: subjectOf({ host }, artifact),
     what: "the installed engine does not tell the version that is pinned",
-    got: told,
+    got: result.exitCode === 0 ? told : `exit code ${result.exitCode}`,
     expected: artifact.version,
     detail: lastLines(result.stderr, 10),
   });
@@ -202,7 +206,7 @@ function launcherName(artifact: PipxArtifact): string {
   return artifact.launcher === undefined ? artifact.package : `berth-${artifact.backend}`;
 }
 
-function subjectOf({ host }: PipxContext, { backend, version }: PipxArtifact): string {
+function subjectOf({ host }: Pick<PipxContext, "host">, { backend, version }: PipxArtifact): string {
   return `host ${host.name}: ${backend} ${version}`;
 }
 
