@@ -12,6 +12,7 @@ import { gatherFacts } from "../host/facts.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import { dataPaths, ownNames } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
+import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
 import { commonInputs } from "./common.js";
 import type { CommonObserved, Context, Operation, RemovalKey, ResourceKind } from "./kind.js";
@@ -54,7 +55,6 @@ export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs
 }
 
 const hostKindName = "Host";
-const runtimes = ["supervisord", "systemd"] as const;
 /** How long a runner of which nothing else is known may take to stop. */
 const lostStopSeconds = 10;
 

@@ -5,7 +5,7 @@
 import { probe, type ProbeResult } from "../health/probe.js";
 import { BerthError } from "../lib/errors.js";
 import { execFile, execPath, findRunner } from "../runtime/runner-files.js";
-import type { RunnerObservation, RunnerSpec } from "../runtime/supervisor.js";
+import { runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
 import {
   generationFolder,
   instanceFolder,
@@ -81,16 +81,16 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const { host, reference } = context;
     const folder = instanceFolder(reference.dataDir, owner, name);
     const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
-    const runtimes = ["supervisord", "systemd"].map((runtime) => context.supervisor(runtime));
-    for (const generation of await listGenerations(host, folder, runtimes)) {
+    const supervisors = runtimes.map((runtime) => context.supervisor(runtime));
+    for (const generation of await listGenerations(host, folder, supervisors)) {
       await operation.step("stop the runner", async () => {
         const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
-        for (const supervisor of runtimes) await supervisor.remove({ ...place, startSeconds, stopSeconds });
+        for (const supervisor of supervisors) await supervisor.remove({ ...place, startSeconds, stopSeconds });
       });
     }
     await operation.step("remove its files", async () => {
       await host.remove(folder);
-      for (const supervisor of runtimes) await supervisor.retire();
+      for (const supervisor of supervisors) await supervisor.retire();
     });
   },
 };
