@@ -165,7 +165,11 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   const names = Object.keys(deployments).map((name) => `sandbox+test+${name}-0`);
   expect(list(sandbox, "instances")).toEqual(names.sort());
   const programs = list(sandbox, "supervisor", "programs").map((file) => file.replace(/(\.[0-9a-f]+){2}\.conf$/, ""));
-  expect(programs).toEqual(Object.keys(deployments).map((name) => `${name}-0`));
+  expect(programs.sort()).toEqual(
+    Object.keys(deployments)
+      .map((name) => `${name}-0`)
+      .sort(),
+  );
   expect(list(sandbox, "bin")).toEqual(list(sandbox, "backends"));
 }
 
