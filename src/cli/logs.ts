@@ -12,7 +12,7 @@ import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplac
 export interface LogsOptions {
   stack?: string;
   follow?: boolean;
-  lines: string;
+  lines: number;
 }
 
 /** Prints what the runners of a deployment wrote, secrets replaced. */
@@ -52,7 +52,7 @@ export async function logs(
   const environment = (await readRunner(host, runner))?.environment ?? {};
   const redact = createRedact(Object.keys(instance.placed.secretEnv).map((variable) => environment[variable] ?? ""));
   const follow = options.follow === true ? ["-F"] : [];
-  await host.run(["tail", "-n", options.lines, ...follow, outputPath(runner)], {
+  await host.run(["tail", "-n", String(options.lines), ...follow, outputPath(runner)], {
     signal,
     onLine: (line) => workplace.print(redact(line)),
   });

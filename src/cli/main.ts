@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 import { BerthError } from "../lib/errors.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
@@ -10,7 +13,7 @@ import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
-import { findRoot, type Workplace } from "./workplace.js";
+import { findRoot, packageRoot, type Workplace } from "./workplace.js";
 
 function openWorkplace(): Workplace {
   return {
@@ -39,10 +42,21 @@ function leaveInterruptsToPulumi(workplace: Workplace): void {
   });
 }
 
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string };
+  return version;
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("expected a whole number");
+}
+
 const program = new Command("berth")
   .description(
     "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
   )
+  .version(readVersion())
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
@@ -63,7 +77,7 @@ program
   .description("print what the runners of a deployment wrote")
   .option("-s, --stack <stack>", "the stack")
   .option("-f, --follow", "go on as more comes")
-  .option("-n, --lines <count>", "so many lines from the end", "50")
+  .option("-n, --lines <count>", "so many lines from the end", parseCount, 50)
   .action((deployment: string, options: LogsOptions) => logs(openWorkplace(), deployment, options, untilInterrupted()));
 
 program

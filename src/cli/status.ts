@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 
+import { readEntry } from "../host/journal.js";
 import { createRedact } from "../lib/redact.js";
 import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
@@ -48,12 +49,14 @@ export async function status(
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
   const path = lockPath(project.stackPath);
   const lock = await readLock(path, shown(root, path));
-  const state = await readState(await openPulumi(workplace), stack);
+  const pulumi = await openPulumi(workplace);
+  const state = await readState(pulumi, stack);
+  const owner = `${pulumi.project}/${stack}`;
   const contexts = openContexts(workplace, new AbortController().signal);
   const found: Status = {
     stack,
     stale: lock === undefined ? "there is no lock" : findStaleness(lock, project),
-    rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts),
+    rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts, owner),
     otherDrift: await otherDrift(state, contexts),
     pendingOperations: state?.pendingOperations ?? 0,
   };
@@ -64,6 +67,7 @@ async function instanceRows(
   desired: readonly DesiredInstance[],
   state: StackState | undefined,
   contexts: Contexts,
+  owner: string,
 ): Promise<StatusRow[]> {
   const deployed = new Map(
     (state?.resources ?? [])
@@ -83,10 +87,19 @@ async function instanceRows(
         deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
         health: observed?.health ?? "not deployed",
         endpoint: observed?.endpoint ?? "",
-        drift: observed?.drift ?? [],
+        drift: observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner)),
       };
     }),
   );
+}
+
+/** What an interrupted run has left of an instance that the state has never had. */
+async function findLeft({ name, host }: DesiredInstance, contexts: Contexts, owner: string): Promise<string[]> {
+  const context = contexts.of(host, (text) => text);
+  const { kind } = resourceKinds.Instance;
+  const uses = resourceKinds.Instance.uses({ name, owner, host });
+  const entry = await readEntry(context.host, host.dataDir, { owner, kind, name, uses });
+  return entry === undefined ? [] : ["was left on the host by an interrupted run; `pulumi up` goes on with it"];
 }
 
 async function otherDrift(state: StackState | undefined, contexts: Contexts): Promise<string[]> {

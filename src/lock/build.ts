@@ -44,6 +44,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
  */
 export function findStaleness(lock: LockFile, problem: Omit<LockProblem, "previous">): string | undefined {
   const now = lockInputs(problem);
+  if (lock.id !== lockId(lock.release, lock.placement)) return "the lock itself was changed by hand, or by a merge";
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
   if (lock.inputs.backends !== now.backends) return "a backend that the stack uses was changed";
   return undefined;

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 
 import { stringify } from "yaml";
 
-import { BerthError, systemCode } from "../lib/errors.js";
+import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { parseYaml } from "../schema/document.js";
 import { lockFile, type LockFile } from "../schema/lock.js";
 
@@ -29,20 +29,24 @@ export async function readLock(path: string, shownPath: string): Promise<LockFil
     text = await readFile(path, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+    throw unreadable(shownPath, error);
   }
   try {
     return parseYaml(text, shownPath, lockFile, largestLockBytes);
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
-    throw new BerthError("lock-incompatible", {
-      where: shownPath,
-      what: "the lock cannot be read by this version of Berth",
-      hint: "run `berth lock` to solve the stack anew; what it decided before is then lost",
-      detail: error.message,
-      cause: error,
-    });
+    throw unreadable(shownPath, error);
   }
+}
+
+function unreadable(shownPath: string, error: unknown): BerthError {
+  return new BerthError("lock-incompatible", {
+    where: shownPath,
+    what: "the lock cannot be read by this version of Berth",
+    hint: "restore it, or run `berth lock` to solve the stack anew; what it decided before is then lost, ports too",
+    detail: messageOf(error),
+    cause: error,
+  });
 }
 
 export async function writeLock(path: string, lock: LockFile): Promise<void> {

@@ -78,7 +78,7 @@ function placeInstance(
     deployment: name,
     host,
     devices: [],
-    runtime: stack.hosts[host]?.runtime ?? (facts.initSystem === "other" ? "supervisord" : "systemd"),
+    runtime: chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
     port,
     bindAddress: allowAddress(deployment, apiKey !== undefined, where),
     secretEnv: {
@@ -89,6 +89,22 @@ function placeInstance(
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,
   };
+}
+
+function chooseRuntime(
+  host: string,
+  asked: PlacedInstance["runtime"] | undefined,
+  initSystem: HostFacts["initSystem"],
+): PlacedInstance["runtime"] {
+  const hasSystemd = initSystem !== "other";
+  if (asked !== "systemd" || hasSystemd) return asked ?? (hasSystemd ? "systemd" : "supervisord");
+  throw new BerthError("host-unsuitable", {
+    where: `host ${host}`,
+    what: "systemd does not run there, or does not answer this user",
+    got: "runtime: systemd",
+    expected: "runtime: supervisord",
+    hint: "leave `runtime` out, and the host's facts decide",
+  });
 }
 
 function chooseHost(stack: StackFile, name: string, deployment: DeploymentEntry): string {

@@ -63,11 +63,14 @@ export class Systemd implements Supervisor {
 
   async remove({ id }: RunnerDefinition): Promise<void> {
     const { host } = this.#options;
+    const reached = await this.#isReached();
     // Where this runtime was never used there is nothing to remove, and perhaps no systemctl.
-    if ((await host.status(this.#unitFile(id))) === undefined && !(await this.#isReached())) return;
-    await this.#end(this.#unitName(id));
+    if ((await host.status(this.#unitFile(id))) === undefined && !reached) return;
+    // Where systemd does not run now, nothing of its runs, and it takes links away all the same.
+    if (reached) await this.#end(this.#unitName(id));
+    else await this.#tryControl(["disable", "--quiet", this.#unitName(id)]);
     await host.remove(this.#unitFile(id));
-    await this.#control(["daemon-reload"]);
+    if (reached) await this.#control(["daemon-reload"]);
   }
 
   async observe(spec: RunnerDefinition): Promise<RunnerObservation> {

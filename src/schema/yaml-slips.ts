@@ -42,6 +42,8 @@ function findBadKeys(document: Document, position: Position): Issue[] {
         if (first !== undefined)
           issues.push({ ...at, text: `"${name}" was given on line ${first} already; expected each key once` });
         else firstLines.set(name, at.line);
+        if (name === "__proto__") issues.push({ ...at, text: "__proto__ cannot be a key" });
+        if (name === "<<") issues.push({ ...at, text: "merge keys are not supported; expected each key written out" });
         if (typeof key.value === "number" && key.source !== name)
           issues.push({ ...at, text: `the key ${key.source ?? ""} is the number ${name}; expected it in quotes` });
       }

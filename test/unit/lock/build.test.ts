@@ -141,6 +141,15 @@ describe("findStaleness", async () => {
     expect(staleness(stackOf({ chat: chat() }))).toBeUndefined();
   });
 
+  it("finds a lock that somebody has edited, or a merge", () => {
+    const { placement } = lock;
+    const instances = { "chat-0": { ...placement.instances["chat-0"], port: 1 } } as typeof placement.instances;
+    const edited = { ...lock, placement: { ...placement, instances } };
+    expect(findStaleness(edited, { stack, written: stack, catalogue: catalogueOf() })).toBe(
+      "the lock itself was changed by hand, or by a merge",
+    );
+  });
+
   it.each<[string, StackFile]>([
     ["a deployment more", stackOf({ chat: chat(), more: chat() })],
     ["a deployment less", stackOf({})],

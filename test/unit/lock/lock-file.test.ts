@@ -112,6 +112,6 @@ describe("writeLock and readLock", () => {
     expect(error.code).toBe("lock-incompatible");
     expect(error.message).toContain("dev.lock.yaml: the lock cannot be read by this version of Berth");
     expect(error.message).toContain(reason);
-    expect(error.message).toContain("to do: run `berth lock` to solve the stack anew");
+    expect(error.message).toContain("run `berth lock` to solve the stack anew");
   });
 });

@@ -50,11 +50,17 @@ describe("place", () => {
     ["systemd", undefined, "systemd"],
     ["systemd-user", undefined, "systemd"],
     ["systemd", "supervisord", "supervisord"],
-    ["other", "systemd", "systemd"],
   ] as const)("on a host with init system %s and runtime %s chooses %s", (initSystem, runtime, chosen) => {
     const stack = stackOf({ chat: chat() }, { hosts: { local: { connection: "local", ...(runtime && { runtime }) } } });
     const hosts = { local: knownHost("/d", { facts: { initSystem } }) };
     expect(place(problemOf(stack, { hosts })).instances["chat-0"]?.runtime).toBe(chosen);
+  });
+
+  it("refuses systemd on a host where it does not run", () => {
+    const stack = stackOf({ chat: chat() }, { hosts: { local: { connection: "local", runtime: "systemd" } } });
+    const hosts = { local: knownHost("/d", { facts: { initSystem: "other" } }) };
+    const error = thrownBy(() => place(problemOf(stack, { hosts })));
+    expect([error.code, error.parts.where]).toEqual(["host-unsuitable", "host local"]);
   });
 });
 

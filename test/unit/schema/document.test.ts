@@ -64,6 +64,8 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
       `${head}"hosts": {}\n`,
       ['4:1: "hosts" was given on line 2 already; expected each key once'],
     ],
+    ["a key that would vanish", `${head}deployments:\n  __proto__: {}\n`, ["5:3: __proto__ cannot be a key"]],
+    ["a merge key", chat("<<: {}"), ["6:5: merge keys are not supported; expected each key written out"]],
     ["a tab", `${head}deployments:\n\tchat: {}\n`, ["5:1: tabs are not allowed as indentation; expected spaces"]],
     ["an empty file", "", [empty]],
     ["a blank file", " \n\n", [empty]],

@@ -61,7 +61,7 @@ const host = fc.record(
     connection: fc.constant("local" as const),
     labels: fc.dictionary(fc.constantFrom("zone", "rack"), fc.string(), { noNullPrototype: true }),
     pipxPath: fc.constant("/opt/pipx"),
-    runtime: fc.constantFrom("systemd" as const, "supervisord" as const),
+    runtime: fc.constant("supervisord" as const),
     portRange: fc.constantFrom<[number, number]>([14_000, 14_005], [20_000, 29_999]),
   },
   { requiredKeys: ["connection"] },
