@@ -1,7 +1,7 @@
 // Makes a clean clone ready: installs the dependencies and builds, when that is not done yet. Needs Node alone.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,7 +22,6 @@ once(at("dist", ".built"), digest([...files(at("src")), at("tsconfig.json"), at(
   console.log("   building");
   rmSync(at("dist"), { recursive: true, force: true });
   run(process.execPath, at("node_modules", "typescript", "bin", "tsc"), "-p", at("tsconfig.build.json"));
-  chmodSync(at("dist", "cli", "main.js"), 0o755);
   done.push("build");
 });
 const seconds = ((performance.now() - begun) / 1000).toFixed(1);

@@ -183,6 +183,14 @@ describe("the berth command", () => {
     });
   });
 
+  it("tells its version, and refuses a number of lines that is none", async () => {
+    const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { version: string };
+    expect(await sandbox.berth(["--version"])).toEqual({ exitCode: 0, output: version });
+    const { exitCode, output } = await sandbox.berth(["logs", "chat", "-n", "x"]);
+    expect(output).toContain("expected a whole number");
+    expect(exitCode).not.toBe(0);
+  });
+
   it("schema prints what the reference has", async () => {
     const { output } = await sandbox.berth(["schema"]);
     expect(JSON.parse(output)).toEqual(
