@@ -1,7 +1,6 @@
 /** What the text in the state imports: Berth's part of the process that Pulumi starts for dynamic providers. */
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { baseEnvironment } from "../host/environment.js";
@@ -17,10 +16,12 @@ import { resourceKinds } from "../resources/kinds.js";
 import { createDispatch } from "./dispatch.js";
 import { EngineWatch } from "./engine-watch.js";
 import { ResourceHandler, type Surroundings } from "./handler.js";
+import { findProjectRoot } from "./project-root.js";
 
 const lockWaitSeconds = 60;
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+// Pulumi starts its plugins there or in the folder of the program.
 const projectRoot = findProjectRoot(process.cwd());
 const environment = baseEnvironment(process.env);
 const newId = () => randomBytes(8).toString("hex");
@@ -73,14 +74,6 @@ function createLog(): Log {
 
 function say(subject: string, text: string): void {
   console.log(`[berth ${subject}] ${text}`);
-}
-
-/** The folder of `Pulumi.yaml`: Pulumi starts its plugins there or in the folder of the program. */
-function findProjectRoot(from: string): string {
-  for (let folder = from; ; folder = dirname(folder)) {
-    if (["Pulumi.yaml", "Pulumi.yml"].some((file) => existsSync(join(folder, file)))) return folder;
-    if (folder === dirname(folder)) return from;
-  }
 }
 
 const surroundings = await createSurroundings(process.argv[2]);
