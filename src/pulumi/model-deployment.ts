@@ -12,8 +12,7 @@ import type { LockedModel } from "../schema/lock.js";
 import { deploymentEntry } from "../schema/stack.js";
 import { createBackendVersion, createInstance, createModelFiles } from "./desired-resources.js";
 import { toProgramError } from "./program-error.js";
-// Older language hosts tell the folder of the program instead.
-import { findProjectRoot } from "./project-root.js";
+import { projectRootOf } from "./project-root.js";
 import type { Host, Instance } from "./resources.js";
 
 /** The part of a deployment that stack files and programs write alike. */
@@ -100,7 +99,7 @@ function resolve(name: string, args: ModelDeploymentArgs): Resolved {
 
 /** The decisions of one deployment, in the form in which a lock has them. */
 function decide(name: string, args: ModelDeploymentArgs, where: string): Resolved {
-  const root = findProjectRoot(pulumi.getRootDirectory());
+  const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
   const { host, model, port, apiKey, devices = [], runtime = "supervisord" } = args;
   const { bindAddress, insecure, ...deployed } = parseEngine(args, where);
   const release = resolveDeployment(readCatalogue(root, packageRoot), deployed, model, where);

@@ -12,8 +12,7 @@ import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
 import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
 import { toProgramError } from "./program-error.js";
-// Older language hosts tell the folder of the program instead.
-import { findProjectRoot } from "./project-root.js";
+import { projectRootOf } from "./project-root.js";
 import type { Instance } from "./resources.js";
 import { findSecret } from "./secrets.js";
 
@@ -62,7 +61,7 @@ export class Stack extends pulumi.ComponentResource<Record<string, pulumi.Output
 
   protected override async initialize(args: StackArgs): Promise<Record<string, pulumi.Output<DeployedModel>>> {
     try {
-      const root = findProjectRoot(pulumi.getRootDirectory());
+      const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
       return await deploy(await solve(args, root), root, this);
     } catch (error) {
       throw toProgramError(error);

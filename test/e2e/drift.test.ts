@@ -169,7 +169,7 @@ const tamperings: Tampering[] = [
     what: "the instance's record is deleted",
     rare: true,
     tamper: (sandbox) => unlinkSync(join(sandbox.dataDir, instance, "record.json")),
-    names: /chat-0\] drift: does not run/,
+    names: /chat-0\] drift: runs, but its record is gone: [0-9a-f]{12}/,
   },
   {
     what: "the journal entry is deleted",

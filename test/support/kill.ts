@@ -46,6 +46,11 @@ export interface Scenario {
   damage?: (sandbox: Sandbox) => void;
   /** The edited stack cannot work: the run fails by itself, and with the same stack again it fails again. */
   fails?: boolean;
+  /**
+   * A known gap: when the provider dies with the creation, and the host is dropped then, nobody is left that knows of
+   * its folder.
+   */
+  leavesFolder?: boolean;
 }
 
 export const keep = { answers: "five" };
@@ -80,11 +85,16 @@ export function describeKills(scenarios: readonly Scenario[]): void {
         const followUp = followUps[(row + column) % followUps.length] ?? "same";
         const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
         const chosen = row === Math.floor(scenario.points.length / 2) && column === row % victims.length;
+        const folderStays = scenario.leavesFolder === true && victim !== "engine" && followUp !== "same";
         it.runIf(runAll || chosen)(title, async () => {
           const before = present;
           present = undefined;
           if (!isDeepStrictEqual(before, scenario.base)) await bringTo(sandbox, server, scenario.base);
-          present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp);
+          present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp, folderStays);
+        });
+        if (!folderStays) continue;
+        it(`${title}, and leaves no folder`, { fails: true, skip: !(runAll || chosen) }, () => {
+          expect(existsSync(sandbox.path("second"))).toBe(false);
         });
       }
     }
@@ -102,6 +112,7 @@ async function killAndGoOn(
   point: KillPoint,
   victim: Victim,
   followUp: FollowUp,
+  folderStays: boolean,
 ): Promise<Wanted | undefined> {
   scenario.damage?.(sandbox);
 
@@ -129,7 +140,7 @@ async function killAndGoOn(
     return undefined;
   }
   expect(exitCode, output).toBe(0);
-  await expectPresent(sandbox, next);
+  await expectPresent(sandbox, next, folderStays);
   return next;
 }
 
@@ -146,7 +157,11 @@ function writeStack(sandbox: Sandbox, server: FileServer, { deployments, second 
 }
 
 /** One runner for each deployment that is wanted, each answering as it should, and nothing else on the host. */
-async function expectPresent(sandbox: Sandbox, { deployments, second = false }: Wanted): Promise<void> {
+async function expectPresent(
+  sandbox: Sandbox,
+  { deployments, second = false }: Wanted,
+  folderStays = false,
+): Promise<void> {
   const resources = await sandbox.resources();
   const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   const endpoints = (stack?.outputs.endpoints ?? {}) as Record<string, string>;
@@ -160,11 +175,7 @@ async function expectPresent(sandbox: Sandbox, { deployments, second = false }: 
   const recorded = resources.filter(({ type }) => type.includes("/berth:")).map(describeResource);
   const folders = [sandbox.dataDir, ...(second ? [sandbox.path("second")] : [])];
   expect(folders.flatMap(journal).sort()).toEqual(recorded.sort());
-  // A host that was dropped before the state knew of it leaves its folder, with nothing in it that runs or takes
-  // room: no resource is left that could look there.
-  const left = existsSync(sandbox.path("second")) ? readdirSync(sandbox.path("second")).sort() : [];
-  if (second) expect(left).toContain("berth.json");
-  else expect(left.filter((name) => !["berth.json", "journal", "lock.json"].includes(name))).toEqual([]);
+  if (!folderStays) expect(existsSync(sandbox.path("second"))).toBe(second);
 
   const names = Object.keys(deployments).map((name) => `sandbox+test+${name}-0`);
   expect(list(sandbox, "instances")).toEqual(names.sort());

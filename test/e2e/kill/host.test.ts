@@ -7,6 +7,7 @@ describeKills([
     base: { deployments: { keep: { ...keep, fields: ["host: local"] } } },
     edited: { deployments: { keep: { ...keep, fields: ["host: local"] } }, second: true },
     removed: { deployments: { keep: { ...keep, fields: ["host: local"] } } },
+    leavesFolder: true,
   },
   {
     title: "a removed host",
