@@ -46,10 +46,7 @@ export interface Scenario {
   damage?: (sandbox: Sandbox) => void;
   /** The edited stack cannot work: the run fails by itself, and with the same stack again it fails again. */
   fails?: boolean;
-  /**
-   * A known gap: when the provider dies with the creation, and the host is dropped then, nobody is left that knows of
-   * its folder.
-   */
+  /** A known gap: when a host is dropped whose creation the state never heard of, nobody is left that knows of its folder. */
   leavesFolder?: boolean;
 }
 
@@ -85,7 +82,7 @@ export function describeKills(scenarios: readonly Scenario[]): void {
         const followUp = followUps[(row + column) % followUps.length] ?? "same";
         const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
         const chosen = row === Math.floor(scenario.points.length / 2) && column === row % victims.length;
-        const folderStays = scenario.leavesFolder === true && victim !== "engine" && followUp !== "same";
+        const folderStays = scenario.leavesFolder === true && followUp !== "same";
         it.runIf(runAll || chosen)(title, async () => {
           const before = present;
           present = undefined;
