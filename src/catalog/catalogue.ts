@@ -1,34 +1,62 @@
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import type { BackendFile, BackendVersionEntry } from "../schema/backend.js";
+import { backendFile, type BackendFile, type BackendVersionEntry } from "../schema/backend.js";
+import { resolveVersion } from "./version-choice.js";
+import { parseConstraint, sameVersion, satisfies } from "./version.js";
+
+/** Where a backend, or a version of it, comes from. */
+export type BackendSource = "built-in" | "community" | "project";
 
 /** All backends that a project can use, with the files beside them. */
 export interface Catalogue {
   readonly backends: Readonly<Record<string, BackendFile>>;
-  /** What each backend's files say, without defaults. */
+  /** What each backend's files say together, without defaults. */
   readonly written: Readonly<Record<string, Json>>;
+  /** Source of each version, by backend. */
+  readonly sources: Readonly<Record<string, Readonly<Record<string, BackendSource>>>>;
   /** SHA-256 of each file in a `backends` folder, by its path below the folder. */
   readonly files: Readonly<Record<string, string>>;
+}
+
+/** What one file says about a backend. */
+export interface BackendDocument {
+  readonly name: string;
+  /** As it was written, in Berth's format. */
+  readonly written: Json;
+  readonly source: BackendSource;
+  /** The file's name, for errors. */
+  readonly where: string;
+  /** Where a part of it stands in the file. */
+  readonly locate?: (path: readonly PropertyKey[]) => { readonly line: number; readonly column: number };
 }
 
 export interface ResolvedBackend {
   readonly backend: BackendFile;
   readonly version: string;
   readonly entry: BackendVersionEntry;
+  /** Why this version. */
+  readonly reason: string;
+}
+
+/** What names a backend, and what was decided before. */
+export interface BackendRequest {
+  readonly name: string;
+  /** A version or a constraint; the backend's default version when it is left out. */
+  readonly version: string | undefined;
+  /** The version that was locked before: it stays while it fits. */
+  readonly before?: string | undefined;
+  /** What asks, for errors. */
+  readonly where: string;
 }
 
 /**
- * A backend and one of its versions; the backend's default version when none is named.
+ * A backend and the one of its versions that a request means.
  *
- * @param where what names the backend, for errors
+ * @throws BerthError `backend-unknown` when there is none
  */
-export function findBackend(
-  catalogue: Catalogue,
-  name: string,
-  version: string | undefined,
-  where: string,
-): ResolvedBackend {
+export function findBackend(catalogue: Catalogue, request: BackendRequest): ResolvedBackend {
+  const { name, before, where } = request;
   const backend = lookUp(catalogue.backends, name);
   if (backend === undefined) {
     throw new BerthError("backend-unknown", {
@@ -39,32 +67,85 @@ export function findBackend(
       hint: "correct the name, or add a file backends/NAME.yaml",
     });
   }
-  const wanted = version ?? backend.defaultVersion;
-  const entry = lookUp(backend.versions, wanted);
-  if (entry === undefined) {
-    throw new BerthError("backend-unknown", {
-      where,
-      what: `the backend ${name} has no such version`,
-      got: wanted,
-      expected: Object.keys(backend.versions).join(", "),
-      hint: `choose one of these, or add it to backends/${name}.yaml`,
-    });
-  }
-  return { backend, version: wanted, entry };
+  const available = Object.keys(backend.versions);
+  const chosen =
+    before !== undefined && available.includes(before) && allows(backend, request, before)
+      ? { version: before, reason: "as locked before" }
+      : resolveVersion(available, request.version, backend, where);
+  const entry = lookUp(backend.versions, chosen.version);
+  if (entry === undefined) throw new Error(`the catalogue lost ${name} ${chosen.version}`);
+  return { backend, entry, ...chosen };
 }
 
-/** Two catalogues as one: of a backend that both have, the second's fields count, and the versions of both. */
-export function mergeCatalogues(base: Catalogue, over: Catalogue): Catalogue {
-  const backends = { ...base.backends };
-  for (const [name, backend] of Object.entries(over.backends)) {
-    const below = lookUp(base.backends, name);
-    backends[name] =
-      below === undefined ? backend : { ...backend, versions: { ...below.versions, ...backend.versions } };
+/** Without a request the version that was locked stays, whatever the default is now. */
+function allows(backend: BackendFile, { version, where }: BackendRequest, before: string): boolean {
+  if (version === undefined || sameVersion(version, before)) return true;
+  const isNamed = Object.keys(backend.versions).some((name) => sameVersion(name, version));
+  return !isNamed && satisfies(before, parseConstraint(version, where), backend.buildNumber);
+}
+
+/**
+ * A catalogue from what files say, the first file first: of a backend that several files tell, the last one's fields
+ * count, and its versions are added to those before or take their place.
+ *
+ * @throws BerthError `file-invalid` when what they say together is no backend
+ */
+export function assembleCatalogue(
+  documents: readonly BackendDocument[],
+  files: Readonly<Record<string, string>>,
+): Catalogue {
+  const written = new Map<string, Json>();
+  const sources = new Map<string, Record<string, BackendSource>>();
+  for (const document of documents) {
+    const { name, source } = document;
+    const below = written.get(name);
+    written.set(name, below === undefined ? document.written : mergeWritten(below, document.written));
+    const own = Object.keys(versionsOf(document.written));
+    const others = Object.entries(sources.get(name) ?? {}).filter(([before]) => !replaces(own, before));
+    sources.set(name, Object.fromEntries([...others, ...own.map((version) => [version, source] as const)]));
   }
-  const written = { ...base.written };
-  for (const [name, text] of Object.entries(over.written)) {
-    const below = lookUp(base.written, name);
-    written[name] = below === undefined ? text : [below, text];
-  }
-  return { backends, written, files: { ...base.files, ...over.files } };
+  const backends = [...written].map(([name, text]) => [name, parseMerged(name, text, documents)] as const);
+  return {
+    backends: Object.fromEntries(backends),
+    written: Object.fromEntries(written),
+    sources: Object.fromEntries(sources),
+    files,
+  };
+}
+
+function parseMerged(name: string, written: Json, documents: readonly BackendDocument[]): BackendFile {
+  const result = backendFile.safeParse(written);
+  if (result.success) return result.data;
+  const last = documents.findLast((document) => document.name === name);
+  const problems = result.error.issues.map(({ path, message }) => {
+    const place = last?.locate?.(path);
+    const at = place === undefined ? "" : `:${place.line}:${place.column}`;
+    return `${last?.where ?? name}${at}: "${path.map(String).join(".")}": ${message}`;
+  });
+  throw new BerthError("file-invalid", { what: problems.join("\n") });
+}
+
+type Fields = Readonly<Record<string, Json | undefined>>;
+
+function mergeWritten(below: Json, over: Json): Json {
+  const own = versionsOf(over);
+  const kept = Object.entries(versionsOf(below)).filter(([version]) => !replaces(Object.keys(own), version));
+  return { ...fieldsOf(below), ...fieldsOf(over), versions: { ...Object.fromEntries(kept), ...own } };
+}
+
+/** `v0.19.0` and `0.19.0` are one version, whichever way a file writes it. */
+function replaces(versions: readonly string[], before: string): boolean {
+  return versions.some((version) => sameVersion(version, before));
+}
+
+function versionsOf(written: Json): Fields {
+  return fieldsOf(fieldsOf(written).versions ?? null);
+}
+
+function fieldsOf(written: Json): Fields {
+  return isFields(written) ? written : {};
+}
+
+function isFields(value: Json): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,97 +1,158 @@
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import { lookUp } from "../lib/record.js";
-import type { LockedDeployment, LockedModel } from "../schema/lock.js";
-import type { DeploymentEntry } from "../schema/stack.js";
-import { findBackend, type Catalogue } from "./catalogue.js";
+import type { BackendFile, BackendVersionEntry, BinaryArtifact } from "../schema/backend.js";
+import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
+import { pinnedInstall, type DraftInstall } from "./artifact.js";
+import type { ResolvedBackend } from "./catalogue.js";
+import { checkArchitecture, readParameters, splitParameters, unknownFlags } from "./parameters.js";
+import { chooseRunnerTemplates } from "./runner-command.js";
+import { chooseBackend } from "./backend-choice.js";
+import type { ReleaseProblem } from "./release-problem.js";
+import { chooseInstall, type InstallChoice, type Platform } from "./selection.js";
+import { covers, parseConstraint } from "./version.js";
 
-/** What of a deployment does not depend on its environment. */
-export type DeployedEngine = Pick<
-  DeploymentEntry,
-  "backend" | "backendVersion" | "contextLength" | "parameters" | "extraParameters" | "env"
->;
-
-/**
- * What a deployment is, exactly: backend version, artifact, model and command. The same in every environment.
- *
- * @param where what names the deployment, for errors
- */
-export function resolveDeployment(
-  catalogue: Catalogue,
-  deployment: DeployedEngine,
-  model: LockedModel,
-  where: string,
-): LockedDeployment {
-  const { backend, version, entry } = findBackend(catalogue, deployment.backend, deployment.backendVersion, where);
-  const { pipx } = entry.install;
-  const content = (file: string) => ({ file, sha256: fileDigest(catalogue, file, `backends/${backend.name}.yaml`) });
-  const own = [...(deployment.parameters ?? backend.defaultParameters), ...deployment.extraParameters];
-  refuseOwned(own, backend.ownedFlags, backend.contextLengthFlag, where);
-  const context =
-    backend.contextLengthFlag === undefined ? [] : [backend.contextLengthFlag, String(deployment.contextLength)];
-  const resolved = {
-    backend: backend.name,
-    backendVersion: version,
-    install: {
-      method: "pipx" as const,
-      package: pipx.package,
-      requirements: content(pipx.requirements),
-      ...(pipx.launcher === undefined ? {} : { launcher: content(pipx.launcher) }),
-    },
-    model,
-    runCommand: entry.runCommand ?? backend.runCommand,
-    parameters: [...context, ...own],
-    env: { ...backend.env, ...entry.env, ...deployment.env },
-    ...(backend.apiKeyVariable === undefined ? {} : { apiKeyVariable: backend.apiKeyVariable }),
-    healthPath: backend.healthPath,
-  };
-  return { id: digest(resolved), ...resolved };
+/** Values that a deployment's parameters give and Berth decides otherwise: they bind it. */
+export interface ParameterConstraints {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly tensorParallelSize?: number | undefined;
 }
 
-function fileDigest(catalogue: Catalogue, file: string, where: string): string {
-  const found = lookUp(catalogue.files, file);
-  if (found !== undefined) return found;
-  throw new BerthError("file-not-found", {
+export interface DraftRelease {
+  readonly release: Omit<LockedDeployment, "id" | "install">;
+  readonly install: DraftInstall;
+  readonly backend: BackendFile;
+  readonly constraints: ParameterConstraints;
+  /** Why it was decided so, one line. */
+  readonly reason: string;
+  /** What is odd but allowed, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What a deployment is: backend version, way to install it, model and command. The same in every environment. */
+export function draftRelease(problem: ReleaseProblem): DraftRelease {
+  const { deployment, model, platform, where } = problem;
+  const chosen = chooseBackend(problem);
+  const { backend, version, entry } = chosen;
+  checkArchitecture(entry.architectures, deployment.architecture, where);
+  const way = chooseInstall(entry, platform, deployment.install);
+  if (!way.ok) throw noInstall(problem, chosen, way.reasons);
+  const templates = chooseRunnerTemplates({
+    backend,
+    version,
+    entry,
+    deployment,
+    form:
+      way.method === "image" ? { kind: "container", image: way.image.reference } : { kind: "process", executable: "" },
+    satisfies: (release, constraint) => covers(release, parseConstraint(constraint, where), backend.buildNumber),
+  });
+  const given = [...(deployment.parameters ?? backend.defaultParameters), ...deployment.extraParameters];
+  const parameters = readParameters(
+    splitParameters(given, where),
+    backend.flags,
+    backend.ownedFlags,
+    backend.contextLengthFlag,
     where,
-    what: "the backend file names a file that is not there",
-    got: `backends/${file}`,
+  );
+  const { contextLengthFlag, apiKeyVariable } = backend;
+  const context = contextLengthFlag === undefined ? [] : [contextLengthFlag, String(deployment.contextLength)];
+  const healthRequest = entry.healthRequest ?? backend.healthRequest;
+  const { host, port, tensorParallelSize, servedModel, rest } = parameters;
+  return {
+    release: {
+      backend: backend.name,
+      backendVersion: version,
+      model,
+      ...(templates.entrypoint === undefined ? {} : { entrypoint: templates.entrypoint.text }),
+      runCommand: templates.runCommand.text,
+      parameters: [...context, ...rest],
+      env: templates.env,
+      ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
+      healthPath: entry.healthPath ?? backend.healthPath,
+      ...(healthRequest === undefined ? {} : { healthRequest }),
+      ...(deployment.category === undefined || deployment.category === "llm" ? {} : { category: deployment.category }),
+      ...(servedModel === undefined ? {} : { servedModel }),
+    },
+    install: draftInstall(chosen, platform, way),
+    backend,
+    constraints: { host, port, tensorParallelSize },
+    reason: `${backend.name} ${version}: ${chosen.reason}; ${way.method}: ${way.reason}`,
+    warnings: unknownFlags(rest, entry.knownFlags).map(
+      ({ flag, nearest }) =>
+        `${where}: ${backend.name} ${version} is not known to have ${flag}${nearest === undefined ? "" : `; is ${nearest} meant?`}`,
+    ),
+  };
+}
+
+/** The release, with everything pinned. */
+export function finishRelease({ release }: DraftRelease, install: LockedInstall): LockedDeployment {
+  const { backend, backendVersion, ...rest } = release;
+  const pinned = { backend, backendVersion, install, ...rest };
+  return { id: digest(pinned), ...pinned };
+}
+
+/**
+ * A release that the catalogue pins entirely.
+ *
+ * @throws BerthError `stack-inconsistent` when something of it is left for a lock to look up
+ */
+export function resolveRelease(problem: ReleaseProblem): LockedDeployment {
+  const draft = draftRelease(problem);
+  const install = pinnedInstall(problem.catalogue, draft.backend, draft.install);
+  if (install !== undefined) return finishRelease(draft, install);
+  const { backend, backendVersion } = draft.release;
+  throw new BerthError("stack-inconsistent", {
+    where: problem.where,
+    what: "the backend version is not pinned",
+    got: `${backend} ${backendVersion}`,
+    hint: `run \`berth backend add-version ${backend} ${backendVersion}\`, which fills in its digests, or use a stack file, whose lock does so`,
   });
 }
 
-/** Flags that Berth sets itself are never given twice; the context length has a field of its own. */
-function refuseOwned(
-  parameters: readonly string[],
-  owned: readonly string[],
-  contextFlag: string | undefined,
-  where: string,
-): void {
-  for (const parameter of parameters) {
-    const given = (flag: string | undefined) => flag !== undefined && gives(parameter, flag);
-    if (given(contextFlag)) {
-      throw new BerthError("stack-inconsistent", {
-        where,
-        what: `the context length has a field of its own`,
-        got: parameter,
-        hint: "give it as `contextLength`, and remove the flag",
-      });
+function draftInstall(
+  { backend: { versionProbe }, version, entry }: ResolvedBackend,
+  { acceleratorType }: Platform,
+  way: Extract<InstallChoice, { ok: true }>,
+): DraftInstall {
+  const probe = versionProbe === undefined ? {} : { versionProbe };
+  switch (way.method) {
+    case "pipx":
+      return { method: "pipx", pipx: way.pipx, version };
+    case "binary":
+      return { method: "binary", artifacts: filesFor(entry, acceleratorType) };
+    case "manual": {
+      const { sha256 } = way.manual;
+      return { method: "manual", ...(sha256 === undefined ? {} : { sha256 }), ...probe };
     }
-    if (owned.some(given)) {
-      throw new BerthError("stack-inconsistent", {
-        where,
-        what: "Berth itself sets this flag",
-        got: parameter,
-        hint: "remove it from the parameters",
-      });
+    case "image": {
+      const { reference, digest } = way.image;
+      return { method: "image", reference, ...(digest === undefined ? {} : { digest }) };
     }
   }
 }
 
-/**
- * Whether a parameter is a flag, alone or joined to its value: `--port=1`, and `-p1` after a flag of one letter. Letters
- * alone after it are the name of another flag, as engines have them: `-mg`.
- */
-function gives(parameter: string, flag: string): boolean {
-  const [name = ""] = parameter.split("=", 1);
-  const joined = /^-[A-Za-z]$/.test(flag) && name.startsWith(flag) && !/^-[A-Za-z-]+$/.test(name);
-  return name === flag || joined;
+/** The release is the same in every environment, so it has the files of all platforms; of each platform one. */
+function filesFor(
+  { install: { binary = [] } }: BackendVersionEntry,
+  acceleratorType: Platform["acceleratorType"],
+): BinaryArtifact[] {
+  const fitting = binary.filter(({ acceleratorTypes = ["cpu"] }) => acceleratorTypes.includes(acceleratorType));
+  const isFirst = (file: BinaryArtifact) =>
+    fitting.find(({ os, arch }) => os === file.os && arch === file.arch) === file;
+  return fitting.filter(isFirst);
+}
+
+function noInstall(
+  { deployment, platform, where }: ReleaseProblem,
+  { backend, version }: ResolvedBackend,
+  reasons: readonly string[],
+): BerthError {
+  const { os, arch, acceleratorType } = platform;
+  return new BerthError("host-unsuitable", {
+    where,
+    what: `${backend.name} ${version} cannot be installed on the host`,
+    got: `${os}, ${arch}, ${acceleratorType}${deployment.install === undefined ? "" : `, install: ${deployment.install}`}`,
+    hint: "choose another version, host or way to install; `berth backend show` lists what there is",
+    detail: reasons.join("\n"),
+  });
 }

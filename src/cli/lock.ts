@@ -1,5 +1,8 @@
+import { join } from "node:path";
+
 import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
+import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
@@ -15,6 +18,10 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
   const stack = await chooseStack(workplace, named);
   const current = await solveLock(workplace, stack, { frozen: options.check === true, anew: true });
   workplace.print(describeLock(current));
+  const { outcome } = current;
+  if (outcome.kind === "kept") return;
+  for (const choice of outcome.choices) workplace.print(`   ${choice}`);
+  for (const warning of outcome.warnings) workplace.note(`warning: ${warning}`);
 }
 
 /** The lock of a stack. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
@@ -25,7 +32,12 @@ export async function solveLock(
 ): Promise<CurrentLock> {
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
   const commands = baseEnvironment(environment);
-  const edges = createLockEdges((name) => new LocalHost(name, commands), environment.PIP_INDEX_URL);
+  const edges = createLockEdges({
+    openHost: (name) => new LocalHost(name, commands),
+    defaultIndex: environment.PIP_INDEX_URL,
+    workDir: join(root, ".berth", "python"),
+    content: createContent(packageRoot, root),
+  });
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";
   return currentLock(project, edges, { frozen, anew: options.anew && !frozen, write: true });
 }

@@ -1,13 +1,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 import { BerthError } from "../lib/errors.js";
+import { addVersion, type AddVersionOptions } from "./add-version.js";
+import { importBackend, type ImportOptions } from "./backend-import.js";
+import { lintBackends } from "./backend-lint.js";
+import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
+import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
+import { installMethods } from "./pin-version.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
@@ -56,6 +62,8 @@ const program = new Command("berth")
     "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
   )
   .version(readVersion())
+  // `berth --version` is Berth's own; the option of a command's is the command's.
+  .enablePositionalOptions()
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
@@ -102,6 +110,51 @@ program
   .command("schema [document]")
   .description("print the JSON Schema of a document: stack, backend or lock")
   .action((document = "stack") => printSchema(openWorkplace(), document as string));
+
+const backend = program.command("backend").description("inference engines: what there is, what it runs, what is wrong");
+
+backend
+  .command("list")
+  .description("list the backends that the project can use, and how many of their versions are not pinned yet")
+  .option("--json", "for programs")
+  .action((options: { json?: boolean }) => listBackends(openWorkplace(), options));
+
+backend
+  .command("show <name>")
+  .description("show a backend's versions, how each is installed, and what an example deployment would run")
+  .option("--version <version>", "this version alone")
+  .option("--json", "for programs")
+  .action((name: string, options: ShowOptions) => showBackend(openWorkplace(), name, options));
+
+backend
+  .command("lint [files...]")
+  .description("tell what is wrong with backend files: the project's, unless others are given")
+  .action((files: string[]) => lintBackends(openWorkplace(), files));
+
+backend
+  .command("import <source>")
+  .description("write backends/NAME.yaml from a file or an address, in Berth's format or GPUStack's")
+  .option("--name <name>", "another name for the backend")
+  .option("--force", "replace a file that is there")
+  .action((source: string, options: ImportOptions) => importBackend(openWorkplace(), source, options));
+
+backend
+  .command("add-version <name> <version>")
+  .description("add a version to backends/NAME.yaml, with its digests and hashes looked up")
+  .addOption(new Option("--method <method>", "this way to install it alone").choices(installMethods))
+  .option("--like <version>", "the version that it is like")
+  .action((name: string, version: string, options: AddVersionOptions) =>
+    addVersion(openWorkplace(), name, version, options),
+  );
+
+program
+  .command("import")
+  .description("take over what another system has")
+  .command("gpustack <files...>")
+  .description("write backend files and a stack file from what GPUStack's API returned, as JSON")
+  .option("-o, --out <file>", "the stack file", "stacks/imported.yaml")
+  .option("--force", "replace files that are there")
+  .action((files: string[], options: GpustackOptions) => importGpustack(openWorkplace(), files, options));
 
 program
   .command("quickstart [what]")

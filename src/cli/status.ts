@@ -1,5 +1,3 @@
-import Table from "cli-table3";
-
 import { readEntry } from "../host/journal.js";
 import { createRedact } from "../lib/redact.js";
 import { findStaleness } from "../lock/build.js";
@@ -13,6 +11,7 @@ import { migrate, readInputs } from "../resources/migrate.js";
 import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
 import { readState, type StackState, type StateResource } from "./state.js";
+import { plainTable } from "./table.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
 /** One row: an instance that is wanted, or is there, or both. */
@@ -141,37 +140,17 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
 
 /** The table for people. */
 export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOperations }: Status): string {
-  const table = new Table({
-    head: ["INSTANCE", "HOST", "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
-    style: { head: [], border: [] },
-    chars: plainBorders,
-  });
-  for (const row of rows) {
-    const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
-    table.push([row.instance, row.host, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift]);
-  }
-  const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table.toString()];
+  const table = plainTable(
+    ["INSTANCE", "HOST", "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
+    rows.map((row) => {
+      const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
+      return [row.instance, row.host, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift];
+    }),
+  );
+  const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table];
   lines.push(...others.map((sentence) => `drift: ${sentence}`));
   if (stale !== undefined) lines.push(`lock: stale, ${stale}`);
   if (pendingOperations > 0)
     lines.push(`state: ${pendingOperations} interrupted operations; run \`berth recover ${stack}\``);
   return lines.join("\n");
 }
-
-const plainBorders = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: " ",
-};

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.js";
 import { formatSeconds } from "../lib/format.js";
-import type { ProbeResult } from "./probe.js";
+import { isProven, reasonOf, type ProbeResult } from "./probe.js";
 
 export interface VerifyOptions {
   /** How long the runner must answer without a failure before it counts as healthy. */
@@ -42,14 +42,14 @@ export async function verifyHealth(options: VerifyOptions): Promise<Verdict> {
     const ended = await options.ended();
     if (ended !== undefined) return { healthy: false, cause: "ended", reason: ended };
     const result = await options.probe();
-    if (result.level === "answered") {
+    if (isProven(result)) {
       healthySince ??= elapsed();
       const missing = options.minHealthySeconds - (elapsed() - healthySince);
       if (missing <= 0 && elapsed() <= options.deadlineSeconds) return { healthy: true, seconds: elapsed() };
       pause = Math.max(leastPauseSeconds, Math.min(steadyPauseSeconds, missing));
     } else {
       healthySince = undefined;
-      last = result.reason;
+      last = reasonOf(result);
       pause = Math.min(longestPauseSeconds, Math.max(shortestPauseSeconds, pause) * 1.3);
     }
     if (elapsed() + pause > options.deadlineSeconds) {

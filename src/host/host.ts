@@ -1,8 +1,10 @@
-/** How a host is reached, as resources carry it. `dataDir` is absolute. */
+/** How a host is reached, as resources carry it. Folders are absolute. */
 export interface HostReference {
   readonly name: string;
   readonly connection: "local";
   readonly dataDir: string;
+  /** Folder of executables, when it is not the one in the data directory. */
+  readonly binDir?: string | undefined;
 }
 
 export interface RunOptions {
@@ -36,6 +38,8 @@ export interface FileStatus {
 export interface DownloadOptions {
   /** Called with bytes so far and, when the server tells, bytes in all. */
   onProgress?: (current: number, total: number | undefined) => void;
+  /** Most that the file may have: a server that sends more is not waited for, and nothing is kept of it. */
+  maxBytes?: number;
   signal?: AbortSignal;
 }
 
@@ -89,7 +93,10 @@ export interface Host {
   /** Free bytes for this user on the file system of the nearest existing folder. */
   freeBytes(path: string): Promise<number>;
 
-  /** Fetches a URL into a file, going on where a broken download stopped. Verifies nothing. */
+  /**
+   * Fetches a URL into a file, going on where a broken download stopped. Verifies nothing. A server that is silent, or
+   * too slow to end this day, counts as broken off; one that breaks off again and again is `download-failed`.
+   */
   download(url: string, path: string, options?: DownloadOptions): Promise<void>;
   /** Processes of this user, or of all for root, whose arguments hold the given ones in a row. */
   findProcesses(args: readonly string[]): Promise<number[]>;

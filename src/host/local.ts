@@ -26,6 +26,7 @@ import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOpt
 import { sendRequest } from "./http.js";
 import { parseListeningPorts } from "./ports.js";
 import { LimitedGroup } from "./process-group.js";
+import { defaultPace, type DownloadPace } from "./transfer-watch.js";
 
 /** The little of the process environment that commands on a host get. */
 export interface BaseEnvironment {
@@ -41,12 +42,15 @@ const keptLines = 1000;
 /** This machine as a host. */
 export class LocalHost implements Host {
   readonly #environment: BaseEnvironment;
+  readonly #pace: DownloadPace;
 
   constructor(
     readonly name: string,
     environment: BaseEnvironment,
+    pace: DownloadPace = defaultPace,
   ) {
     this.#environment = environment;
+    this.#pace = pace;
   }
 
   async run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> {
@@ -196,7 +200,7 @@ export class LocalHost implements Host {
   }
 
   download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
-    return downloadFile(url, path, options);
+    return downloadFile(url, path, options, this.#pace);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

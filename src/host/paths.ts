@@ -1,4 +1,4 @@
-import { posix } from "node:path";
+import { posix, win32 } from "node:path";
 
 /**
  * Where everything lies below a host's data directory. Nothing of Berth lies elsewhere on a host, but for the links
@@ -48,13 +48,38 @@ export function ownNames(): ReadonlySet<string> {
   return new Set(Object.values(own).map((path) => posix.basename(path)));
 }
 
-/** `<backend>_<version>`: the name under which an executable stands in `bin`. */
-export function executableName(backend: string, version: string): string {
-  return `${backend}_${version}`;
+export type OperatingSystem = "linux" | "darwin" | "windows";
+
+/** `<backend>_<version>`, on Windows with `.exe`: the name under which an executable stands in `bin`. */
+export function executableName(backend: string, version: string, os: OperatingSystem = "linux"): string {
+  return `${backend}_${version}${os === "windows" ? ".exe" : ""}`;
 }
 
-export function executablePath(dataDir: string, backend: string, version: string): string {
-  return posix.join(dataPaths(dataDir).bin, executableName(backend, version));
+/** Whom the bin directory is for. Root is nobody on Windows; `appData` is `%AppData%` there. */
+export interface BinDirOwner {
+  readonly root: boolean;
+  readonly home: string;
+  readonly appData?: string | undefined;
+}
+
+/** Where executables stand by the custom of the system, when no `binDir` says otherwise. */
+export function defaultBinDir(os: OperatingSystem, { root, home, appData }: BinDirOwner): string {
+  if (os === "windows") return win32.join(appData ?? win32.join(home, "AppData", "Roaming"), "berth", "bin");
+  return root ? "/var/lib/berth/bin" : posix.join(home, ".local/share/berth/bin");
+}
+
+/** Where a host's executables are: in the data directory, unless the host has a folder of its own for them. */
+export interface BinPlace {
+  readonly dataDir: string;
+  readonly binDir?: string | undefined;
+}
+
+export function binFolder({ dataDir, binDir }: BinPlace): string {
+  return binDir ?? dataPaths(dataDir).bin;
+}
+
+export function executablePath(place: BinPlace, backend: string, version: string): string {
+  return posix.join(binFolder(place), executableName(backend, version));
 }
 
 /** Everything of one installed backend version. */

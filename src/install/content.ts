@@ -6,7 +6,7 @@ import { BerthError } from "../lib/errors.js";
 
 /** A file beside a backend file, as inputs carry it: small, and exact by its digest. */
 export interface ContentReference {
-  /** Path below a `backends` folder. */
+  /** Path below a `backends` folder, or below `stacks` for what a lock resolved. */
   readonly file: string;
   readonly sha256: string;
 }
@@ -20,7 +20,9 @@ export interface Content {
 }
 
 export function createContent(packageRoot: string, projectRoot: string): Content {
-  const folders = [...new Set([join(projectRoot, "backends"), join(packageRoot, "backends")])];
+  const folders = [
+    ...new Set([join(projectRoot, "backends"), join(packageRoot, "backends"), join(projectRoot, "stacks")]),
+  ];
   return {
     async backendFile(reference) {
       const found: string[] = [];

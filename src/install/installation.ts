@@ -9,15 +9,24 @@ import { z } from "zod";
 
 import type { Host } from "../host/host.js";
 import { backendFolder, executablePath } from "../host/paths.js";
+import { BerthError } from "../lib/errors.js";
 import { manifest, type Manifest } from "./manifest.js";
+import { retireDownloads } from "./retention.js";
 
 const installationFile = z.strictObject({
   schemaVersion: z.literal(1),
   id: z.string(),
   /** Digest of what was asked for. */
   artifact: z.string(),
+  /** The folder that its manifest is about; empty for an executable that Berth did not install. */
   environment: z.string(),
   executable: z.string(),
+  /** What of the download cache it was made from. */
+  downloads: z.array(z.string()).default([]),
+  /** Versions of the backend whose downloads stay when nobody wants them any more. */
+  retention: z.int().default(2),
+  /** An executable that an administrator put there, as it was when it was verified. */
+  adopted: z.strictObject({ sha256: z.string(), sizeBytes: z.int(), changedAt: z.string() }).optional(),
 });
 export type Installation = z.output<typeof installationFile>;
 
@@ -25,6 +34,7 @@ export type Installation = z.output<typeof installationFile>;
 export interface InstallationPlace {
   readonly host: Host;
   readonly dataDir: string;
+  readonly binDir?: string | undefined;
   readonly backend: string;
   readonly version: string;
 }
@@ -50,8 +60,28 @@ export async function writeManifest(place: InstallationPlace, id: string, files:
 
 /** Makes an installation the one that counts; the one before stays beside it. */
 export async function switchInstallation(place: InstallationPlace, installation: Installation): Promise<void> {
-  await place.host.link(installation.executable, linkPath(place));
+  if (installation.adopted === undefined) {
+    await assertOwnLink(place);
+    await place.host.link(installation.executable, linkPath(place));
+  }
   await place.host.writeFile(recordPath(place), JSON.stringify(installation));
+}
+
+/** What an administrator put under the name of the link is not replaced. */
+export async function assertOwnLink(place: InstallationPlace): Promise<void> {
+  const path = linkPath(place);
+  if ((await place.host.status(path)) === undefined || (await leadsToOwn(place))) return;
+  throw new BerthError("host-foreign", {
+    where: `host ${place.host.name}: ${path}`,
+    what: "an executable is there that Berth did not put there",
+    expected: "nothing, or a link of Berth's",
+    hint: "use it with `install: manual`, or move it away",
+  });
+}
+
+async function leadsToOwn(place: InstallationPlace): Promise<boolean> {
+  const target = await place.host.readLink(linkPath(place));
+  return target?.startsWith(`${versionFolder(place)}/`) === true;
 }
 
 /** Whether the link in `bin` leads to the installation's command. */
@@ -77,7 +107,9 @@ export async function removeUnused(place: InstallationPlace): Promise<void> {
 }
 
 export async function uninstall(place: InstallationPlace): Promise<void> {
-  await place.host.remove(linkPath(place));
+  const record = await readInstallation(place);
+  if (await leadsToOwn(place)) await place.host.remove(linkPath(place));
+  if (record !== undefined) await retireDownloads(place, record);
   await place.host.remove(versionFolder(place));
 }
 
@@ -85,8 +117,8 @@ function versionFolder({ dataDir, backend, version }: InstallationPlace): string
   return backendFolder(dataDir, backend, version);
 }
 
-function linkPath({ dataDir, backend, version }: InstallationPlace): string {
-  return executablePath(dataDir, backend, version);
+function linkPath(place: InstallationPlace): string {
+  return executablePath(place, place.backend, place.version);
 }
 
 function recordPath(place: InstallationPlace): string {

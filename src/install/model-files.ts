@@ -5,7 +5,7 @@ import { dataPaths, modelPath } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { runPip } from "./pip.js";
-import { ensurePythonTool, runPythonScript, type PythonContext } from "./python.js";
+import { ensurePythonTool, runPythonScript, type LazyPythonContext, type PythonContext } from "./python.js";
 
 /** Where a model's one file comes from, fully pinned. */
 export type PinnedModelSource =
@@ -31,7 +31,7 @@ export type OnProgress = (current: number, total: number | undefined) => void;
 type PlaceContext = Pick<PythonContext, "host" | "dataDir">;
 
 /** What a source needs of the host: Python is asked for only by wheels. */
-export type ModelContext = Omit<PythonContext, "python"> & { readonly python: () => Promise<string> };
+export type ModelContext = LazyPythonContext;
 
 /**
  * Where on the host a file with the model's SHA-256 lies, whatever its name: among what is placed, else in the cache,

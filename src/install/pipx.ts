@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { packageVersionOf } from "../catalog/artifact.js";
 import type { RunResult } from "../host/host.js";
 import { dataPaths, executableName } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
@@ -15,6 +16,10 @@ export interface PipxArtifact {
   readonly version: string;
   /** The Python package that is the engine. */
   readonly package: string;
+  /** Its version, when it is not the backend's. */
+  readonly packageVersion?: string | undefined;
+  /** The package's command that is the engine. Default: the backend's or the package's name, or the only one. */
+  readonly command?: string | undefined;
   /** The package and all it needs, each with hashes. */
   readonly requirements: ContentReference;
   /** A module with main(), for a package that brings no command. */
@@ -37,16 +42,19 @@ export interface PipxEnvironment {
   readonly executable: string;
 }
 
-/** Fetches the artifact's wheels into the host's cache; each is checked against its hash. */
+/**
+ * Fetches the artifact's wheels into the host's cache; each is checked against its hash. Returns the folder that holds
+ * them.
+ */
 export async function downloadWheels(
   context: PipxContext,
   artifact: PipxArtifact,
   onProgress?: (current: number, total: number) => void,
-): Promise<void> {
+): Promise<string> {
   const { host } = context;
   const folder = wheelFolder(context, artifact);
   const complete = completeMark(context, artifact);
-  if ((await host.status(complete)) !== undefined) return;
+  if ((await host.status(complete)) !== undefined) return folder;
   const list = await writeRequirements(context, artifact);
   const python = posix.join(await ensurePythonTool(context, "pip"), "python");
   const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list];
@@ -57,6 +65,7 @@ export async function downloadWheels(
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
   await host.writeFile(complete, "");
+  return folder;
 }
 
 /**
@@ -111,28 +120,60 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: str
   });
   if (filled.exitCode !== 0) throw pipxFailure(filled, subject, "pip could not fill the pipx environment");
 
-  const exposed = posix.join(folder, "bin", executableName(artifact.backend, artifact.version));
-  const executable = await host.readLink(exposed);
-  if (executable === undefined) throw pipxFailure(installed, subject, `pipx did not make ${exposed}`);
+  const executable = await findCommand(context, artifact, posix.join(folder, "bin"));
   return { folder: posix.dirname(posix.dirname(executable)), executable };
 }
 
-/** The version that the installed engine itself tells. */
+/** The engine among the commands that pipx made, each named `<command>_<version>`. */
+async function findCommand(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<string> {
+  const { host } = context;
+  const made = await host.list(folder);
+  const named = (command: string) => executableName(command, artifact.version);
+  const asked = artifact.command === undefined ? [artifact.backend, artifact.package] : [artifact.command];
+  const only = artifact.command === undefined && made.length === 1 ? made : [];
+  const found = [...asked.map(named), ...only].find((name) => made.includes(name));
+  const executable = found === undefined ? undefined : await host.readLink(posix.join(folder, found));
+  if (executable !== undefined) return executable;
+  throw new BerthError("install-failed", {
+    where: subjectOf(context, artifact),
+    what: "the package does not bring the command that is to be the engine",
+    got: made.join(", ") || "no command",
+    expected: asked.map(named).join(" or "),
+    hint: "name the package's command as `command` in the backend file, or give it a launcher",
+  });
+}
+
+const packageVersionProgram = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))";
+
+/**
+ * Asks what was installed for its version: a launcher itself, a package by what its environment says of it, which takes
+ * no GPU and no minute.
+ */
 export async function probeVersion(
   { host }: Pick<PipxContext, "host">,
   artifact: PipxArtifact,
-  executable: string,
-): Promise<string> {
-  const result = await host.run([executable, "--version"], { timeoutSeconds: 120 });
+  { folder, executable }: PipxEnvironment,
+): Promise<void> {
+  const expected = toldVersion(artifact);
+  const argv: [string, ...string[]] =
+    artifact.launcher === undefined
+      ? [posix.join(folder, "bin", "python"), "-I", "-c", packageVersionProgram, artifact.package]
+      : [executable, "--version"];
+  const result = await host.run(argv, { timeoutSeconds: 120 });
   const told = result.stdout.trim();
-  if (result.exitCode === 0 && told.split(/\s+/).includes(artifact.version)) return artifact.version;
+  if (result.exitCode === 0 && told.split(/\s+/).includes(expected)) return;
   throw new BerthError("install-failed", {
     where: subjectOf({ host }, artifact),
     what: "the installed engine does not tell the version that is pinned",
     got: result.exitCode === 0 ? told : `exit code ${result.exitCode}`,
-    expected: artifact.version,
+    expected,
     detail: lastLines(result.stderr, 10),
   });
+}
+
+/** A launcher is Berth's own package, of the backend's very version. */
+function toldVersion(artifact: PipxArtifact): string {
+  return artifact.launcher === undefined ? packageVersionOf(artifact, artifact.version) : artifact.version;
 }
 
 async function findPipx(context: PipxContext, artifact: PipxArtifact): Promise<[string, ...string[]]> {
@@ -156,7 +197,7 @@ async function makeLauncherWheel(
   artifact: PipxArtifact,
 ): Promise<{ name: string; path: string }> {
   const name = launcherName(artifact);
-  if (artifact.launcher === undefined) return { name, path: `${artifact.package}==${artifact.version}` };
+  if (artifact.launcher === undefined) return { name, path: `${artifact.package}==${toldVersion(artifact)}` };
   const module = name.replaceAll("-", "_");
   const output = posix.join(wheelFolder(context, artifact), `${module}-${artifact.version}-py3-none-any.whl`);
   const source = await context.content.backendFile(artifact.launcher);

@@ -1,5 +1,7 @@
 import { posix } from "node:path";
 
+import semver from "semver";
+
 import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
@@ -11,7 +13,7 @@ import type { Content } from "./content.js";
 import { runPip } from "./pip.js";
 
 /** What Berth itself needs of Python on a host; each in an environment of its own, locked by hashes. */
-export type PythonTool = "pip" | "pipx" | "supervisor";
+export type PythonTool = "pip" | "pipx" | "supervisor" | "uv";
 
 /** An environment with pip takes half of it. */
 const leastFreeBytes = 50_000_000;
@@ -27,6 +29,9 @@ export interface PythonContext {
   readonly indexUrl?: string | undefined;
   readonly signal?: AbortSignal;
 }
+
+/** For what needs Python only sometimes. */
+export type LazyPythonContext = Omit<PythonContext, "python"> & { readonly python: () => Promise<string> };
 
 /**
  * The `bin` folder of a tool's environment, which is made when it is missing. An environment counts only with the
@@ -106,6 +111,54 @@ function pythonRecord(dataDir: string): string {
 /** Which wheels a Python takes, as part of a file name: `cpython-311-linux-x86_64`. */
 export async function pythonTag(host: Host, python: string): Promise<string> {
   const program = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep='-')";
+  return askPython(host, python, program);
+}
+
+/**
+ * Throws `host-unsuitable` when a Python is not one that a constraint takes: comparisons that must all hold, such as
+ * `>=3.10 <3.13` or `>=3.9,!=3.11.*`. A shorter version stands for all of its releases: 3.12.5 is `<=3.12`.
+ */
+export function assertPython(found: { path: string; version: string }, wanted: string, subject: string): void {
+  const comparisons = parseComparisons(wanted, subject);
+  // Previews count as what they preview.
+  const version = semver.coerce(found.version);
+  if (version !== null && comparisons.every(({ range, holds }) => semver.satisfies(version, range) === holds)) return;
+  throw new BerthError("host-unsuitable", {
+    where: subject,
+    what: "the host's Python is not one that the package works with",
+    got: `Python ${found.version} (${found.path})`,
+    expected: `Python ${wanted}`,
+    hint: "install such a Python on the host, or choose a version of the backend that works with this one",
+  });
+}
+
+/** Signs of Python's own constraints, as ranges have them. */
+const signs: Readonly<Record<string, string>> = { "==": "", "===": "", "!=": "" };
+
+function parseComparisons(wanted: string, subject: string): { range: string; holds: boolean }[] {
+  const parts = wanted.replaceAll(/(?<=[<>=!~^])\s+/g, "").split(/[\s,]+/);
+  return parts.filter(Boolean).map((part) => {
+    const [, operator = "", version] = /^(===?|!=|~=|[<>]=?|[=^~]?)(\d+(?:\.\d+)*(?:\.[*x])?|\*)$/.exec(part) ?? [];
+    // In Python's own way, `~=3.10` is any 3 from there on, and `~=3.10.2` any 3.10.
+    const compatible = version?.split(".").length === 2 ? "^" : "~";
+    const sign = operator === "~=" ? compatible : (signs[operator] ?? operator);
+    const range = version === undefined ? null : semver.validRange(`${sign}${version}`);
+    if (range !== null) return { range, holds: operator !== "!=" };
+    throw new BerthError("file-invalid", {
+      where: subject,
+      what: "this is no constraint on the version of Python",
+      got: wanted,
+      expected: "comparisons, such as >=3.10 <3.13",
+    });
+  });
+}
+
+/** A Python's own version, such as `3.11.2`. */
+export async function pythonVersion(host: Host, python: string): Promise<string> {
+  return askPython(host, python, "import platform; print(platform.python_version())");
+}
+
+async function askPython(host: Host, python: string, program: string): Promise<string> {
   const result = await host.run([python, "-I", "-c", program], { timeoutSeconds: 60 });
   if (result.exitCode === 0) return result.stdout.trim();
   throw new BerthError("host-unsuitable", {

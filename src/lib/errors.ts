@@ -13,6 +13,7 @@ export const errorCodes = {
   "lock-stale": "The lock file does not match the stack and this run may not write it.",
   "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
   "index-unreachable": "A package index did not answer or does not have the package.",
+  "packages-unsolvable": "No set of Python packages fits what a backend version asks for.",
   "secret-missing": "A secret that the stack names is found nowhere.",
   "host-unsuitable": "The host lacks something that the stack needs.",
   "host-busy": "Another operation holds the host lock.",

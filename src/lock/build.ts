@@ -1,10 +1,15 @@
-import { resolveDeployment } from "../catalog/release.js";
+import { autoBackends } from "../catalog/backend-choice.js";
 import type { Catalogue } from "../catalog/catalogue.js";
+import { draftRelease, finishRelease, type DraftRelease } from "../catalog/release.js";
+import type { Platform } from "../catalog/selection.js";
 import { digest, type Json } from "../lib/canonical.js";
 import { lookUp } from "../lib/record.js";
-import { place, type KnownHost } from "../planner/placement.js";
+import { bindDeployment } from "../planner/binding.js";
+import { chooseHost, type KnownHost } from "../planner/host-choice.js";
+import { place } from "../planner/placement.js";
 import type { LockedDeployment, LockedModel, LockFile } from "../schema/lock.js";
 import type { HostEntry, ModelSource, StackFile } from "../schema/stack.js";
+import { pinInstall, type LookUps } from "./pin.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
@@ -16,26 +21,93 @@ export interface LockProblem {
   readonly previous: LockFile | undefined;
 }
 
-/** The two things that have to be looked up outside. */
-export interface LockEdges {
+/** What has to be looked up outside. */
+export interface LockEdges extends LookUps {
   knowHost(name: string, entry: HostEntry): Promise<KnownHost>;
   findWheel(name: string, version: string, indexUrl: string | undefined): Promise<{ sha256: string }>;
 }
 
+export interface SolvedLock {
+  readonly lock: LockFile;
+  /** Text files that the lock refers to and that are to be written beside it, by their path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** One line for each deployment: what was chosen, and why. */
+  readonly reasons: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** Solves a stack: every version, digest, host, port and command is decided here. Equal inputs give an equal lock. */
-export async function buildLock(problem: LockProblem, edges: LockEdges): Promise<LockFile> {
-  const { stack, catalogue, previous } = problem;
-  const release: Record<string, LockedDeployment> = {};
-  for (const [name, deployment] of Object.entries(stack.deployments)) {
-    const before = previous?.release[name]?.model;
-    const model = await lockModel(deployment.model, before, stack.mirrors.pip, edges);
-    release[name] = resolveDeployment(catalogue, deployment, model, `deployment ${name}`);
-  }
+export async function buildLock(problem: LockProblem, edges: LockEdges): Promise<SolvedLock> {
+  const { previous } = problem;
   const known = await Promise.all(
-    Object.entries(stack.hosts).map(async ([name, entry]) => [name, await edges.knowHost(name, entry)] as const),
+    Object.entries(problem.stack.hosts).map(
+      async ([name, entry]) => [name, await edges.knowHost(name, entry)] as const,
+    ),
   );
-  const placement = place({ stack, release, hosts: Object.fromEntries(known), previous: previous?.placement });
-  return { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement };
+  const hosts = Object.fromEntries(known);
+  const drafts = await draftReleases(problem, hosts, edges);
+  const stack = bindStack(problem.stack, drafts);
+  const release: Record<string, LockedDeployment> = {};
+  const files: Record<string, string> = {};
+  for (const { name, draft } of drafts) {
+    const { install, file } = await pinInstall(
+      { catalogue: problem.catalogue, mirrors: stack.mirrors, before: previous?.release[name] },
+      draft,
+      edges,
+    );
+    release[name] = finishRelease(draft, install);
+    if (file !== undefined) files[file.path] = file.text;
+  }
+  const placement = place({ stack, release, hosts, previous: previous?.placement });
+  return {
+    lock: { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement },
+    files,
+    reasons: drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
+    warnings: drafts.flatMap(({ draft }) => draft.warnings),
+  };
+}
+
+interface Draft {
+  readonly name: string;
+  readonly host: string;
+  readonly draft: DraftRelease;
+}
+
+async function draftReleases(
+  { stack, catalogue, previous }: LockProblem,
+  hosts: Readonly<Record<string, KnownHost>>,
+  edges: LockEdges,
+): Promise<Draft[]> {
+  const drafts: Draft[] = [];
+  for (const [name, deployment] of Object.entries(stack.deployments)) {
+    const before = previous?.release[name];
+    const model = await lockModel(deployment.model, before?.model, stack.mirrors.pip, edges);
+    const selector = lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
+    const host = chooseHost({ stack, hosts, selector }, name, deployment);
+    const where = `deployment ${name}`;
+    const platform = platformOf(hosts[host]);
+    const draft = draftRelease({ catalogue, deployment, model, platform, before, where });
+    drafts.push({ name, host, draft });
+  }
+  return drafts;
+}
+
+/** What of a host decides how a backend is installed there. */
+function platformOf(host: KnownHost | undefined): Platform {
+  if (host === undefined) throw new Error("a host without facts was chosen");
+  const { os, arch, accelerators } = host.facts;
+  return { os, arch, acceleratorType: accelerators[0]?.type ?? "cpu" };
+}
+
+/** The stack, with what was decided before placing in the fields of its deployments. */
+function bindStack(stack: StackFile, drafts: readonly Draft[]): StackFile {
+  const bound = drafts.map(({ name, host, draft: { constraints } }) => {
+    const deployment = lookUp(stack.deployments, name);
+    if (deployment === undefined) throw new Error(`no deployment ${name}`);
+    const binding = { host, address: constraints.host, port: constraints.port };
+    return [name, bindDeployment(name, deployment, binding)] as const;
+  });
+  return { ...stack, deployments: Object.fromEntries(bound) };
 }
 
 /**
@@ -60,16 +132,18 @@ function withoutUsage({ placement, ...rest }: LockFile): Json {
   return { ...rest, placement: { ...placement, hosts: Object.fromEntries(hosts) } };
 }
 
-/** Digests of all that a lock depends on. Only the backends that the stack uses count, with the files they name. */
+/** Digests of all that a lock depends on. Only the backends that the stack can use count, with the files they name. */
 function lockInputs({ stack, written, catalogue }: Omit<LockProblem, "previous">): LockFile["inputs"] {
-  const used = [...new Set(Object.values(stack.deployments).map(({ backend }) => backend))].sort();
-  const backends = used.map((name) => {
-    const named = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
-      pipx.requirements,
-      pipx.launcher,
+  const named = Object.values(stack.deployments).flatMap(({ backend }) =>
+    backend === "auto" ? autoBackends : [backend],
+  );
+  const backends = [...new Set(named)].sort().map((name) => {
+    const beside = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
+      pipx?.requirements,
+      pipx?.launcher,
     ]);
     const files = Object.entries(catalogue.files).filter(
-      ([file]) => file.startsWith(`${name}/`) || named.includes(file),
+      ([file]) => file.startsWith(`${name}/`) || beside.includes(file),
     );
     return { backend: lookUp(catalogue.written, name), files: Object.fromEntries(files) };
   });
@@ -79,8 +153,8 @@ function lockInputs({ stack, written, catalogue }: Omit<LockProblem, "previous">
 /** Facts and usage are left out: they are what was seen, not what was decided. */
 function lockId(release: LockFile["release"], placement: LockFile["placement"]): string {
   const hosts = Object.entries(placement.hosts).map(([name, host]) => {
-    const { connection, dataDir, labels, pipxPath } = host;
-    return [name, { connection, dataDir, labels, pipxPath }] as const;
+    const { facts: _facts, usage: _usage, ...decided } = host;
+    return [name, decided] as const;
   });
   return digest({ release, placement: { ...placement, hosts: Object.fromEntries(hosts) } });
 }

@@ -1,3 +1,6 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
 import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
@@ -10,7 +13,15 @@ export interface CurrentLock {
   readonly path: string;
   /** `kept`: the file holds. `solved`: it was missing or stale, for the reason given. */
   readonly outcome:
-    { readonly kind: "kept" } | { readonly kind: "solved"; readonly reason: string; readonly changed: boolean };
+    | { readonly kind: "kept" }
+    | {
+        readonly kind: "solved";
+        readonly reason: string;
+        readonly changed: boolean;
+        /** One line for each deployment: what was chosen, and why. */
+        readonly choices: readonly string[];
+        readonly warnings: readonly string[];
+      };
 }
 
 export interface CurrentLockOptions {
@@ -36,11 +47,20 @@ export async function currentLock(
     return { lock: previous, path, outcome: { kind: "kept" } };
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
-  const solved = await buildLock({ ...project, previous }, edges);
-  const same = previous !== undefined && decideAlike(previous, solved);
-  if (options.write && !same) await writeLock(absolute, solved);
-  const outcome = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
-  return { lock: same ? previous : solved, path, outcome };
+  const { lock, files, reasons, warnings } = await buildLock({ ...project, previous }, edges);
+  const same = previous !== undefined && decideAlike(previous, lock);
+  if (options.write) {
+    for (const [file, text] of Object.entries(files)) await writeBeside(absolute, file, text);
+    if (!same) await writeLock(absolute, lock);
+  }
+  const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
+  return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
+}
+
+async function writeBeside(lock: string, file: string, text: string): Promise<void> {
+  const path = join(dirname(lock), file);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
 }
 
 async function readPrevious(

@@ -1,18 +1,27 @@
 import { defaultDataDir, gatherFacts, gatherUsage } from "../host/facts.js";
 import type { Host } from "../host/host.js";
+import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
 import type { LockEdges } from "./build.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
+import { createPinEdges } from "./pin-edges.js";
 
 const indexSeconds = 20;
 
-/**
- * The real edges of a lock: hosts are looked at, and the package index is asked.
- *
- * @param defaultIndex the index of stacks that name none (pip's own setting), or undefined for the public one
- */
-export function createLockEdges(openHost: (name: string) => Host, defaultIndex: string | undefined): LockEdges {
+export interface LockEdgeOptions {
+  readonly openHost: (name: string) => Host;
+  /** The index of stacks that name none (pip's own setting), or undefined for the public one. */
+  readonly defaultIndex: string | undefined;
+  /** Berth's folder in the project: uv is installed there when a lock needs it. */
+  readonly workDir: string;
+  readonly content: Content;
+}
+
+/** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
+export function createLockEdges({ openHost, defaultIndex, workDir, content }: LockEdgeOptions): LockEdges {
+  const host = openHost("this machine");
+  const pins = createPinEdges({ host, folder: workDir, content, defaultIndex });
   return {
     async knowHost(name, entry) {
       const host = openHost(name);
@@ -24,6 +33,7 @@ export function createLockEdges(openHost: (name: string) => Host, defaultIndex: 
       const address = `${index.address}/${normalizeName(name)}/`;
       return findUniversalWheel(await fetchPage({ ...index, address }), name, version, address);
     },
+    ...pins,
   };
 }
 

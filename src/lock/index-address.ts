@@ -37,6 +37,13 @@ export function readIndexAddress(configured: string | undefined): IndexAddress {
   return { address, headers: { authorization: `Basic ${credentials}` } };
 }
 
+/** User and password of an address, as they stand in it and as they are meant. */
+export function readCredentials(address: string): string[] {
+  if (!URL.canParse(address)) return [];
+  const { username, password } = new URL(address);
+  return [username, password].flatMap((text) => (text === "" ? [] : [text, decode(text)]));
+}
+
 /** A percent sign that encodes nothing stands for itself. */
 function decode(text: string): string {
   try {

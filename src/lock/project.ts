@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 
-import { mergeCatalogues, type Catalogue } from "../catalog/catalogue.js";
+import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
-import { backendFile } from "../schema/backend.js";
 import { largestDocumentBytes, readYaml, tooLarge } from "../schema/document.js";
 import { stackFile, type StackFile } from "../schema/stack.js";
+import { readBackendDocument } from "./backend-document.js";
 
 /** A stack file with all that is read beside it. */
 export interface Project {
@@ -28,10 +28,21 @@ export function readProject(root: string, file: string, packageRoot: string): Pr
   return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot) };
 }
 
-/** The built-in backends, and over them the project's. */
+/** The built-in backends, those of the community, and over them the project's. */
 export function readCatalogue(root: string, packageRoot: string): Catalogue {
-  const folders = new Set([join(packageRoot, "backends"), join(root, "backends")]);
-  return [...folders].map((folder) => readFolder(folder, root)).reduce(mergeCatalogues);
+  const builtIn = join(packageRoot, "backends");
+  const project = join(root, "backends");
+  const folders = [
+    readFolder(builtIn, "built-in", root),
+    readFolder(join(builtIn, "community"), "community", root),
+    ...(project === builtIn
+      ? []
+      : [readFolder(join(project, "community"), "community", root), readFolder(project, "project", root)]),
+  ];
+  return assembleCatalogue(
+    folders.flatMap(({ documents }) => documents),
+    Object.assign({}, ...folders.map(({ files }) => files)) as Folder["files"],
+  );
 }
 
 /** A path as people know it: relative to the project when it is inside. */
@@ -40,26 +51,28 @@ export function shown(root: string, path: string): string {
   return below === "" || below === ".." || below.startsWith("../") ? path : below;
 }
 
-/** Every `backends/*.yaml`, and the digests of the files in the folders below. */
-function readFolder(folder: string, root: string): Catalogue {
-  const entries = list(folder);
-  const backends: Record<string, Catalogue["backends"][string]> = {};
-  const written: Record<string, Json> = {};
+interface Folder {
+  readonly documents: readonly BackendDocument[];
+  /** SHA-256 of the files in the folders below. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+function readFolder(folder: string, source: BackendSource, root: string): Folder {
+  const documents: BackendDocument[] = [];
   const files: Record<string, string> = {};
-  for (const entry of entries) {
+  for (const entry of list(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
       for (const inner of list(path)) {
         if (inner.isFile()) files[`${entry.name}/${inner.name}`] = sha256(readFileSync(join(path, inner.name)));
       }
     } else if (/\.ya?ml$/.test(entry.name)) {
-      const name = shown(root, path);
-      const backend = readYaml(readDocument(path, name), name, backendFile);
-      backends[backend.value.name] = backend.value;
-      written[backend.value.name] = backend.written;
+      const where = shown(root, path);
+      const { value, written, locate } = readBackendDocument(readDocument(path, where), where);
+      documents.push({ name: value.name, written, source, where, locate });
     }
   }
-  return { backends, written, files };
+  return { documents, files };
 }
 
 /** A file too large to be read is refused before it is read. */

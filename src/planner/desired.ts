@@ -1,9 +1,9 @@
 import { posix } from "node:path";
 
-import { renderCommand } from "../catalog/command.js";
+import { placeholderValues, renderRunnerTemplates } from "../catalog/runner-command.js";
 import { executableName, executablePath, modelPath } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
-import type { LockedDeployment, LockFile, PlacedHost, PlacedInstance } from "../schema/lock.js";
+import type { LockedDeployment, LockedInstall, LockFile, PlacedHost, PlacedInstance } from "../schema/lock.js";
 
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
 export interface DesiredStack {
@@ -21,14 +21,19 @@ export interface DesiredHost {
   readonly inventory: readonly string[];
 }
 
+/** How a backend is installed whose runner is a process. */
+export type ProcessInstall = Exclude<LockedInstall, { method: "image" }>;
+
 export interface DesiredBackendVersion {
   readonly name: string;
   readonly host: HostReference;
   readonly backend: string;
   readonly version: string;
-  readonly install: LockedDeployment["install"];
+  readonly install: ProcessInstall;
   readonly pipxPath: string | undefined;
+  readonly retention: number | undefined;
   readonly indexUrl: string | undefined;
+  readonly downloadBaseUrl: string | undefined;
 }
 
 export interface DesiredModel {
@@ -48,6 +53,8 @@ export interface DesiredInstance {
   readonly model: string;
   readonly modelPath: string;
   readonly argv: readonly string[];
+  /** SHA-256 of what the engine is installed from; empty for an executable that is taken as it is. */
+  readonly artifactSha256: string;
 }
 
 /** The part of a lock that says what there should be. */
@@ -55,19 +62,18 @@ export interface Decisions {
   readonly release: LockFile["release"];
   readonly placement: {
     readonly indexUrl?: string | undefined;
-    readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage">>>;
+    readonly downloadBaseUrl?: string | undefined;
+    /** Programs decide before they know facts. */
+    readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage"> & Partial<Pick<PlacedHost, "facts">>>>;
     readonly instances: Readonly<Record<string, PlacedInstance>>;
   };
 }
 
 /** Pure. `projectRoot` is where relative data directories begin. */
 export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack {
-  const { indexUrl } = lock.placement;
+  const { indexUrl, downloadBaseUrl } = lock.placement;
   const references = Object.fromEntries(
-    Object.entries(lock.placement.hosts).map(([name, { connection, dataDir }]) => [
-      name,
-      { name, connection, dataDir: posix.resolve(projectRoot, dataDir) },
-    ]),
+    Object.entries(lock.placement.hosts).map(([name, placed]) => [name, referenceTo(name, placed, projectRoot)]),
   );
   const backendVersions = new Map<string, DesiredBackendVersion>();
   const models = new Map<string, DesiredModel>();
@@ -75,14 +81,17 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
   for (const [name, placed] of sorted(lock.placement.instances)) {
     const release = lock.release[placed.deployment];
     const host = references[placed.host];
-    const pipxPath = lock.placement.hosts[placed.host]?.pipxPath;
+    const { pipxPath, retention, facts } = lock.placement.hosts[placed.host] ?? {};
     if (release === undefined || host === undefined) throw new Error(`the lock's parts do not fit: instance ${name}`);
-    const { backend, backendVersion: version, install, model } = release;
+    const { backend, backendVersion: version, model } = release;
+    const install = installOn(release.install, facts);
     const backendName = `${host.name}.${executableName(backend, version)}`;
     const modelName = `${host.name}.${model.sha256.slice(0, 12)}`;
-    backendVersions.set(backendName, { name: backendName, host, backend, version, install, pipxPath, indexUrl });
+    const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
+    backendVersions.set(backendName, { name: backendName, host, backend, version, install, ...settings });
     models.set(modelName, { name: modelName, host, model, indexUrl });
-    instances.push(desiredInstance(name, placed, release, host, backendName, modelName));
+    const instance = desiredInstance(name, placed, release, host, backendName, modelName);
+    instances.push({ ...instance, artifactSha256: artifactSha256(install) });
   }
   const contents = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
@@ -92,6 +101,34 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
   return { hosts, ...contents };
 }
 
+function referenceTo(
+  name: string,
+  { connection, dataDir, binDir }: Omit<PlacedHost, "facts" | "usage">,
+  projectRoot: string,
+): HostReference {
+  const own = binDir === undefined ? {} : { binDir: posix.resolve(projectRoot, binDir) };
+  return { name, connection, dataDir: posix.resolve(projectRoot, dataDir), ...own };
+}
+
+/** Of a release's files only the one for the host, so that files for others change nothing there. */
+function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefined): ProcessInstall {
+  if (install.method === "image") throw new Error("the planner placed an image");
+  if (install.method !== "binary" || facts === undefined) return install;
+  const { os, arch } = facts;
+  return { ...install, artifacts: install.artifacts.filter((file) => file.os === os && file.arch === arch) };
+}
+
+function artifactSha256(install: ProcessInstall): string {
+  switch (install.method) {
+    case "pipx":
+      return install.requirements.sha256;
+    case "binary":
+      return install.artifacts[0]?.sha256 ?? "";
+    case "manual":
+      return install.sha256 ?? "";
+  }
+}
+
 function desiredInstance(
   name: string,
   placed: PlacedInstance,
@@ -99,7 +136,7 @@ function desiredInstance(
   host: HostReference,
   backendVersion: string,
   model: string,
-): DesiredInstance {
+): Omit<DesiredInstance, "artifactSha256"> {
   const { from, sha256, file } = release.model;
   const path = from.source === "file" ? from.path : modelPath(host.dataDir, sha256, file);
   return {
@@ -120,18 +157,23 @@ function runnerArguments(
   placed: PlacedInstance,
   host: HostReference,
   path: string,
-): string[] {
-  const { backend, backendVersion, runCommand, parameters, env } = release;
-  const builtIn = {
-    model_path: path,
-    model_name: placed.deployment,
-    port: String(placed.port),
-    worker_ip: placed.bindAddress,
-    gpu_count: String(placed.devices.length),
-    gpu_ids: placed.devices.join(","),
+): readonly string[] {
+  const { backend, backendVersion, entrypoint, runCommand, parameters, env } = release;
+  const origin = { from: "version" } as const;
+  const templates = {
+    entrypoint: entrypoint === undefined ? undefined : { text: entrypoint, origin },
+    runCommand: { text: runCommand, origin },
+    env,
   };
-  const command = renderCommand(runCommand, { builtIn, environment: env }, `backends/${backend}.yaml`);
-  return [executablePath(host.dataDir, backend, backendVersion), ...command, ...parameters];
+  const values = placeholderValues({
+    modelPath: path,
+    modelName: release.servedModel ?? placed.deployment,
+    bindAddress: placed.bindAddress,
+    port: placed.port,
+    devices: placed.devices,
+  });
+  const form = { kind: "process", executable: executablePath(host, backend, backendVersion) } as const;
+  return renderRunnerTemplates(templates, form, values, parameters, `backends/${backend}.yaml`).argv;
 }
 
 function inventoryOf(host: string, { backendVersions, models, instances }: Omit<DesiredStack, "hosts">): string[] {

@@ -1,18 +1,12 @@
 import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
-import type { HostFacts, HostUsage } from "../schema/facts.js";
+import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { allowAddress, keyVariable } from "./exposure.js";
+import { chooseHost, type KnownHost } from "./host-choice.js";
 import { assignPorts, type PortRequest } from "./ports.js";
-
-export interface KnownHost {
-  readonly facts: HostFacts;
-  readonly usage: HostUsage;
-  /** Absolute, or relative to the project. */
-  readonly dataDir: string;
-}
 
 export interface PlacementProblem {
   readonly stack: StackFile;
@@ -38,8 +32,10 @@ export function place(problem: PlacementProblem): Placement {
   const placed = Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)] as const);
   assertOwnFolders(placed);
   assertOneFileEach(problem, Object.values(instances));
+  const { pip: indexUrl, downloadBaseUrl } = stack.mirrors;
   return {
-    ...(stack.mirrors.pip === undefined ? {} : { indexUrl: stack.mirrors.pip }),
+    ...(indexUrl === undefined ? {} : { indexUrl }),
+    ...(downloadBaseUrl === undefined ? {} : { downloadBaseUrl }),
     hosts: Object.fromEntries(placed),
     instances,
   };
@@ -56,7 +52,9 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     connection: entry.connection,
     dataDir: known.dataDir,
     labels: entry.labels,
+    ...(entry.binDir === undefined ? {} : { binDir: entry.binDir }),
     ...(entry.pipxPath === undefined ? {} : { pipxPath: entry.pipxPath }),
+    ...(entry.retention === undefined ? {} : { retention: entry.retention }),
     facts: known.facts,
     usage: known.usage,
   };
@@ -69,11 +67,12 @@ function placeInstance(
   port: number,
 ): PlacedInstance {
   const { stack } = problem;
-  const host = chooseHost(stack, name, deployment);
+  const host = chooseHost({ stack, hosts: problem.hosts, selector: {} }, name, deployment);
   const { facts } = knownHost(problem.hosts, host);
   const { apiKey, secretEnv, update } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
+  if (release?.install.method === "image") throw runsNoImages(where, host, release);
   return {
     deployment: name,
     host,
@@ -89,6 +88,16 @@ function placeInstance(
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,
   };
+}
+
+function runsNoImages(where: string, host: string, { backend, backendVersion }: LockedDeployment): BerthError {
+  return new BerthError("host-unsuitable", {
+    where,
+    what: "the backend version is installed as a container image, and this version of Berth runs processes only",
+    got: `${backend} ${backendVersion} on host ${host}`,
+    expected: "a version with binary, pipx or manual for the host",
+    hint: "`berth backend show` lists the versions and how each is installed",
+  });
 }
 
 function chooseRuntime(
@@ -107,25 +116,8 @@ function chooseRuntime(
   });
 }
 
-function chooseHost(stack: StackFile, name: string, deployment: DeploymentEntry): string {
-  const hosts = Object.keys(stack.hosts);
-  if (deployment.host !== undefined) {
-    if (hosts.includes(deployment.host)) return deployment.host;
-    throw inconsistent(name, "the stack has no such host", deployment.host, hosts.join(", "), "correct `host`");
-  }
-  const [only, ...others] = hosts;
-  if (only !== undefined && others.length === 0) return only;
-  throw inconsistent(
-    name,
-    "the stack has several hosts and the deployment names none",
-    "no `host`",
-    hosts.join(", "),
-    "add `host`",
-  );
-}
-
 function requestPort({ stack, hosts, previous }: PlacementProblem, name: string, entry: DeploymentEntry): PortRequest {
-  const host = chooseHost(stack, name, entry);
+  const host = chooseHost({ stack, hosts, selector: {} }, name, entry);
   const before = previous?.instances[instanceName(name)];
   return {
     deployment: name,

@@ -14,19 +14,10 @@ export function createBackendVersion(
   host: Host,
   parent: pulumi.Resource = host,
 ): BackendVersion {
-  const { name, backend, version, install, pipxPath, indexUrl } = desired;
-  const optional = { launcher: install.launcher, pipxPath, indexUrl };
-  const { method, requirements } = install;
-  const args = {
-    host: desired.host,
-    backend,
-    version,
-    method,
-    package: install.package,
-    requirements,
-    ...defined(optional),
-  };
-  return new BackendVersion(name, args, { parent, dependsOn: host });
+  const { name, backend, version, install, pipxPath, retention, indexUrl, downloadBaseUrl } = desired;
+  const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
+  const args = { host: desired.host, backend, version, ...defined({ ...install, ...settings }) };
+  return new BackendVersion(name, { ...args, method: install.method }, { parent, dependsOn: host });
 }
 
 export function createModelFiles(
@@ -65,9 +56,10 @@ export function createInstance(
       secretEnv: needs.secretEnv,
       bindAddress: placed.bindAddress,
       port: placed.port,
-      servedModel: placed.deployment,
+      servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
       healthPath: release.healthPath,
+      ...defined({ healthRequest: release.healthRequest, category: release.category }),
       minHealthySeconds: placed.minHealthySeconds,
       healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
       stopSeconds: placed.stopSeconds,

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 
-import { resolveDeployment } from "../catalog/release.js";
+import { resolveRelease } from "../catalog/release.js";
+import type { Platform } from "../catalog/selection.js";
 import { BerthError } from "../lib/errors.js";
 import { readCatalogue } from "../lock/project.js";
 import { desiredStack, type DesiredStack } from "../planner/desired.js";
@@ -19,6 +20,9 @@ import type { Host, Instance } from "./resources.js";
 const engine = deploymentEntry.pick({
   backend: true,
   backendVersion: true,
+  install: true,
+  runCommand: true,
+  category: true,
   contextLength: true,
   parameters: true,
   extraParameters: true,
@@ -34,6 +38,8 @@ export interface ModelDeploymentArgs extends z.input<typeof engine> {
   model: LockedModel;
   /** Port to serve on; outside a stack file nothing chooses one. */
   port: number;
+  /** What the host is, for backends that are installed differently on each. Default: as this machine, without accelerators. */
+  platform?: Platform;
   /** UUIDs of the accelerators to use. */
   devices?: string[];
   /** Environment variables whose values are secrets. */
@@ -49,6 +55,12 @@ export interface ModelDeploymentArgs extends z.input<typeof engine> {
   /** How long the runner may take to stop. Default: 10. */
   stopSeconds?: number;
 }
+
+const thisMachine: Platform = {
+  os: process.platform === "darwin" ? "darwin" : "linux",
+  arch: process.arch === "arm64" ? "arm64" : "x64",
+  acceleratorType: "cpu",
+};
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -102,7 +114,15 @@ function decide(name: string, args: ModelDeploymentArgs, where: string): Resolve
   const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
   const { host, model, port, apiKey, devices = [], runtime = "supervisord" } = args;
   const { bindAddress, insecure, ...deployed } = parseEngine(args, where);
-  const release = resolveDeployment(readCatalogue(root, packageRoot), deployed, model, where);
+  const catalogue = readCatalogue(root, packageRoot);
+  // A program waits for no index: what it deploys is pinned by its backend file.
+  const release = resolveRelease({
+    catalogue,
+    deployment: deployed,
+    model,
+    platform: args.platform ?? thisMachine,
+    where,
+  });
   const secretEnv = { ...args.secretEnv, ...(apiKey === undefined ? {} : { [keyVariable(release, where)]: apiKey }) };
   const placed = {
     deployment: name,

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { HostReference } from "../host/host.js";
-import type { BackendVersionInputs } from "../resources/backend-version.js";
+import type { BackendVersionInputs } from "../resources/backend-version-inputs.js";
 import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
 import type { ModelFilesInputs } from "../resources/model-files.js";
@@ -20,9 +20,15 @@ export type HostArgs = Omit<Args<HostInputs, Given | "labels" | "inventory">, "h
   /** Plain, because programs compute paths from it. */
   host: HostReference;
 };
-export type BackendVersionArgs = Args<BackendVersionInputs, Given | "launcher" | "pipxPath" | "indexUrl">;
+export type BackendVersionArgs = Args<
+  BackendVersionInputs,
+  Exclude<keyof BackendVersionInputs, "host" | "backend" | "version" | "method">
+>;
 export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl">;
-export type InstanceArgs = Args<InstanceInputs, Given | "env" | "secretEnv" | "apiKeyVariable" | "strategy">;
+export type InstanceArgs = Args<
+  InstanceInputs,
+  Given | "env" | "secretEnv" | "apiKeyVariable" | "healthRequest" | "category" | "strategy"
+>;
 
 /** One object for each kind, because Pulumi serialises each object anew. */
 const providers = {

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
+import { createContent } from "../install/content.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
@@ -31,7 +32,7 @@ export interface DeployedModel {
   backendVersion: string;
   /** Digest of the release: equal for equal releases in every environment. */
   release: string;
-  /** SHA-256 of what the backend version is installed from. */
+  /** SHA-256 of what the backend version is installed from; empty for an executable that is taken as it is. */
   artifactSha256: string;
   modelSha256: string;
   host: string;
@@ -105,10 +106,17 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   const frozen = [args.frozen, config.getBoolean("frozen"), process.env.BERTH_FROZEN === "1"].includes(true);
   const project = readProject(root, file, packageRoot);
   const environment = baseEnvironment(process.env);
-  const edges = createLockEdges((name) => new LocalHost(name, environment), process.env.PIP_INDEX_URL);
+  const edges = createLockEdges({
+    openHost: (name) => new LocalHost(name, environment),
+    defaultIndex: process.env.PIP_INDEX_URL,
+    workDir: join(root, ".berth", "python"),
+    content: createContent(packageRoot, root),
+  });
   const { lock, path, outcome } = await currentLock(project, edges, { frozen, write: !pulumi.runtime.isDryRun() });
-  if (outcome.kind === "solved" && outcome.changed) {
-    await pulumi.log.info(`${path} ${pulumi.runtime.isDryRun() ? "would be" : "was"} solved anew: ${outcome.reason}`);
+  if (outcome.kind === "solved") {
+    for (const warning of outcome.warnings) await pulumi.log.warn(warning);
+    const done = pulumi.runtime.isDryRun() ? "would be" : "was";
+    if (outcome.changed) await pulumi.log.info(`${path} ${done} solved anew: ${outcome.reason}`);
   }
   return lock;
 }
@@ -126,14 +134,17 @@ async function findSecrets(
   return pulumi.all(Object.fromEntries(found));
 }
 
-function describeInstance({ placed, release }: DesiredInstance, instance: Instance): pulumi.Output<DeployedModel> {
+function describeInstance(
+  { placed, release, artifactSha256 }: DesiredInstance,
+  instance: Instance,
+): pulumi.Output<DeployedModel> {
   const { endpoint, health } = instance;
   return pulumi.all([endpoint, health]).apply(([reachedAt, level]) => ({
     endpoint: reachedAt,
     backend: release.backend,
     backendVersion: release.backendVersion,
     release: release.id,
-    artifactSha256: release.install.requirements.sha256,
+    artifactSha256,
     modelSha256: release.model.sha256,
     host: placed.host,
     devices: placed.devices,

@@ -4,12 +4,10 @@
  */
 import { posix } from "node:path";
 
-import { z } from "zod";
-
 import { listEntries } from "../host/journal.js";
 import { executableName, executablePath } from "../host/paths.js";
-import { targetStatus } from "../host/target.js";
 import {
+  assertOwnLink,
   installationFolder,
   isLinked,
   listInstallations,
@@ -23,36 +21,18 @@ import {
   type InstallationPlace,
 } from "../install/installation.js";
 import { compareManifest, makeManifest } from "../install/manifest.js";
+import { adoptExecutable, manualDrift } from "../install/manual.js";
+import { reviveDownloads } from "../install/retention.js";
 import {
-  downloadWheels,
-  installEnvironment,
-  probeVersion,
-  type PipxContext,
-  type PipxEnvironment,
-} from "../install/pipx.js";
-import { hostPython, pythonTag } from "../install/python.js";
-import { digest } from "../lib/canonical.js";
-import { commonInputs } from "./common.js";
+  artifactDigest,
+  backendVersionDifferences,
+  backendVersionInputs,
+  wantedArtifact,
+  type BackendVersionInputs,
+  type WantedArtifact,
+} from "./backend-version-inputs.js";
+import { createInstaller, probeExecutable, type Installed } from "./installers.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
-
-const content = z.strictObject({
-  file: z.string().describe("Path below a backends folder"),
-  sha256: z.string().describe("Its SHA-256"),
-});
-
-export const backendVersionInputs = z.strictObject({
-  ...commonInputs,
-  backend: z.string().describe("Name of the backend"),
-  version: z.string().describe("Its version"),
-  method: z.literal("pipx").describe("How it is installed"),
-  package: z.string().describe("The Python package"),
-  requirements: content.describe("The package and all it needs, with hashes"),
-  launcher: content.optional().describe("The module that is the engine's command"),
-  pipxPath: z.string().optional().describe("pipx to use"),
-  indexUrl: z.string().optional().describe("Package index to use"),
-});
-
-export type BackendVersionInputs = z.output<typeof backendVersionInputs>;
 
 export interface BackendVersionObserved extends CommonObserved {
   /** The engine's command on the host. */
@@ -61,10 +41,12 @@ export interface BackendVersionObserved extends CommonObserved {
   readonly installation: string;
 }
 
-export type BackendVersionStep = "clear" | "download" | "install" | "verify" | "link" | "retire";
+export type BackendVersionStep = "clear" | "download" | "install" | "verify" | "link" | "adopt" | "retire";
 
 /** What is to be done, from what was seen. Pure. */
 export function planBackendVersion(seen: {
+  /** An administrator installed it: there is nothing to do but to look. */
+  manual: boolean;
   installed: boolean;
   drift: readonly string[];
   /** Installations that nothing leads to are there: runs were interrupted. */
@@ -74,7 +56,8 @@ export function planBackendVersion(seen: {
 }): BackendVersionStep[] {
   const clear = seen.leftovers ? (["clear"] as const) : [];
   if (seen.installed && seen.drift.length === 0) return [...clear];
-  return [...clear, "download", "install", "verify", "link", ...(seen.inUse ? (["retire"] as const) : [])];
+  const made = seen.manual ? (["adopt"] as const) : (["download", "install", "verify", "link"] as const);
+  return [...clear, ...made, ...(seen.inUse ? (["retire"] as const) : [])];
 }
 
 const stepTexts: Record<BackendVersionStep, string> = {
@@ -83,47 +66,43 @@ const stepTexts: Record<BackendVersionStep, string> = {
   install: "install",
   verify: "verify",
   link: "put in place",
+  adopt: "verify the administrator's executable",
   retire: "remove the installation before",
 };
 
 export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersionObserved> = {
   kind: "BackendVersion",
   inputs: backendVersionInputs,
-  differences: {
-    name: { change: "replace", reason: "another resource" },
-    owner: { change: "replace", reason: "another owner" },
-    host: { change: "replace", reason: "another host or data directory" },
-    backend: { change: "replace", reason: "another backend" },
-    version: { change: "replace", reason: "another version; the old one stays until nobody wants it" },
-    method: { change: "update", reason: "installed in another way" },
-    package: { change: "update", reason: "another package: installed anew" },
-    requirements: { change: "update", reason: "other pinned packages: installed anew" },
-    launcher: { change: "update", reason: "another launcher: installed anew" },
-    pipxPath: { change: "none", reason: "used at the next installation" },
-    indexUrl: { change: "none", reason: "used at the next download" },
-  },
+  differences: backendVersionDifferences,
   uses: ({ backend = "", version = "" }) => posix.join("backends", executableName(backend, version)),
   secrets: () => [],
 
   async observe(context, inputs) {
-    const executable = executablePath(context.reference.dataDir, inputs.backend, inputs.version);
+    const executable = executablePath(context.reference, inputs.backend, inputs.version);
     const installation = await readInstallation(placeOf(context, inputs));
     if (installation === undefined) return { executable, installation: "", drift: ["is not installed"] };
-    return { executable, installation: installation.id, drift: await findDrift(context, inputs, installation) };
+    const drift = await findDrift(context, inputs, await wantedOn(context, inputs), installation);
+    return { executable, installation: installation.id, drift };
   },
 
   async converge(context, operation, inputs) {
-    const installation = await readInstallation(placeOf(context, inputs));
-    const drift = installation === undefined ? [] : await findDrift(context, inputs, installation);
-    const { inUse, unused } = await listInstallations(placeOf(context, inputs));
+    const place = placeOf(context, inputs);
+    const wanted = await wantedOn(context, inputs);
+    const installation = await readInstallation(place);
+    const drift = installation === undefined ? [] : await findDrift(context, inputs, wanted, installation);
+    const { inUse, unused } = await listInstallations(place);
+    if (wanted.method !== "manual") await assertOwnLink(place);
     const seen = {
+      manual: wanted.method === "manual",
       installed: installation !== undefined,
       drift,
       leftovers: unused.length > 0,
       inUse: inUse.length > 0,
     };
-    const actions = stepActions(context, inputs);
-    for (const step of planBackendVersion(seen)) await operation.step(stepTexts[step], actions[step]);
+    const actions = wanted.method === "manual" ? adoption(context, inputs, wanted) : making(context, inputs, wanted);
+    for (const step of planBackendVersion(seen)) {
+      await operation.step(stepTexts[step], async () => actions[step]?.());
+    }
   },
 
   async remove(context, operation, { owner, name, uses }) {
@@ -140,41 +119,67 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
   },
 };
 
+type Actions = Partial<Record<BackendVersionStep, () => Promise<void>>>;
+
 /** The steps of one installation. It is made and verified beside what serves; only then it takes its place. */
-function stepActions(context: Context, inputs: BackendVersionInputs): Record<BackendVersionStep, () => Promise<void>> {
+function making(
+  context: Context,
+  inputs: BackendVersionInputs,
+  wanted: Exclude<WantedArtifact, { method: "manual" }>,
+): Actions {
+  const { host, signal } = context;
   const place = placeOf(context, inputs);
+  const installer = createInstaller(context, inputs, wanted);
   const id = context.newId();
   const folder = installationFolder(place, id);
-  let made: PipxEnvironment = { folder: "", executable: "" };
+  let downloads: string[] = [];
+  let made: Installed = { folder: "", executable: "" };
   return {
     clear: () => removeUnused(place),
     async download() {
-      await downloadWheels(await pipxContext(context, inputs), inputs, (current, total) => {
-        const text = `${inputs.backend} ${inputs.version}`;
-        context.log({ kind: "progress", subject: inputs.name, text, current, total });
-      });
+      downloads = await installer.download();
     },
     async install() {
-      made = await installEnvironment(await pipxContext(context, inputs), inputs, folder);
+      made = await installer.install(folder);
     },
     async verify() {
       try {
-        await probeVersion(await pipxContext(context, inputs), inputs, made.executable);
-        await writeManifest(place, id, await makeManifest(context.host, made.folder, context.signal));
+        await installer.verify(made);
+        await writeManifest(place, id, await makeManifest(host, made.folder, signal));
       } catch (error) {
-        await context.host.remove(folder);
+        await host.remove(folder);
         throw error;
       }
     },
     async link() {
       const { folder: environment, executable } = made;
-      await switchInstallation(place, {
-        schemaVersion: 1,
-        id,
-        artifact: artifactDigest(inputs),
-        environment,
-        executable,
+      const identity = { id, artifact: artifactDigest(wanted), environment, executable };
+      await switchInstallation(place, { schemaVersion: 1, ...identity, downloads, retention: retentionOf(inputs) });
+      await reviveDownloads(place);
+    },
+    retire: () => removeUnused(place),
+  };
+}
+
+/** Nothing is installed: what is there is verified and remembered. */
+function adoption(
+  context: Context,
+  inputs: BackendVersionInputs,
+  wanted: Extract<WantedArtifact, { method: "manual" }>,
+): Actions {
+  const place = placeOf(context, inputs);
+  const executable = executablePath(context.reference, inputs.backend, inputs.version);
+  return {
+    clear: () => removeUnused(place),
+    async adopt() {
+      const { path: _, ...adopted } = await adoptExecutable(context, {
+        path: executable,
+        ...(wanted.sha256 === undefined ? {} : { sha256: wanted.sha256 }),
       });
+      await probeExecutable(context, inputs, executable);
+      const identity = { id: context.newId(), artifact: artifactDigest(wanted), environment: "", executable };
+      const rest = { downloads: [], retention: retentionOf(inputs), adopted };
+      await switchInstallation(place, { schemaVersion: 1, ...identity, ...rest });
     },
     retire: () => removeUnused(place),
   };
@@ -183,23 +188,29 @@ function stepActions(context: Context, inputs: BackendVersionInputs): Record<Bac
 async function findDrift(
   context: Context,
   inputs: BackendVersionInputs,
+  wanted: WantedArtifact,
   installation: Installation,
 ): Promise<string[]> {
-  const { host, reference } = context;
   const place = placeOf(context, inputs);
-  const drift: string[] = [];
-  if (installation.artifact !== artifactDigest(inputs)) drift.push("was installed from other packages");
-  if (!(await isLinked(place, installation))) {
-    const link = executablePath(reference.dataDir, inputs.backend, inputs.version);
-    drift.push(`${link} does not lead to the installation`);
+  const link = executablePath(context.reference, inputs.backend, inputs.version);
+  const drift = installation.artifact === artifactDigest(wanted) ? [] : [otherArtifact[wanted.method]];
+  const { adopted } = installation;
+  if (wanted.method === "manual" || adopted !== undefined) {
+    return adopted === undefined ? drift : [...drift, ...(await manualDrift(context, { path: link, ...adopted }))];
   }
-  const python = posix.join(installation.environment, "bin", "python");
-  if ((await targetStatus(host, python)) === undefined) drift.push("its Python is gone: bin/python leads nowhere");
+  if (!(await isLinked(place, installation))) drift.push(`${link} does not lead to the installation`);
+  drift.push(...(await createInstaller(context, inputs, wanted).drift(installation.environment)));
   const files = await readManifest(place, installation.id);
   if (files === undefined) return [...drift, "its manifest is missing"];
-  const changes = await compareManifest(host, installation.environment, files);
+  const changes = await compareManifest(context.host, installation.environment, files);
   return [...drift, ...summarise(changes)];
 }
+
+const otherArtifact: Record<WantedArtifact["method"], string> = {
+  pipx: "was installed from other packages",
+  binary: "was installed from another file",
+  manual: "was installed in another way",
+};
 
 const shownChanges = 5;
 
@@ -208,34 +219,20 @@ function summarise(changes: readonly string[]): string[] {
   return rest > 0 ? [...changes.slice(0, shownChanges), `and ${rest} more files`] : [...changes];
 }
 
+const defaultRetention = 2;
+
+function retentionOf({ retention }: BackendVersionInputs): number {
+  return retention ?? defaultRetention;
+}
+
+/** Only releases have files for some platforms and not for others; pip knows its own. */
+async function wantedOn(context: Context, inputs: BackendVersionInputs): Promise<WantedArtifact> {
+  return wantedArtifact(inputs, inputs.method === "binary" ? await context.facts() : { os: "", arch: "" });
+}
+
 function placeOf(
   { host, reference }: Context,
   { backend, version }: Pick<BackendVersionInputs, "backend" | "version">,
 ): InstallationPlace {
-  return { host, dataDir: reference.dataDir, backend, version };
-}
-
-function artifactDigest(inputs: BackendVersionInputs): string {
-  return digest({
-    package: inputs.package,
-    requirements: inputs.requirements.sha256,
-    launcher: inputs.launcher?.sha256,
-  });
-}
-
-async function pipxContext(context: Context, inputs: BackendVersionInputs): Promise<PipxContext> {
-  const { host, reference, content, serial, signal } = context;
-  const facts = await context.facts();
-  const python = await hostPython({ host, dataDir: reference.dataDir, serial, found: facts.python });
-  return {
-    host,
-    dataDir: reference.dataDir,
-    python,
-    pythonTag: await pythonTag(host, python),
-    content,
-    serial,
-    signal,
-    indexUrl: inputs.indexUrl,
-    hostPipx: facts.pipx?.path,
-  };
+  return { host, dataDir: reference.dataDir, binDir: reference.binDir, backend, version };
 }

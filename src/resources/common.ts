@@ -8,6 +8,7 @@ export const hostReference: z.ZodType<HostReference> = z
     name: z.string().describe("Name of the host"),
     connection: z.literal("local").describe("How the host is reached"),
     dataDir: z.string().regex(/^\//).describe("Absolute path of Berth's folder on the host"),
+    binDir: z.string().regex(/^\//).optional().describe("Absolute path of its folder of executables"),
   })
   .describe("The host that holds the resource");
 

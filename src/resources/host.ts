@@ -10,7 +10,8 @@ import { z } from "zod";
 
 import { gatherFacts } from "../host/facts.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
-import { dataPaths, ownNames } from "../host/paths.js";
+import type { Host } from "../host/host.js";
+import { dataPaths, ownNames, type DataPaths } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
 import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
@@ -159,6 +160,16 @@ async function removeAll(context: Context): Promise<void> {
       });
     await supervisor.retire();
   }
-  const kept = [paths.root, paths.cache, paths.lock];
+  await removeOwnLinks(host, paths);
+  const kept = [paths.root, paths.cache, paths.lock, paths.bin];
   for (const path of Object.values<string>({ ...paths })) if (!kept.includes(path)) await host.remove(path);
+}
+
+/** An administrator may have put executables beside Berth's links. */
+async function removeOwnLinks(host: Host, { bin, backends }: DataPaths): Promise<void> {
+  for (const name of await host.list(bin)) {
+    const path = posix.join(bin, name);
+    if ((await host.readLink(path))?.startsWith(`${backends}/`) === true) await host.remove(path);
+  }
+  await host.removeIfEmpty(bin);
 }

@@ -6,6 +6,8 @@ import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { canonicalJson, sha256, type Json } from "../lib/canonical.js";
 import type { RunnerSpec, Supervisor } from "../runtime/supervisor.js";
+import { healthRequest } from "../schema/backend.js";
+import { category } from "../schema/scalars.js";
 
 const instanceRecord = z.strictObject({
   schemaVersion: z.literal(1),
@@ -21,6 +23,9 @@ const instanceRecord = z.strictObject({
       port: z.int(),
       healthPath: z.string(),
       model: z.string(),
+      modelPath: z.string().optional(),
+      request: healthRequest.optional(),
+      category: category.optional(),
       apiKeyVariable: z.string().optional(),
     })
     .optional(),

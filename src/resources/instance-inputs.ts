@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { healthRequest } from "../schema/backend.js";
+import { category } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
 import { compareFields, type FieldDifference } from "./difference.js";
 import { chooseStrategy } from "./instance-plan.js";
@@ -27,6 +29,8 @@ export const instanceInputs = z.strictObject({
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
+  healthRequest: healthRequest.optional().describe("Request that proves that the model answers"),
+  category: category.optional().describe("What the model does. Default: llm"),
   minHealthySeconds: z.number().min(0).describe("How long the runner must stay healthy, seconds"),
   healthyDeadlineSeconds: z.number().min(0).describe("How long the runner may take to become healthy, seconds"),
   stopSeconds: z.number().min(0).describe("How long the runner may take to stop, seconds"),
@@ -65,6 +69,8 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   servedModel: settings,
   apiKeyVariable: settings,
   healthPath: settings,
+  healthRequest: settings,
+  category: settings,
   minHealthySeconds: settings,
   healthyDeadlineSeconds: settings,
   stopSeconds: { change: "update", reason: "holds from the runner's next start" },

@@ -21,9 +21,17 @@ type RecordedTarget = NonNullable<InstanceRecord["target"]>;
 
 /** What the health ladder asks, as it may be written down: the key by the name of its variable. */
 export function recordedTarget(inputs: InstanceInputs): RecordedTarget {
-  const { bindAddress, port, healthPath, servedModel, apiKeyVariable } = inputs;
-  const key = apiKeyVariable === undefined ? {} : { apiKeyVariable };
-  return { address: bindAddress, port, healthPath, model: servedModel, ...key };
+  const { bindAddress, port, healthPath, servedModel, modelPath, healthRequest, category, apiKeyVariable } = inputs;
+  return {
+    address: bindAddress,
+    port,
+    healthPath,
+    model: servedModel,
+    modelPath,
+    ...(healthRequest === undefined ? {} : { request: healthRequest }),
+    ...(category === undefined ? {} : { category }),
+    ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
+  };
 }
 
 export function withKey(target: RecordedTarget, environment: Readonly<Record<string, string>>): ProbeTarget {

@@ -2,7 +2,7 @@
  * One replica of a deployment, run by a supervised process. "Created" and "updated" mean that it answered a real
  * request, and went on doing so. An update that does not get there brings the old runner back.
  */
-import { probe, type ProbeResult } from "../health/probe.js";
+import { isProven, probe, reasonOf } from "../health/probe.js";
 import { BerthError } from "../lib/errors.js";
 import { execFile, execPath, findRunner } from "../runtime/runner-files.js";
 import { runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
@@ -67,7 +67,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
       context.signal,
     );
     const busy = "busy" in health;
-    if (health.level !== "answered" && !busy) drift.push(`is not healthy: ${context.redact(reasonOf(health))}`);
+    if (!isProven(health) && !busy) drift.push(`is not healthy: ${context.redact(reasonOf(health))}`);
     return { endpoint, generation: record.current, restarts, health: busy ? "busy" : health.level, drift };
   },
 
@@ -207,8 +207,4 @@ async function findRunning(
     others.map((generation) => supervisor.observe(runnerDefinition(inputs, folder, generation, undefined))),
   );
   return others.filter((_, index) => states[index]?.state.kind === "running");
-}
-
-function reasonOf(result: ProbeResult): string {
-  return "reason" in result ? result.reason : result.level;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { environment, name, version } from "./scalars.js";
+import { acceleratorTypes } from "./facts.js";
+import { environment, httpUrl, name, sha256, variable, version } from "./scalars.js";
 
 const relativeFile = z
   .string()
@@ -9,65 +10,267 @@ const relativeFile = z
   })
   .describe("A path relative to the folder of the backend file");
 
-const pipxInstall = z
+const pathInArchive = z
+  .string()
+  .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\\\u0000-\u001f]{1,400}$/, {
+    error: "expected a relative path without ..",
+  })
+  .describe("Path of a file inside an archive");
+
+const flag = z.string().regex(/^-/, { error: "expected a flag, which begins with -" });
+
+/** A constraint on versions: `0.19.0`, `0.19.x`, `>=0.10 <0.12`, `b11434`. Its grammar is in `catalog/version.ts`. */
+export const versionConstraint = z
+  .string({ error: "expected a string; put the version in quotes, because 0.10 without them is the number 0.1" })
+  .regex(/^(?!.*\.\.)[A-Za-z0-9._+<>=!~*, -]{1,120}$/, {
+    error: 'expected a version, such as "0.19.0", or a constraint, such as "0.19.x" or ">=0.10 <0.12"',
+  })
+  .describe('A version in quotes, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12"');
+
+const acceleratorList = z
+  .array(z.enum(acceleratorTypes))
+  .min(1)
+  .describe("Accelerator types that it serves; a hard filter. `cpu` is a host, or a placement, without devices");
+
+const operatingSystem = z.enum(["linux", "darwin", "windows"]).describe("Operating system");
+const architecture = z.enum(["x64", "arm64"]).describe("Processor architecture");
+
+/** How the installed engine is asked for its version. */
+export const versionProbe = z
+  .strictObject({
+    arguments: z.array(z.string()).default(["--version"]).describe("Arguments. Default: --version"),
+    pattern: z
+      .string()
+      .default("{{version}}")
+      .describe(
+        "What the output must hold, as words: `build {{number}}`. {{version}} is the pinned version, {{number}} the digits at its end",
+      ),
+  })
+  .describe("How the installed engine is asked for its version");
+
+const packagePin = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9._,-]+\])?(?:[=<>!~]=?[A-Za-z0-9.*!+,<>=~_-]+)?$/, {
+    error: "expected a requirement, such as transformers==4.51.3",
+  })
+  .describe("A Python requirement, such as transformers==4.51.3");
+
+export const pipxInstall = z
   .strictObject({
     package: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
       .describe("The Python package that is the engine"),
-    requirements: relativeFile.describe(
-      "The package and everything it needs, each with its hashes (pip's requirements format)",
-    ),
+    packageVersion: version
+      .optional()
+      .describe("The package's version. Default: the backend version without a leading v"),
+    extras: z.array(name).default([]).describe("Extras of the package, as in package[extra]"),
+    pins: z.array(packagePin).default([]).describe("Further requirements that are installed with it"),
+    constraints: z.array(packagePin).default([]).describe("Bounds for what it needs, as pip's constraints"),
+    requirements: relativeFile
+      .optional()
+      .describe(
+        "The package and everything it needs, each with its hashes (pip's requirements format). Without it the version is unpinned, and `lock` resolves it",
+      ),
     launcher: relativeFile
       .optional()
       .describe("A Python file with a function main(), installed as the engine's command when the package brings none"),
+    command: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
+      .optional()
+      .describe("The package's command that is the engine. Default: the package's only one, or the one of its name"),
     python: z.string().default(">=3.10").describe("Python versions that the package works with"),
+    acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: cpu"),
+    os: z
+      .array(operatingSystem)
+      .min(1)
+      .default(["linux", "darwin"])
+      .describe("Operating systems. Default: linux, darwin"),
+    arch: z.array(architecture).min(1).default(["x64", "arm64"]).describe("Architectures. Default: x64, arm64"),
   })
   .describe("Installed by pipx in an environment of its own");
 
-const backendVersion = z
+export const binaryArtifact = z
   .strictObject({
-    install: z.strictObject({ pipx: pipxInstall }).describe("Ways to install this version"),
-    env: environment.default({}).describe("Environment of the runner; overrides the backend's"),
+    os: operatingSystem,
+    arch: architecture,
+    acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: cpu"),
+    url: httpUrl.describe("Where the archive or the plain file is; `mirrors: { downloadBaseUrl }` replaces its host"),
+    sha256: sha256.optional().describe("Its SHA-256. Without it the version is unpinned, and `lock` resolves it"),
+    sizeBytes: z.int().min(1).optional().describe("Its size, bytes"),
+    executable: pathInArchive
+      .optional()
+      .describe("Path of the executable in the archive; left out for a plain file, which is the executable"),
+    unpackedBytes: z
+      .int()
+      .min(1)
+      .default(8_000_000_000)
+      .describe("Most that the archive may unpack to, bytes. Default 8 GB"),
+  })
+  .describe("A file of a release for one platform: tar.gz, tar.xz, zip or a plain executable");
+
+export const manualInstall = z
+  .strictObject({
+    sha256: sha256.optional().describe("SHA-256 that the executable must have. Default: any, and a change is drift"),
+    acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: any"),
+  })
+  .describe(
+    "An executable that an administrator put into the bin directory as BACKEND_VERSION; adopted, never deleted",
+  );
+
+export const imageInstall = z
+  .strictObject({
+    reference: z
+      .string()
+      .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}$/, { error: "expected an image reference without a digest" })
+      .describe("The image, as registry/repository:tag"),
+    digest: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/, { error: "expected sha256: and 64 hexadecimal digits" })
+      .optional()
+      .describe("Digest of the image or its index. Without it the version is unpinned"),
+    platforms: z
+      .array(z.enum(["linux/amd64", "linux/arm64"]))
+      .min(1)
+      .default(["linux/amd64"])
+      .describe("Platforms of the image. Default: linux/amd64"),
+    acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: any"),
+  })
+  .describe("A container image");
+
+export const healthRequest = z
+  .strictObject({
+    method: z.enum(["GET", "POST"]).default("POST").describe("HTTP method. Default POST"),
+    path: z.string().regex(/^\//).describe("HTTP path"),
+    body: z.string().optional().describe("Body, with {{model_name}} as the name under which the model is served"),
+    contentType: z.string().default("application/json").describe("Its type. Default application/json"),
+    expect: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Text that the answer must hold. Default: any answer with status 2xx"),
+  })
+  .describe("A request that proves that the model answers, for engines that do not speak OpenAI's API");
+
+/** What a backend and each of its versions may say; a version's counts. */
+const runnerFields = {
+  env: environment.default({}).describe("Environment of the runner; a version's overrides the backend's"),
+  entrypoint: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Entrypoint of the container, split into words the POSIX way. Default: the known one of the image, or its own",
+    ),
+  healthRequest: healthRequest.optional(),
+};
+
+export const backendVersion = z
+  .strictObject({
+    ...runnerFields,
+    install: z
+      .strictObject({
+        binary: z.array(binaryArtifact).min(1).optional().describe("Files of the release, one for each platform"),
+        pipx: pipxInstall.optional(),
+        image: imageInstall.optional(),
+        manual: manualInstall.optional(),
+      })
+      .describe("Ways to install this version. The first that fits the host is taken: binary, pipx, image, manual"),
     runCommand: z.string().optional().describe("Arguments of the runner; overrides the backend's"),
+    healthPath: z.string().regex(/^\//).optional().describe("HTTP path; overrides the backend's"),
+    knownFlags: z
+      .array(flag)
+      .optional()
+      .describe("Flags that this version knows; another one in a deployment's parameters is a warning"),
+    architectures: z
+      .array(z.string())
+      .optional()
+      .describe("Model architectures that this version serves; another one fails the lock"),
   })
   .describe("One pinned release of the backend");
 
-export const backendFile = z
+const imageCommand = z
   .strictObject({
-    schemaVersion: z.literal(1).describe("Version of this format"),
-    name,
-    description: z.string().default("").describe("What the backend is"),
-    defaultVersion: version.describe("The version of deployments that name none"),
-    healthPath: z
-      .string()
-      .regex(/^\//)
-      .default("/v1/models")
-      .describe("HTTP path that answers 2xx when the engine is up"),
-    env: environment.default({}).describe("Environment of the runner"),
-    runCommand: z
-      .string()
-      .describe("Arguments of the runner, with placeholders such as {{model_path}}; split into words the POSIX way"),
-    defaultParameters: z
-      .array(z.string())
-      .default([])
-      .describe("Arguments after the command, unless the deployment has `parameters`"),
-    contextLengthFlag: z.string().regex(/^-/).optional().describe("The engine's flag for the context length"),
-    ownedFlags: z
-      .array(z.string().regex(/^-/))
-      .default([])
-      .describe("Flags that Berth itself sets; giving one of them in a deployment's parameters is an error"),
-    apiKeyVariable: z.string().optional().describe("Environment variable through which the engine takes its API key"),
-    versions: z
-      .record(version, backendVersion)
-      .refine((versions) => Object.keys(versions).length > 0, { error: "expected at least one version" })
-      .describe("The versions, by name"),
+    repository: z.string().describe("The image's repository, without registry and tag"),
+    versions: versionConstraint.default("*").describe("Versions of the backend that it holds for"),
+    entrypoint: z.string().describe("The image's own entrypoint, split into words the POSIX way"),
+    runCommand: z.string().optional().describe("Arguments after it. Default: those of the version or the backend"),
   })
-  .refine((file) => Object.hasOwn(file.versions, file.defaultVersion), {
+  .describe("How an image starts its engine");
+
+const backendFields = z.strictObject({
+  schemaVersion: z.literal(1).describe("Version of this format"),
+  name,
+  description: z.string().default("").describe("What the backend is"),
+  defaultVersion: version.optional().describe("The version of deployments that name none"),
+  buildNumber: z
+    .string()
+    .optional()
+    .describe(
+      "Where versions are build numbers: a regular expression whose first group is the number by which they compare",
+    ),
+  healthPath: z
+    .string()
+    .regex(/^\//)
+    .default("/v1/models")
+    .describe("HTTP path that answers 2xx when the engine is up"),
+  ...runnerFields,
+  runCommand: z
+    .string()
+    .default("")
+    .describe("Arguments of the runner, with placeholders such as {{model_path}}; split into words the POSIX way"),
+  defaultParameters: z
+    .array(z.string())
+    .default([])
+    .describe("Arguments after the command, unless the deployment has `parameters`"),
+  contextLengthFlag: flag.optional().describe("The engine's flag for the context length"),
+  flags: z
+    .strictObject({
+      host: z.array(flag).default([]).describe("Of the address to listen on"),
+      port: z.array(flag).default([]).describe("Of the port"),
+      servedModel: z.array(flag).default([]).describe("Of the name under which the model is served"),
+      tensorParallelSize: z.array(flag).default([]).describe("Of the tensor parallel size"),
+    })
+    .prefault({})
+    .describe(
+      "Flags whose values Berth decides; one that a deployment gives in its parameters binds Berth, and is not given twice",
+    ),
+  ownedFlags: z
+    .array(flag)
+    .default([])
+    .describe("Flags that Berth itself sets; giving one of them in a deployment's parameters is an error"),
+  apiKeyVariable: variable.optional().describe("Environment variable through which the engine takes its API key"),
+  versionProbe: versionProbe.optional(),
+  images: z.array(imageCommand).default([]).describe("Entrypoints of the backend's images, by repository and version"),
+  hostSelector: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Labels of hosts that it runs on, such as os and arch; a deployment's `hostSelector` counts instead"),
+  versions: z
+    .record(version, backendVersion)
+    .refine((versions) => Object.keys(versions).length > 0, { error: "expected at least one version" })
+    .describe("The versions, by name"),
+});
+
+export const backendFile = backendFields
+  .refine((file) => file.defaultVersion === undefined || Object.hasOwn(file.versions, file.defaultVersion), {
     error: "expected one of the versions below",
     path: ["defaultVersion"],
   })
   .describe("Berth backend file: one inference engine and its pinned versions");
 
+/** A project's file about a backend that is known already: what it leaves out stays as it is. */
+export const backendOverlay = backendFields
+  .partial({ versions: true })
+  .describe("Berth backend file: changes to a backend that Berth knows");
+
 export type BackendFile = z.output<typeof backendFile>;
+export type BackendOverlay = z.output<typeof backendOverlay>;
 export type BackendVersionEntry = z.output<typeof backendVersion>;
+export type PipxInstall = z.output<typeof pipxInstall>;
+export type BinaryArtifact = z.output<typeof binaryArtifact>;
+export type ManualInstall = z.output<typeof manualInstall>;
+export type ImageInstall = z.output<typeof imageInstall>;
+export type HealthRequest = z.output<typeof healthRequest>;
+export type VersionProbe = z.output<typeof versionProbe>;

@@ -16,6 +16,8 @@ export interface ParsedYaml<Schema extends z.ZodType> {
   readonly value: z.output<Schema>;
   /** As it was written, without defaults. */
   readonly written: Json;
+  /** Where the value at a path stands, or the deepest node on the path that is there; or the key that the path ends in. */
+  readonly locate: (path: readonly PropertyKey[], part?: "key") => { line: number; column: number };
 }
 
 /** What a YAML text says by a schema; see {@link readYaml}. */
@@ -62,7 +64,11 @@ export function readYaml<Schema extends z.ZodType>(
 
   const value = toPlain(document, file, position);
   const result = schema.safeParse(value, { reportInput: true, error: listKnownKeys });
-  if (result.success) return { value: result.data, written: value as Json };
+  if (result.success) {
+    const locate: ParsedYaml<Schema>["locate"] = (path, part) =>
+      position(part === "key" ? keyOffset(document, path) : valueOffset(document, path));
+    return { value: result.data, written: value as Json, locate };
+  }
   throw invalid(
     file,
     result.error.issues.flatMap((issue) => describeIssue(issue, { document, source, position })),

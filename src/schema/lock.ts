@@ -1,20 +1,65 @@
 import { z } from "zod";
 
+import { healthRequest, versionProbe } from "./backend.js";
 import { hostFacts, hostUsage } from "./facts.js";
-import { environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
+import { category, environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
-  file: z.string().describe("Path below a backends folder"),
+  file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below the stack's"),
   sha256,
 });
 
-const lockedInstall = z
+const lockedPipx = z
   .strictObject({
-    method: z.literal("pipx").describe("How the backend version is installed"),
+    method: z.literal("pipx").describe("Installed by pipx"),
     package: z.string().describe("The Python package"),
+    packageVersion: z.string().optional().describe("Its version, when it is not the backend's"),
+    command: z.string().optional().describe("The package's command that is the engine"),
+    python: z.string().optional().describe("Python versions that the package works with"),
     requirements: content.describe("The package and all it needs, with hashes"),
     launcher: content.optional().describe("The module that is the engine's command"),
   })
+  .describe("A Python environment, exactly");
+
+const lockedBinary = z
+  .strictObject({
+    method: z.literal("binary").describe("A file of a release"),
+    artifacts: z
+      .array(
+        z.strictObject({
+          os: z.string().describe("Operating system"),
+          arch: z.string().describe("Processor architecture"),
+          url: z.string().describe("Where the file is"),
+          sha256: sha256.describe("Its SHA-256"),
+          sizeBytes: z.int().optional().describe("Its size, bytes"),
+          executable: z.string().optional().describe("The executable in the archive; a plain file has none"),
+          unpackedBytes: z.int().describe("Most that the archive may unpack to, bytes"),
+        }),
+      )
+      .min(1)
+      .describe("One file for each platform"),
+    versionProbe: versionProbe.optional(),
+  })
+  .describe("A release's files, exactly");
+
+const lockedManual = z
+  .strictObject({
+    method: z.literal("manual").describe("An executable that an administrator put on the host"),
+    sha256: sha256.optional().describe("SHA-256 that it must have"),
+    versionProbe: versionProbe.optional(),
+  })
+  .describe("An executable of the host's own");
+
+const lockedImage = z
+  .strictObject({
+    method: z.literal("image").describe("A container image"),
+    reference: z.string().describe("The image"),
+    digest: z.string().optional().describe("Its digest"),
+  })
+  .describe("A container image, exactly");
+
+const lockedInstall = z
+  .discriminatedUnion("method", [lockedPipx, lockedBinary, lockedManual, lockedImage])
   .describe("The artifact, exactly");
 
 const lockedWheel = z.strictObject({
@@ -54,11 +99,15 @@ const lockedDeployment = z
     backendVersion: version,
     install: lockedInstall,
     model: lockedModel,
+    entrypoint: z.string().optional().describe("Entrypoint template: what comes before the command"),
     runCommand: z.string().describe("Command template of the runner"),
     parameters: z.array(z.string()).describe("Arguments after the command"),
     env: environment,
     apiKeyVariable: z.string().optional().describe("Environment variable through which the engine takes its API key"),
     healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
+    healthRequest: healthRequest.optional(),
+    category: category.optional().describe("What the model does, when it is not a language model"),
+    servedModel: z.string().optional().describe("Name under which it is served, when it is not the deployment's"),
   })
   .describe("What is deployed: the same in every environment");
 
@@ -67,7 +116,9 @@ const placedHost = z
     connection: z.literal("local").describe("How the host is reached"),
     dataDir: z.string().describe("Absolute, or relative to the project"),
     labels: z.record(z.string(), z.string()).describe("Labels, name to value"),
+    binDir: z.string().optional().describe("Folder of executables; absolute, or relative to the project"),
     pipxPath: z.string().optional().describe("pipx to use"),
+    retention: z.int().optional().describe("Versions of a backend whose downloads are kept when nobody wants them"),
     facts: hostFacts,
     usage: hostUsage,
   })
@@ -104,6 +155,7 @@ export const lockFile = z
     placement: z
       .strictObject({
         indexUrl: z.string().optional().describe("Python package index of this environment"),
+        downloadBaseUrl: z.string().optional().describe("Where this environment's releases are downloaded from"),
         hosts: z.record(name, placedHost).describe("The machines, by name"),
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
       })
@@ -113,6 +165,7 @@ export const lockFile = z
 
 export type LockFile = z.output<typeof lockFile>;
 export type LockedDeployment = z.output<typeof lockedDeployment>;
+export type LockedInstall = LockedDeployment["install"];
 export type LockedModel = z.output<typeof lockedModel>;
 export type PlacedHost = z.output<typeof placedHost>;
 export type PlacedInstance = z.output<typeof placedInstance>;

@@ -28,6 +28,10 @@ export const sha256 = z
   .transform((digest) => digest.toLowerCase())
   .describe("SHA-256, 64 hexadecimal digits");
 
+export const category = z
+  .enum(["llm", "vlm", "embedding", "reranker", "stt", "tts", "image", "other"])
+  .describe("What a model does: llm, vlm, embedding, reranker, stt, tts, image, or other");
+
 export const port = z.int().min(1).max(65535).describe("TCP port, 1 to 65535");
 
 const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;

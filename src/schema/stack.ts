@@ -1,6 +1,8 @@
 import { z } from "zod";
 
+import { versionConstraint } from "./backend.js";
 import {
+  category,
   duration,
   environment,
   fileName,
@@ -11,7 +13,6 @@ import {
   secretReference,
   sha256,
   variable,
-  version,
 } from "./scalars.js";
 
 const wheelRequirement = z
@@ -66,7 +67,22 @@ export const hostEntry = z
       .describe(
         "Where Berth keeps everything it puts on the host. Relative to the project. Default: /var/lib/berth as root, else ~/.local/share/berth",
       ),
+    binDir: z
+      .string()
+      .regex(/^[^"\\;#[\]\u0000-\u001f\u007f]+$/, {
+        error: 'expected a path without " \\ ; # [ ] and control characters',
+      })
+      .optional()
+      .describe(
+        "Folder of executables, as BACKEND_VERSION. Relative to the project. Default: bin in the data directory",
+      ),
     labels: z.record(z.string(), z.string()).default({}).describe("Labels, name to value"),
+    retention: z
+      .int()
+      .min(0)
+      .max(100)
+      .optional()
+      .describe("Versions of a backend whose downloads are kept when nobody wants them any more. Default 2"),
     pipxPath: z
       .string()
       .min(1)
@@ -101,10 +117,40 @@ export const updateEntry = z
 
 export const deploymentEntry = z
   .strictObject({
-    backend: name.describe("Name of the inference engine: a file in backends/"),
-    backendVersion: version
+    backend: name.describe(
+      "Name of the inference engine: a file in backends/. `auto` chooses by the model; `custom` takes what this deployment says itself",
+    ),
+    backendVersion: versionConstraint
       .optional()
-      .describe("One pinned release of the backend. Default: the backend file's default version"),
+      .describe(
+        'A release of the backend, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12". Default: the backend file\'s default version',
+      ),
+    prefer: z
+      .literal("llama-box")
+      .optional()
+      .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
+    install: z
+      .enum(["binary", "pipx", "image", "manual"])
+      .optional()
+      .describe(
+        "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual",
+      ),
+    imageName: z
+      .string()
+      .regex(/^[a-z0-9][A-Za-z0-9._:/@-]{0,400}$/, { error: "expected an image reference" })
+      .optional()
+      .describe("Container image of this deployment alone, instead of the backend version's"),
+    entrypoint: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Container entrypoint of this deployment alone; split the POSIX way"),
+    runCommand: z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
+    category: category.optional().describe("What the model does. Default: llm"),
+    architecture: z
+      .string()
+      .optional()
+      .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
     model: modelSource,
     contextLength: z.int().min(16).default(8192).describe("Tokens of context that the engine reserves. Default 8192"),
     parameters: z
@@ -117,7 +163,11 @@ export const deploymentEntry = z
       .record(variable, secretReference)
       .default({})
       .describe("Environment variables whose values are secrets"),
-    host: name.optional().describe("The host to run on. Needed when the stack has several"),
+    host: name.optional().describe("The host to run on. Needed when the stack has several that fit"),
+    hostSelector: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe("Labels that the host must have; `os` and `arch` are there by themselves. Default: the backend's"),
     port: port
       .optional()
       .describe("The port to serve on. Default: the lock chooses one of the host's portRange and keeps it"),
@@ -138,6 +188,11 @@ export const mirrors = z
     pip: indexUrl
       .optional()
       .describe("Python package index (the address that ends in /simple). Default: pip's own configuration"),
+    downloadBaseUrl: httpUrl
+      .optional()
+      .describe(
+        "Where releases are downloaded from, instead of the host in their address, as https://files.example.net/tools",
+      ),
   })
   .describe("Where downloads come from instead of their public places");
 

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -197,6 +197,28 @@ describe("the berth command", () => {
       JSON.parse(readFileSync(join(repository, "docs", "reference", "stack.schema.json"), "utf8")),
     );
     expect(await sandbox.berth(["schema", "nosuch"])).toMatchObject({ exitCode: 2 });
+  });
+
+  it("backend and import work on the project's files, and show has a --version of its own", async () => {
+    const fixture = (...path: string[]) => join(repository, "test", "fixtures", ...path);
+    const imported = await sandbox.berth(["backend", "import", fixture("reference-format", "sglang-custom.yaml")]);
+    expect(imported).toEqual({
+      exitCode: 0,
+      output: "backends/sglang-custom.yaml: sglang-custom, version 0.5.10",
+    });
+    const shownBackend = await sandbox.berth(["backend", "show", "sglang-custom", "--version", "v0.5.10", "--json"]);
+    expect(JSON.parse(shownBackend.output)).toMatchObject({ source: "project", versions: [{ version: "0.5.10" }] });
+    const models = fixture("reference-export", "synthetic-v2-models.json");
+    const exported = await sandbox.berth(["import", "gpustack", models, "--out", "stacks/from-gpustack.yaml"]);
+    expect(exported).toMatchObject({ exitCode: 0 });
+    expect(exported.output).toContain("stacks/from-gpustack.yaml: 5 deployments");
+    sandbox.write("backends/bad.yaml", "name: bad\n");
+    const { exitCode, output } = await sandbox.berth(["backend", "lint"]);
+    expect(output).toContain("backends/bad.yaml:1:1: ");
+    expect(exitCode).toBe(1);
+    for (const file of ["backends/bad.yaml", "backends/sglang-custom.yaml", "stacks/from-gpustack.yaml"]) {
+      rmSync(sandbox.path(...file.split("/")));
+    }
   });
 
   it("asks for the stack when there are several", async () => {

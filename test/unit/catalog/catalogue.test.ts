@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findBackend, mergeCatalogues } from "../../../src/catalog/catalogue.js";
+import { assembleCatalogue, findBackend, type BackendDocument } from "../../../src/catalog/catalogue.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -10,16 +10,17 @@ describe("findBackend", () => {
   it("finds a backend's version by name, and its default version when none is named", () => {
     const backend = engineBackend();
     const catalogue = catalogueOf([backend]);
-    expect(findBackend(catalogue, "engine", "1.0", where)).toEqual({
+    expect(findBackend(catalogue, { name: "engine", version: "1.0", where })).toEqual({
       backend,
       version: "1.0",
       entry: backend.versions["1.0"],
+      reason: "named exactly",
     });
-    expect(findBackend(catalogue, "engine", undefined, where).version).toBe("2.0");
+    expect(findBackend(catalogue, { name: "engine", version: undefined, where }).version).toBe("2.0");
   });
 
   it.each(["vllm", "constructor"])("names the backends there are when %s is none of them", (name) => {
-    const error = thrownBy(() => findBackend(catalogueOf(), name, undefined, where));
+    const error = thrownBy(() => findBackend(catalogueOf(), { name, version: undefined, where }));
     expect([error.code, error.message]).toEqual([
       "backend-unknown",
       [
@@ -32,7 +33,7 @@ describe("findBackend", () => {
   });
 
   it.each(["3.0", "constructor", "toString"])("names the versions there are when %s is none of them", (version) => {
-    const error = thrownBy(() => findBackend(catalogueOf(), "engine", version, where));
+    const error = thrownBy(() => findBackend(catalogueOf(), { name: "engine", version, where }));
     expect([error.code, error.message]).toEqual([
       "backend-unknown",
       [
@@ -45,36 +46,80 @@ describe("findBackend", () => {
   });
 });
 
-describe("mergeCatalogues", () => {
-  const install = { pipx: { package: "own", requirements: "engine/own.txt" } };
-  const own = engineBackend({
-    defaultVersion: "3.0",
-    healthPath: "/up",
-    versions: { "1.0": { install }, "3.0": { install } },
+describe("what a lock decided before", () => {
+  const version = (asked: string | undefined, before: string) =>
+    findBackend(catalogueOf(), { name: "engine", version: asked, before, where }).version;
+
+  it("stays when nothing is asked, whatever the default is", () => {
+    expect(version(undefined, "1.0")).toBe("1.0");
   });
 
-  it("takes a backend's fields from the project, and the versions of both, the project's first", () => {
-    const { engine } = mergeCatalogues(catalogueOf(), catalogueOf([own])).backends;
-    expect([engine?.healthPath, engine?.defaultVersion]).toEqual(["/up", "3.0"]);
-    expect(Object.keys(engine?.versions ?? {}).sort()).toEqual(["1.0", "2.0", "3.0"]);
-    expect(engine?.versions["1.0"]).toEqual(own.versions["1.0"]);
-    expect(engine?.versions["2.0"]).toEqual(engineBackend().versions["2.0"]);
+  it("stays while it fits a constraint, though a higher version does too", () => {
+    expect(version(">=1", "1.0")).toBe("1.0");
+    expect(version(">1.0", "1.0")).toBe("2.0");
   });
 
-  it("has the backends and files of both; of a file that both have, the project's counts", () => {
-    const base = catalogueOf();
-    const merged = mergeCatalogues(base, {
-      backends: { other: engineBackend({ name: "other" }) },
-      written: { other: "other" },
-      files: { "engine/1.0.txt": "f".repeat(64), "other/1.0.txt": "e".repeat(64) },
-    });
-    expect(Object.keys(merged.backends)).toEqual(["engine", "other"]);
-    expect(merged.files).toEqual({ ...base.files, "engine/1.0.txt": "f".repeat(64), "other/1.0.txt": "e".repeat(64) });
+  it("goes when another version is named, or when the catalogue lost it", () => {
+    expect(version("2.0", "1.0")).toBe("2.0");
+    expect(version(undefined, "0.9")).toBe("2.0");
+  });
+});
+
+describe("assembleCatalogue", () => {
+  const pipx = (name: string) => ({ install: { pipx: { package: name, requirements: "engine/own.txt" } } });
+  const builtIn: BackendDocument = {
+    name: "engine",
+    source: "built-in",
+    where: "backends/engine.yaml",
+    written: {
+      schemaVersion: 1,
+      name: "engine",
+      defaultVersion: "1.0",
+      healthPath: "/health",
+      runCommand: "serve {{port}}",
+      versions: { "1.0": pipx("engine"), "v2.0": pipx("engine") },
+    },
+  };
+  const overlay = (written: object): BackendDocument => ({
+    ...builtIn,
+    source: "project",
+    where: "project's backends/engine.yaml",
+    written: { schemaVersion: 1, name: "engine", ...written },
   });
 
-  it("changes neither of the two", () => {
-    const [base, over] = [catalogueOf(), catalogueOf([own])];
-    mergeCatalogues(base, over);
-    expect([base, over]).toEqual([catalogueOf(), catalogueOf([own])]);
+  it("lets a project's file change what it says, and keeps the rest, the command among it", () => {
+    const { backends, sources } = assembleCatalogue(
+      [builtIn, overlay({ defaultVersion: "3.0", healthPath: "/up", versions: { "3.0": pipx("own") } })],
+      {},
+    );
+    expect(backends.engine).toMatchObject({ healthPath: "/up", defaultVersion: "3.0", runCommand: "serve {{port}}" });
+    expect(Object.keys(backends.engine?.versions ?? {})).toEqual(["1.0", "v2.0", "3.0"]);
+    expect(sources.engine).toEqual({ "1.0": "built-in", "v2.0": "built-in", "3.0": "project" });
+  });
+
+  it("puts a project's version in the place of the same one, whether or not it is written with a v", () => {
+    const { backends, sources } = assembleCatalogue([builtIn, overlay({ versions: { "2.0": pipx("own") } })], {});
+    expect(Object.keys(backends.engine?.versions ?? {})).toEqual(["1.0", "2.0"]);
+    expect(backends.engine?.versions["2.0"]?.install.pipx?.package).toBe("own");
+    expect(sources.engine).toEqual({ "1.0": "built-in", "2.0": "project" });
+  });
+
+  it("needs no versions in a project's file about a backend that has some", () => {
+    const { backends } = assembleCatalogue([builtIn, overlay({ env: { LEVEL: "own" } })], {});
+    expect(backends.engine?.env).toEqual({ LEVEL: "own" });
+  });
+
+  it("names the last file when the whole is no backend", () => {
+    const error = thrownBy(() => assembleCatalogue([builtIn, overlay({ defaultVersion: "9" })], {}));
+    expect([error.code, error.message]).toEqual([
+      "file-invalid",
+      `project's backends/engine.yaml: "defaultVersion": expected one of the versions below`,
+    ]);
+  });
+
+  it("changes none of the files", () => {
+    const before = structuredClone(builtIn);
+    assembleCatalogue([builtIn, overlay({ versions: { "2.0": pipx("own") } })], {});
+    expect(builtIn).toEqual(before);
   });
 });

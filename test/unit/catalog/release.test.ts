@@ -1,18 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { resolveDeployment, type DeployedEngine } from "../../../src/catalog/release.js";
+import type { DeployedEngine } from "../../../src/catalog/release-problem.js";
+import { resolveRelease } from "../../../src/catalog/release.js";
 import { digest, sha256 } from "../../../src/lib/canonical.js";
 import type { LockedModel } from "../../../src/schema/lock.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
+import { platform } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";
 
 const model: LockedModel = { from: { source: "file", path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
 const chat: DeployedEngine = { backend: "engine", contextLength: 4096, extraParameters: [], env: {} };
 const resolve = (deployment: Partial<DeployedEngine> = {}, catalogue = catalogueOf()) =>
-  resolveDeployment(catalogue, { ...chat, ...deployment }, model, "deployment chat");
+  resolveRelease({ catalogue, deployment: { ...chat, ...deployment }, model, platform, where: "deployment chat" });
 
-describe("resolveDeployment", () => {
+describe("resolveRelease", () => {
   it("is the backend version, its artifact by digests, the model and the command", () => {
     const resolved = resolve({ backendVersion: "1.0" });
     expect(resolved).toEqual({
@@ -22,6 +24,7 @@ describe("resolveDeployment", () => {
       install: {
         method: "pipx",
         package: "engine",
+        python: ">=3.10",
         requirements: { file: "engine/1.0.txt", sha256: sha256("engine/1.0.txt") },
         launcher: { file: "engine/launcher.py", sha256: sha256("engine/launcher.py") },
       },
@@ -61,13 +64,13 @@ describe("resolveDeployment", () => {
 
   it.each<[Partial<DeployedEngine>, string]>([
     [{ parameters: ["--port", "1"] }, "--port"],
-    [{ parameters: ["--port=1"] }, "--port=1"],
-    [{ extraParameters: ["--fine", "--host=0.0.0.0"] }, "--host=0.0.0.0"],
+    [{ parameters: ["--port=1"] }, "--port"],
+    [{ extraParameters: ["--fine", "--host=0.0.0.0"] }, "--host"],
     [{ extraParameters: ["-m", "/other"] }, "-m"],
     [{ extraParameters: ["-m/other.gguf"] }, "-m/other.gguf"],
     [{ extraParameters: ["-mother.gguf"] }, "-mother.gguf"],
     [{ extraParameters: ["-m1"] }, "-m1"],
-    [{ extraParameters: ["-m/a=b"] }, "-m/a=b"],
+    [{ extraParameters: ["-m/a=b"] }, "-m/a"],
   ])("refuses a flag that Berth sets itself: %j", (deployment, got) => {
     const error = thrownBy(() => resolve(deployment));
     expect(error.code).toBe("stack-inconsistent");

@@ -1,45 +1,11 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { BerthError } from "../../../src/lib/errors.js";
 import { splitValue, splitWords, type Word } from "../../../src/catalog/words.js";
+import { shlexOracle } from "../support/python-oracle.js";
 
-/** Answers each line, a JSON string, with its words, or with null where shlex refuses it. */
-const shlexServer = `
-import json, shlex, sys
-for line in sys.stdin:
-    text = json.loads(line)
-    try:
-        words = shlex.split(text, comments=False, posix=True)
-    except ValueError:
-        words = None
-    print(json.dumps(words), flush=True)
-`;
-
-let python: ChildProcessWithoutNullStreams;
-let answers: AsyncIterator<string>;
-
-beforeAll(async () => {
-  python = spawn("python3", ["-X", "utf8", "-c", shlexServer]);
-  await once(python, "spawn");
-  answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
-});
-
-afterAll(async () => {
-  python.stdin.end();
-  await once(python, "close");
-});
-
-async function shlexSplit(text: string): Promise<string[] | null> {
-  python.stdin.write(`${JSON.stringify(text)}\n`);
-  const answer = await answers.next();
-  if (answer.done === true) throw new Error("python3 ended");
-  return JSON.parse(answer.value) as string[] | null;
-}
+const shlexSplit = shlexOracle();
 
 /** The words with each placeholder as the text that `show` gives it, or null where they are refused. */
 function wordsOrNull(splitText: () => readonly Word[], show = (name: string) => name): string[] | null {

@@ -163,6 +163,80 @@ describe("probe", () => {
   });
 });
 
+describe("probe, by what the model does", () => {
+  /** Answers each path as told, and the rest with 404. */
+  function serveOnly(answers: Record<string, HttpAnswer>) {
+    const asked: HttpRequest[] = [];
+    const send = (request: HttpRequest): Promise<HttpAnswer> => {
+      asked.push(request);
+      return Promise.resolve(answers[request.path] ?? answered(404));
+    };
+    return { asked, send };
+  }
+  const up = { "/health": answered(200), "/v1/models": listed };
+
+  it.each<[ProbeTarget["category"], string, unknown, string]>([
+    ["vlm", "/v1/chat/completions", { choices: [{ message: { content: "Grey" } }] }, "Grey"],
+    ["embedding", "/v1/embeddings", { data: [{ embedding: [0.1, -2] }] }, "a vector of 2"],
+    ["reranker", "/v1/rerank", { results: [{ index: 0, relevance_score: 0.5 }] }, "a score of 0.5"],
+  ])("proves a model of the category %s by %s", async (category, path, answer, text) => {
+    const { asked, send } = serveOnly({ ...up, [path]: answered(200, answer) });
+    expect(await probe({ ...target, category }, send, 30)).toEqual({ level: "answered", text });
+    expect(JSON.parse(asked.at(-1)?.body ?? "")).toMatchObject({ model: "chat" });
+    const refusal = serveOnly({ ...up, [path]: answered(200, {}) });
+    expect((await probe({ ...target, category }, refusal.send, 30)).level).toBe("modelListed");
+  });
+
+  it("shows a vision model an image", async () => {
+    const { asked, send } = serveOnly(up);
+    await probe({ ...target, category: "vlm" }, send, 30);
+    expect(asked.at(-1)?.body).toMatch(/"image_url":\{"url":"data:image\/png;base64,/);
+  });
+
+  it.each(["stt", "tts", "image", "other"] as const)(
+    "can prove no more than that a %s engine is reachable, and asks nothing more",
+    async (category) => {
+      const { asked, send } = serveOnly(up);
+      expect(await probe({ ...target, category }, send, 30)).toEqual({ level: "reachable" });
+      expect(asked.map(({ path }) => path)).toEqual(["/health"]);
+    },
+  );
+
+  it("takes a model that is listed under its path for listed", async () => {
+    const models = answered(200, { data: [{ id: "/srv/m.gguf" }] });
+    const { send } = serveOnly({ ...up, "/v1/models": models, "/v1/completions": completed });
+    expect((await probe({ ...target, modelPath: "/srv/m.gguf" }, send, 30)).level).toBe("answered");
+    expect((await probe({ ...target, modelPath: "/srv/other.gguf" }, send, 30)).level).toBe("pathOk");
+  });
+
+  const request = {
+    method: "POST" as const,
+    path: "/api/generate",
+    body: '{"model": "{{model_name}}", "prompt": "1, 2"}',
+    contentType: "application/json",
+    expect: "response",
+  };
+
+  it("proves an engine of another API by the request that its backend declares", async () => {
+    const { asked, send } = serveOnly({ "/health": answered(200), "/api/generate": answered(200, '{"response":"3"}') });
+    const model = 'a "name"';
+    expect(await probe({ ...target, model, request }, send, 30)).toEqual({
+      level: "answered",
+      text: '{"response":"3"}',
+    });
+    expect(JSON.parse(asked.at(-1)?.body ?? "")).toEqual({ model, prompt: "1, 2" });
+    expect(asked.map(({ path }) => path)).toEqual(["/health", "/api/generate"]);
+  });
+
+  it.each([answered(500, '{"response":"3"}'), answered(200, '{"error":"x"}'), refused])(
+    "does not take %j for the answer that the backend declares",
+    async (answer) => {
+      const { send } = serveOnly({ "/health": answered(200), "/api/generate": answer });
+      expect((await probe({ ...target, request }, send, 30)).level).toBe("pathOk");
+    },
+  );
+});
+
 describe("probeAddress", () => {
   it.each([
     ["0.0.0.0", "127.0.0.1"],

@@ -13,8 +13,8 @@ import { fakeEdges } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { writtenStack, type WrittenStack } from "../support/stacks.js";
 
-const build = (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
-  buildLock({ stack, written: stack, catalogue, previous }, edges);
+const build = async (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
+  (await buildLock({ stack, written: stack, catalogue, previous }, edges)).lock;
 const wheels = (...packages: string[]) => chat({ model: { source: "wheels", packages, sha256: sha256("m") } });
 
 /** Stacks without what the planner refuses. */
@@ -36,6 +36,7 @@ describe("buildLock", () => {
         const other = {
           backends: reversed(catalogue.backends),
           written: reversed(catalogue.written),
+          sources: reversed(catalogue.sources),
           files: reversed(catalogue.files),
         };
         expect(formatLock(await build(turned, undefined, fakeEdges(), other))).toBe(formatLock(await build(stack)));
@@ -175,7 +176,10 @@ describe("findStaleness", async () => {
 
   it("is not moved by a default that a later version of Berth adds", async () => {
     const written = { schemaVersion: 1 };
-    const before = await buildLock({ stack, written, catalogue: catalogueOf(), previous: undefined }, fakeEdges());
+    const { lock: before } = await buildLock(
+      { stack, written, catalogue: catalogueOf(), previous: undefined },
+      fakeEdges(),
+    );
     const later = { ...stack, mirrors: { pip: "https://new.default.example/simple" } };
     expect(findStaleness(before, { stack: later, written, catalogue: catalogueOf() })).toBeUndefined();
   });
@@ -196,6 +200,7 @@ describe("findStaleness", async () => {
     const catalogue = (content: string): Catalogue => ({
       backends: { engine },
       written: { engine },
+      sources: {},
       files: { "shared/2.0.txt": sha256(content) },
     });
     const before = await build(stack, undefined, fakeEdges(), catalogue("old"));

@@ -3,6 +3,8 @@ import type { AddressInfo } from "node:net";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { LocalHost } from "../../../src/host/local.js";
+import { createContent } from "../../../src/install/content.js";
 import { createLockEdges } from "../../../src/lock/edges.js";
 import { rejectionOf } from "../support/thrown.js";
 
@@ -19,9 +21,12 @@ describe("an index that asks for user and password", () => {
   const index = (credentials: string) =>
     `http://${credentials}127.0.0.1:${(server.address() as AddressInfo).port}/simple`;
   const find = (defaultIndex: string) =>
-    createLockEdges(() => {
-      throw new Error("no host is needed");
-    }, defaultIndex).findWheel("model", "1.0", undefined);
+    createLockEdges({
+      openHost: (name) => new LocalHost(name, { PATH: "/nowhere", HOME: "/" }),
+      defaultIndex,
+      workDir: "/nowhere",
+      content: createContent("/nowhere", "/nowhere"),
+    }).findWheel("model", "1.0", undefined);
 
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
   afterAll(() => new Promise((resolve) => server.close(resolve)));

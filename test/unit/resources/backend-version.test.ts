@@ -4,18 +4,15 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { LocalHost } from "../../../src/host/local.js";
-import {
-  backendVersionInputs,
-  backendVersionKind,
-  planBackendVersion,
-} from "../../../src/resources/backend-version.js";
+import { backendVersionInputs } from "../../../src/resources/backend-version-inputs.js";
+import { backendVersionKind, planBackendVersion } from "../../../src/resources/backend-version.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { facts } from "../support/problems.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 describe("planBackendVersion", () => {
   const anew = ["download", "install", "verify", "link"];
-  const well = { installed: true, drift: [], leftovers: false, inUse: true };
+  const well = { manual: false, installed: true, drift: [], leftovers: false, inUse: true };
   it.each([
     [well, []],
     [{ ...well, leftovers: true }, ["clear"]],
@@ -23,12 +20,15 @@ describe("planBackendVersion", () => {
     [{ ...well, drift: ["x was changed"], leftovers: true }, ["clear", ...anew, "retire"]],
     [{ ...well, installed: false }, [...anew, "retire"]],
     [{ ...well, installed: false, inUse: false }, anew],
+    [{ ...well, manual: true }, []],
+    [{ ...well, manual: true, installed: false, inUse: false }, ["adopt"]],
+    [{ ...well, manual: true, drift: ["was installed in another way"] }, ["adopt", "retire"]],
   ])("of %j is %j", (seen, steps) => {
     expect(planBackendVersion(seen)).toEqual(steps);
   });
 });
 
-/** Makes an environment as pipx does; its engine tells the version in the file `told`, and does not without one. */
+/** Makes an environment as pipx does; its Python tells the version in the file `told`, and does not without one. */
 const fakePipx = `#!/bin/sh
 case "$1" in
   install)
@@ -49,7 +49,7 @@ async function setUp() {
   for (const [path, text] of [
     [pipxPath, fakePipx],
     [python, "#!/bin/sh\necho tag\n"],
-    [join(folder, "interpreter"), ""],
+    [join(folder, "interpreter"), `#!/bin/sh\ncat "${join(folder, "told")}"\n`],
     [join(folder, "told"), "1.0\n"],
   ] as const) {
     await writeFile(path, text);
@@ -69,7 +69,7 @@ async function setUp() {
     requirements: { file: "engine/1.0.txt", sha256: "a".repeat(64) },
     pipxPath,
   });
-  await host.writeFile(join(dataDir, "cache", "wheels", `${inputs.requirements.sha256}-tag`, "complete"), "");
+  await host.writeFile(join(dataDir, "cache", "wheels", `${"a".repeat(64)}-tag`, "complete"), "");
   let ids = 0;
   const context = {
     ...contextOf(host),

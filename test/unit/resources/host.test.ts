@@ -100,8 +100,8 @@ describe("removing a host", () => {
     return { files: [...host.files.keys()].filter((file) => !file.includes("/journal/")), taken };
   }
 
-  it("removes everything but the download cache, and the lock that is held meanwhile", async () => {
-    expect((await removeAmong()).files).toEqual(["/data/cache/m.whl", "/data/lock.json"]);
+  it("removes everything but the download cache, the lock that is held meanwhile, and an administrator's executables", async () => {
+    expect((await removeAmong()).files).toEqual(["/data/bin/engine_1.0", "/data/cache/m.whl", "/data/lock.json"]);
   });
 
   it("leaves what is not Berth's, and ends runners that nothing else tells of", async () => {

@@ -28,6 +28,8 @@ const settings: Partial<InstanceInputs>[] = [
   { servedModel: "other" },
   { apiKeyVariable: "OTHER" },
   { healthPath: "/up" },
+  { healthRequest: { method: "GET", path: "/ready", contentType: "application/json" } },
+  { category: "embedding" },
   { minHealthySeconds: 5 },
   { healthyDeadlineSeconds: 60 },
   { stopSeconds: 5 },

@@ -117,6 +117,7 @@ describe("probeTarget", () => {
     expect(probeTarget(instanceOf())).toEqual({
       address: "127.0.0.1",
       port: 14_000,
+      modelPath: "/data/models/a/m.gguf",
       healthPath: "/health",
       model: "chat",
       apiKey: "hunter2",

@@ -25,10 +25,24 @@ describe("backendFile", () => {
       env: {},
       runCommand: "serve --port {{port}}",
       defaultParameters: [],
+      flags: { host: [], port: [], servedModel: [], tensorParallelSize: [] },
       ownedFlags: [],
+      images: [],
+      hostSelector: {},
       versions: {
         "0.10": {
-          install: { pipx: { package: "engine", requirements: "engine/0.10.txt", python: ">=3.10" } },
+          install: {
+            pipx: {
+              package: "engine",
+              requirements: "engine/0.10.txt",
+              python: ">=3.10",
+              extras: [],
+              pins: [],
+              constraints: [],
+              os: ["linux", "darwin"],
+              arch: ["x64", "arm64"],
+            },
+          },
           env: {},
         },
       },

@@ -11,8 +11,9 @@ const chat = (...lines: string[]) => `${head}deployments:\n  chat:\n    ${[...li
 
 const stackKeys = "schemaVersion, hosts, mirrors, deployments";
 const deploymentKeys =
-  "backend, backendVersion, model, contextLength, parameters, extraParameters, env, secretEnv, host, port, " +
-  "bindAddress, apiKey, insecure, update";
+  "backend, backendVersion, prefer, install, imageName, entrypoint, runCommand, category, architecture, model, " +
+  "contextLength, parameters, extraParameters, env, secretEnv, host, hostSelector, port, bindAddress, apiKey, " +
+  "insecure, update";
 const nameRule = "expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit";
 const empty = "1:1: the file is empty; expected Berth stack file: the desired state of one environment";
 

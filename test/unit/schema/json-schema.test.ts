@@ -71,7 +71,7 @@ const malformed: [string, keyof typeof zodSchemas, unknown][] = [
   ["a secret in plain text", "stack", stack({ ...chat, apiKey: "hunter2" })],
   ["a path out of the folder", "backend", backend({ install: { pipx: { ...pipx, requirements: "../x" } } })],
   ["an absolute path", "backend", backend({ install: { pipx: { ...pipx, launcher: "/x" } } })],
-  ["no way to install", "backend", backend({ install: {} })],
+  ["a way to install that there is not", "backend", backend({ install: { apt: {} } })],
   ["a flag without its dash", "backend", backend({ install: { pipx } }, { ownedFlags: ["port"] })],
   ["a path for a name", "backend", backend({ install: { pipx } }, { name: "../engine" })],
   ["nothing of a lock", "lock", { lockVersion: 1 }],

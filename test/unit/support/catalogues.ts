@@ -35,6 +35,12 @@ export function catalogueOf(
   return {
     backends: Object.fromEntries(backends.map((backend) => [backend.name, backend])),
     written: Object.fromEntries(backends.map((backend) => [backend.name, backend])),
+    sources: Object.fromEntries(
+      backends.map(({ name, versions }) => [
+        name,
+        Object.fromEntries(Object.keys(versions).map((version) => [version, "project"])),
+      ]),
+    ),
     files: Object.fromEntries(files.map((file) => [file, sha256(file)])),
   };
 }

@@ -1,6 +1,6 @@
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { LockEdges } from "../../../src/lock/build.js";
-import type { KnownHost } from "../../../src/planner/placement.js";
+import type { KnownHost } from "../../../src/planner/host-choice.js";
 import { knownHost } from "./problems.js";
 
 /** Edges of a lock that answer by rule and remember which wheels were asked for. */
@@ -16,6 +16,14 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
     findWheel(name, version, indexUrl) {
       asked.push(`${name}==${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
       return Promise.resolve({ sha256: sha256(`${name} ${version}`) });
+    },
+    lockPackages({ package: name, version, indexUrl }) {
+      asked.push(`requirements of ${name} ${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
+      return Promise.resolve(`${name}==${version} --hash=sha256:${sha256(name + version)}\n`);
+    },
+    fetchReleaseFile(url) {
+      asked.push(url);
+      return Promise.resolve({ sha256: sha256(url), sizeBytes: url.length });
     },
   };
 }

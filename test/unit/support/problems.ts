@@ -1,6 +1,8 @@
-import { resolveDeployment } from "../../../src/catalog/release.js";
+import { resolveRelease } from "../../../src/catalog/release.js";
+import type { Platform } from "../../../src/catalog/selection.js";
 import { sha256 } from "../../../src/lib/canonical.js";
-import type { KnownHost, PlacementProblem } from "../../../src/planner/placement.js";
+import type { KnownHost } from "../../../src/planner/host-choice.js";
+import type { PlacementProblem } from "../../../src/planner/placement.js";
 import type { HostFacts } from "../../../src/schema/facts.js";
 import type { LockedModel } from "../../../src/schema/lock.js";
 import { stackFile, type ModelSource, type StackFile } from "../../../src/schema/stack.js";
@@ -22,6 +24,9 @@ export const facts: HostFacts = {
   python: { path: "/usr/bin/python3", version: "3.11.2" },
   accelerators: [],
 };
+
+/** What of that host decides how backends are installed. */
+export const platform: Platform = { os: "linux", arch: "x64", acceleratorType: "cpu" };
 
 export function knownHost(
   dataDir: string,
@@ -49,7 +54,13 @@ export function problemOf(stack: StackFile, changes: Partial<PlacementProblem> =
   const release = Object.fromEntries(
     Object.entries(stack.deployments).map(([name, deployment]) => [
       name,
-      resolveDeployment(catalogueOf(), deployment, lockedModel(deployment.model), `deployment ${name}`),
+      resolveRelease({
+        catalogue: catalogueOf(),
+        deployment,
+        model: lockedModel(deployment.model),
+        platform,
+        where: `deployment ${name}`,
+      }),
     ]),
   );
   const hosts = Object.fromEntries(

@@ -1,0 +1,93 @@
+/** From a catalogue's entries to artifacts as a lock holds them. Pure. */
+import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
+import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
+import type { LockedInstall } from "../schema/lock.js";
+import type { Catalogue } from "./catalogue.js";
+
+/** An artifact, with what of it is not pinned yet. */
+export type DraftInstall =
+  | Exclude<LockedInstall, { method: "pipx" | "binary" }>
+  | { readonly method: "pipx"; readonly pipx: PipxInstall; readonly version: string }
+  | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] };
+
+/** A file beside a backend file, or beside a lock, exactly. */
+export interface PinnedFile {
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/**
+ * The artifact as the catalogue pins it; undefined when something of it is not pinned there.
+ *
+ * @throws BerthError `file-not-found` when a file that the backend names is not there
+ */
+export function pinnedInstall(
+  catalogue: Catalogue,
+  backend: BackendFile,
+  install: DraftInstall,
+): LockedInstall | undefined {
+  switch (install.method) {
+    case "image":
+    case "manual":
+      return install;
+    case "pipx": {
+      const { requirements } = install.pipx;
+      if (requirements === undefined) return undefined;
+      return lockPipx(catalogue, backend, install.pipx, findFile(catalogue, backend, requirements));
+    }
+    case "binary": {
+      const digests = install.artifacts.map(({ sha256 }) => sha256);
+      return digests.includes(undefined) ? undefined : lockBinary(backend, install.artifacts, digests);
+    }
+  }
+}
+
+/** A pipx installation with its requirements, wherever they were locked. */
+export function lockPipx(
+  catalogue: Catalogue,
+  backend: BackendFile,
+  { package: name, packageVersion, command, python, launcher }: PipxInstall,
+  requirements: PinnedFile,
+): Extract<LockedInstall, { method: "pipx" }> {
+  return {
+    method: "pipx",
+    package: name,
+    requirements,
+    ...(packageVersion === undefined ? {} : { packageVersion }),
+    ...(command === undefined ? {} : { command }),
+    python,
+    ...(launcher === undefined ? {} : { launcher: findFile(catalogue, backend, launcher) }),
+  };
+}
+
+/** A release's files with their digests, in the files' order. */
+export function lockBinary(
+  { versionProbe }: BackendFile,
+  artifacts: readonly BinaryArtifact[],
+  digests: readonly (string | undefined)[],
+): Extract<LockedInstall, { method: "binary" }> {
+  const files = artifacts.map(({ acceleratorTypes: _, ...artifact }, index) => ({
+    ...artifact,
+    sha256: digests[index] ?? "",
+  }));
+  return { method: "binary", artifacts: files, ...(versionProbe === undefined ? {} : { versionProbe }) };
+}
+
+/** The version of the engine's package: the backend's without a leading `v`, unless its file says another. */
+export function packageVersionOf(
+  { packageVersion }: { packageVersion?: string | undefined },
+  backendVersion: string,
+): string {
+  return packageVersion ?? backendVersion.replace(/^v(?=\d)/, "");
+}
+
+function findFile(catalogue: Catalogue, backend: BackendFile, file: string): PinnedFile {
+  const found = lookUp(catalogue.files, file);
+  if (found !== undefined) return { file, sha256: found };
+  throw new BerthError("file-not-found", {
+    where: `backends/${backend.name}.yaml`,
+    what: "the backend file names a file that is not there",
+    got: `backends/${file}`,
+  });
+}

@@ -1,0 +1,34 @@
+import type { LockedDeployment, LockedModel } from "../schema/lock.js";
+import type { DeploymentEntry } from "../schema/stack.js";
+import type { Catalogue } from "./catalogue.js";
+import type { Platform } from "./selection.js";
+
+/** What of a deployment does not depend on its environment. */
+export type DeployedEngine = Pick<
+  DeploymentEntry,
+  | "backend"
+  | "backendVersion"
+  | "prefer"
+  | "install"
+  | "imageName"
+  | "entrypoint"
+  | "runCommand"
+  | "category"
+  | "architecture"
+  | "contextLength"
+  | "parameters"
+  | "extraParameters"
+  | "env"
+>;
+
+export interface ReleaseProblem {
+  readonly catalogue: Catalogue;
+  readonly deployment: DeployedEngine;
+  readonly model: LockedModel;
+  /** Of the host that it is for. */
+  readonly platform: Platform;
+  /** What was decided before, of the same deployment. */
+  readonly before?: Pick<LockedDeployment, "backend" | "backendVersion"> | undefined;
+  /** What names the deployment, for errors. */
+  readonly where: string;
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { parseDocument } from "yaml";
+
+import { BerthError, systemCode } from "../lib/errors.js";
+import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
+import { backendText, commentText } from "../lock/backend-text.js";
+import { shown } from "../lock/project.js";
+import type { BackendOverlay } from "../schema/backend.js";
+import { largestDocumentBytes } from "../schema/document.js";
+import { name as nameSchema } from "../schema/scalars.js";
+import { readBackends, readText } from "./backend-files.js";
+import { fetchText, isAddress, shownAddress } from "./remote-text.js";
+import { packageRoot, type Workplace } from "./workplace.js";
+
+const downloadSeconds = 30;
+
+export interface ImportOptions {
+  /** Another name for the backend. */
+  name?: string;
+  /** Replace a file that is there. */
+  force?: boolean;
+}
+
+/** Writes `backends/NAME.yaml`, in Berth's own format, from a backend file in either format. */
+export async function importBackend(workplace: Workplace, from: string, options: ImportOptions): Promise<void> {
+  const { root } = workplace;
+  const remote = isAddress(from);
+  const limits = { largestBytes: largestDocumentBytes, timeoutSeconds: downloadSeconds };
+  const text = remote ? await fetchText(from, limits) : readText(resolve(from), from, largestDocumentBytes);
+  const origin = remote ? shownAddress(from) : basename(from);
+  const document = readBackendDocument(text, remote ? origin : from);
+  const name = options.name === undefined ? document.value.name : checkName(options.name);
+  const path = join(root, "backends", `${name}.yaml`);
+  await writeNew([{ path, text: importedText(document, text, name, origin) }], root, options.force === true);
+
+  for (const note of document.notes) workplace.note(note);
+  for (const note of notesOf(document.value, name, dirname(path))) workplace.note(note);
+  const versions = Object.keys(document.value.versions ?? {});
+  workplace.print(
+    `${shown(root, path)}: ${name}, ${versions.length === 1 ? "version" : "versions"} ${versions.join(", ")}`,
+  );
+}
+
+function checkName(given: string): string {
+  const parsed = nameSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new BerthError("usage", {
+    what: "this is no name of a backend",
+    got: given,
+    expected: nameSchema.description ?? "",
+  });
+}
+
+/** Berth's own format stays as it is written, but for its name. */
+function importedText(document: BackendText, text: string, name: string, origin: string): string {
+  const head = `Imported by \`berth backend import\` from ${origin}`;
+  if (document.format === "reference") {
+    const remarks = document.remarks.map((remark) => `- ${remark.text}`);
+    const comments = [`${head}, which is in GPUStack's format.`, ...remarks];
+    return backendText(document.written, comments, name);
+  }
+  const own = parseDocument(text);
+  own.set("name", name);
+  own.commentBefore = [commentText([`${head}.`]), own.commentBefore].filter(Boolean).join("\n");
+  return own.toString({ lineWidth: 0 });
+}
+
+/** What whoever imports a backend must know of it in this project. */
+export function notesOf(backend: BackendOverlay, name: string, folder: string): string[] {
+  const files = Object.values(backend.versions ?? {}).flatMap(({ install: { pipx } }) => [
+    pipx?.requirements,
+    pipx?.launcher,
+  ]);
+  const missing = [...new Set(files)].flatMap((file) => {
+    return file === undefined || existsSync(join(folder, file)) ? [] : [`note: copy ${file} to backends/${file} too`];
+  });
+  const known = readBackends(packageRoot, packageRoot).backends;
+  const hides = Object.hasOwn(known, name) ? [`note: Berth has a backend ${name} too; this file lies over it`] : [];
+  return [...hides, ...missing];
+}
+
+export interface NewFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Writes files, all or none of which are there before: nothing is written when one would be replaced without `force`. */
+export async function writeNew(files: readonly NewFile[], root: string, force: boolean): Promise<void> {
+  const present = files.filter(({ path }) => existsSync(path));
+  const [first] = present;
+  if (first !== undefined && !force) throw alreadyThere(present, root);
+  for (const { path, text } of files) {
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      await writeFile(path, text, { flag: force ? "w" : "wx" });
+    } catch (error) {
+      throw systemCode(error) === "EEXIST" ? alreadyThere([{ path, text }], root) : error;
+    }
+  }
+}
+
+function alreadyThere(files: readonly NewFile[], root: string): BerthError {
+  return new BerthError("usage", {
+    what: `there is already ${files.map(({ path }) => shown(root, path)).join(", ")}`,
+    hint: "remove it, or replace it with --force",
+  });
+}

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+
+import { messageOf } from "../lib/errors.js";
+
+/** What a registry says about an image's tag. */
+export type ImageAnswer =
+  | { readonly kind: "found"; readonly digest: string }
+  /** The registry answers and has no such tag. */
+  | { readonly kind: "unknown" }
+  /** It does not answer, or only those who log in. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+const requestSeconds = 20;
+/** An index of several platforms before the image of one. */
+const manifestTypes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/**
+ * Asks the registry of an image which digest its tag has now: that of the index where the image has several platforms.
+ * Only what anybody may read is asked for. Nothing is downloaded but, where a registry tells no digest, the manifest.
+ *
+ * @param reference `registry/repository:tag`; without a registry it is Docker Hub's
+ */
+export async function askImageDigest(reference: string, signal?: AbortSignal): Promise<ImageAnswer> {
+  const image = readImageReference(reference);
+  const address = `${image.origin}/v2/${image.repository}/manifests/${image.tag}`;
+  try {
+    const head = await request("HEAD", address, image.origin, signal);
+    if (head.status === 404) return { kind: "unknown" };
+    if (!head.ok) return { kind: "refused", reason: `HTTP status ${head.status}` };
+    const told = head.headers.get("docker-content-digest");
+    if (told !== null && /^sha256:[0-9a-f]{64}$/.test(told)) return { kind: "found", digest: told };
+    const manifest = await request("GET", address, image.origin, signal);
+    if (!manifest.ok) return { kind: "refused", reason: `HTTP status ${manifest.status}` };
+    const bytes = new Uint8Array(await manifest.arrayBuffer());
+    return { kind: "found", digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return { kind: "refused", reason: messageOf(cause) };
+  }
+}
+
+/** Where an image is asked for. A registry on this machine speaks HTTP, any other HTTPS, as Docker has it. */
+export function readImageReference(reference: string): { origin: string; repository: string; tag: string } {
+  const [, first = "", rest] = /^([^/]+)\/(.+)$/.exec(reference) ?? [];
+  const named = rest !== undefined && (/[.:]/.test(first) || first === "localhost");
+  const [repository = "", tag = "latest"] = (named ? rest : reference).split(":");
+  if (!named) {
+    const path = repository.includes("/") ? repository : `library/${repository}`;
+    return { origin: "https://registry-1.docker.io", repository: path, tag };
+  }
+  const local = /^(?:localhost|127\.0\.0\.1)(?::|$)/.test(first);
+  const host = first === "docker.io" ? "registry-1.docker.io" : first;
+  return { origin: `${local ? "http" : "https"}://${host}`, repository, tag };
+}
+
+/** Registries give a token to anybody who asks for one that lets them read what everybody may read. */
+async function request(method: string, address: string, origin: string, signal?: AbortSignal): Promise<Response> {
+  const ask = (headers: Record<string, string>) =>
+    fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(signal) });
+  const response = await ask({});
+  const challenge = response.headers.get("www-authenticate");
+  if (response.status !== 401 || challenge === null) return response;
+  const token = await fetchToken(challenge, origin, signal);
+  return token === undefined ? response : ask({ authorization: `Bearer ${token}` });
+}
+
+async function fetchToken(challenge: string, origin: string, signal?: AbortSignal): Promise<string | undefined> {
+  const { realm = "", ...scope } = Object.fromEntries(
+    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value] as const),
+  );
+  if (!/^Bearer\s/i.test(challenge) || !URL.canParse(realm)) return undefined;
+  const address = new URL(realm);
+  // A token that anybody can read on its way is none.
+  if (address.protocol !== "https:" && address.origin !== origin) return undefined;
+  for (const [key, value] of Object.entries(scope)) if (key !== "error") address.searchParams.set(key, value);
+  const response = await fetch(address, { signal: withTimeLimit(signal) });
+  if (!response.ok) return undefined;
+  const body: unknown = await response.json();
+  if (typeof body !== "object" || body === null) return undefined;
+  if ("token" in body && typeof body.token === "string") return body.token;
+  return "access_token" in body && typeof body.access_token === "string" ? body.access_token : undefined;
+}
+
+function withTimeLimit(signal: AbortSignal | undefined): AbortSignal {
+  const limit = AbortSignal.timeout(requestSeconds * 1000);
+  return signal === undefined ? limit : AbortSignal.any([signal, limit]);
+}

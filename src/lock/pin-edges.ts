@@ -1,0 +1,59 @@
+import { gatherFacts } from "../host/facts.js";
+import type { Host } from "../host/host.js";
+import type { Content } from "../install/content.js";
+import { BerthError } from "../lib/errors.js";
+import { Serial } from "../lib/serial.js";
+import { askImageDigest, type ImageAnswer } from "./image-digest.js";
+import type { LockRequest } from "./python-lock-request.js";
+import { lockRequirements } from "./python-lock.js";
+import { fetchReleaseFile, type ReleaseFile } from "./release-file.js";
+
+/** What has to be looked up outside to pin a backend version. */
+export interface PinEdges {
+  /** The text of a requirements file with hashes. */
+  lockPackages(request: LockRequest): Promise<string>;
+  fetchReleaseFile(url: string): Promise<ReleaseFile>;
+  askImageDigest(reference: string): Promise<ImageAnswer>;
+}
+
+export interface PinPlace {
+  /** This machine. */
+  readonly host: Host;
+  /** Where uv is put, and what it downloads. */
+  readonly folder: string;
+  readonly content: Content;
+  /** The index of requests that name none, or undefined for the public one. */
+  readonly defaultIndex: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** The real edges: package index, releases and registries are asked from this machine. */
+export function createPinEdges({ host, folder, content, defaultIndex, signal }: PinPlace): PinEdges {
+  const serial = new Serial();
+  const limits = signal === undefined ? {} : { signal };
+  return {
+    async lockPackages(request) {
+      const { python } = await gatherFacts(host, undefined);
+      if (python === undefined) {
+        throw new BerthError("host-unsuitable", {
+          where: "this machine",
+          what: "no suitable Python was found",
+          expected: "Python 3.10 or later with its venv and ensurepip modules on PATH",
+          hint: "install it (Debian and Ubuntu: apt-get install python3-venv; macOS: brew install python)",
+        });
+      }
+      const context = {
+        host,
+        dataDir: folder,
+        python: python.path,
+        content,
+        serial,
+        indexUrl: defaultIndex,
+        ...limits,
+      };
+      return lockRequirements(context, request);
+    },
+    fetchReleaseFile: (url) => fetchReleaseFile(url, signal),
+    askImageDigest: (reference) => askImageDigest(reference, signal),
+  };
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+import { BerthError } from "../lib/errors.js";
+import type { DeploymentEntry } from "../schema/stack.js";
+
+/** What binds the placement of a deployment beside what the stack says. */
+export interface Binding {
+  readonly host: string;
+  /** What the parameters say about the address. */
+  readonly address?: string | undefined;
+  /** What the parameters say about the port. */
+  readonly port?: number | undefined;
+}
+
+const loopback = "127.0.0.1";
+const ipAddress = z.union([z.ipv4(), z.ipv6()]);
+
+/**
+ * A deployment with all that binds it in its own fields. Pure.
+ *
+ * @throws BerthError `stack-inconsistent` when its parameters say something else than its fields
+ */
+export function bindDeployment(name: string, deployment: DeploymentEntry, binding: Binding): DeploymentEntry {
+  const { host, address, port } = binding;
+  if (port !== undefined && deployment.port !== undefined && port !== deployment.port)
+    throw contradiction(name, "port", String(port), String(deployment.port));
+  if (address !== undefined && !ipAddress.safeParse(address).success)
+    throw inconsistent(name, "the parameters give an address that is none", address, "an IP address");
+  // The default address is as good as none.
+  if (address !== undefined && ![loopback, address].includes(deployment.bindAddress))
+    throw contradiction(name, "bindAddress", address, deployment.bindAddress);
+  const bound = port ?? deployment.port;
+  return {
+    ...deployment,
+    host,
+    bindAddress: address ?? deployment.bindAddress,
+    ...(bound === undefined ? {} : { port: bound }),
+  };
+}
+
+function contradiction(name: string, field: string, got: string, expected: string): BerthError {
+  return inconsistent(name, `the parameters and \`${field}\` say different things`, got, expected, field);
+}
+
+function inconsistent(name: string, what: string, got: string, expected: string, field = "bindAddress"): BerthError {
+  const hint = `give it once: as \`${field}\``;
+  return new BerthError("stack-inconsistent", { where: `deployment ${name}`, what, got, expected, hint });
+}

@@ -1,0 +1,212 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { describe, expect, it } from "vitest";
+
+import { importBackend } from "../../../src/cli/backend-import.js";
+import { lintBackends } from "../../../src/cli/backend-lint.js";
+import { listBackends, showBackend } from "../../../src/cli/backend-show.js";
+import { readBackendDocument } from "../../../src/lock/backend-document.js";
+import { serve } from "../support/http-servers.js";
+import { referenceBackend, referenceText } from "../support/reference-files.js";
+import { rejectionOf, thrownBy } from "../support/thrown.js";
+import { testProject, type TestProject } from "../support/workplaces.js";
+
+const engine = `# Ours
+schemaVersion: 1
+name: engine
+defaultVersion: "1"
+runCommand: serve {{model_path}} --port {{port}}
+versions:
+  "1":
+    install: { manual: {} }
+  v2.0:
+    install: { image: { reference: "team/engine:2" } }
+    entrypoint: engine run
+`;
+const inProject = { "backends/engine.yaml": engine, "backends/sglang-custom.yaml": referenceText("sglang-custom") };
+
+const json = ({ printed }: TestProject): unknown => JSON.parse(printed.join("\n"));
+
+describe("berth backend list", () => {
+  it("lists built-in and project backends, in both formats, with what is not pinned", async () => {
+    const project = await testProject(inProject);
+    listBackends(project.workplace, { json: true });
+    const rows = json(project) as { name: string }[];
+    expect(rows.find(({ name }) => name === "llama-cpp")).toMatchObject({ source: "built-in" });
+    expect(rows.filter(({ name }) => ["engine", "sglang-custom"].includes(name))).toEqual([
+      { name: "engine", source: "project", defaultVersion: "1", versions: 2, unpinned: 1 },
+      { name: "sglang-custom", source: "project", defaultVersion: "0.5.10", versions: 1, unpinned: 1 },
+    ]);
+  });
+
+  it("prints a table for people", async () => {
+    const { workplace, printed } = await testProject(inProject);
+    listBackends(workplace, {});
+    expect(printed[0]?.trim().split(/ {2,}/)).toEqual(["BACKEND", "SOURCE", "DEFAULT VERSION", "VERSIONS", "UNPINNED"]);
+    expect(printed.map((line) => line.trim().split(/ {2,}/))).toContainEqual(["engine", "project", "1", "2", "1"]);
+  });
+
+  it("says which of a folder is of the community", async () => {
+    const project = await testProject({ "backends/community/sglang.yaml": referenceText("sglang-custom") });
+    listBackends(project.workplace, { json: true });
+    expect(json(project)).toContainEqual(expect.objectContaining({ name: "sglang-custom", source: "community" }));
+  });
+});
+
+describe("berth backend show", () => {
+  it("shows every version with its installs and the command of an example", async () => {
+    const { workplace, printed } = await testProject(inProject);
+    showBackend(workplace, "engine", {});
+    expect(printed).toEqual([
+      "engine (project)",
+      "default version 1",
+      "",
+      "1",
+      "  manual     engine_1  (any accelerator)  as it is found",
+      "  health     GET /v1/models",
+      '  process    ["engine_1","serve","/models/example","--port","8000"]',
+      "",
+      "v2.0",
+      "  image      team/engine:2  (linux; x64; any accelerator)  unpinned",
+      "  health     GET /v1/models",
+      '  container  entrypoint ["engine","run"]',
+      '             arguments  ["serve","/models/example","--port","8000"]',
+    ]);
+  });
+
+  it.each(["2.0", "v2.0"])("shows one version, which %s names too", async (version) => {
+    const project = await testProject(inProject);
+    showBackend(project.workplace, "engine", { version, json: true });
+    expect(json(project)).toMatchObject({
+      name: "engine",
+      source: "project",
+      versions: [{ version: "v2.0", commands: [{ form: "container", command: { entrypoint: ["engine", "run"] } }] }],
+    });
+  });
+
+  it("tells which names there are", async () => {
+    const { workplace } = await testProject(inProject);
+    const unknown = thrownBy(() => showBackend(workplace, "constructor", {}));
+    expect([unknown.code, unknown.parts.expected]).toEqual(["backend-unknown", expect.stringContaining("engine")]);
+    expect(thrownBy(() => showBackend(workplace, "engine", { version: "3" })).parts.expected).toBe("1, v2.0");
+  });
+});
+
+describe("berth backend lint", () => {
+  it("is content with good files", async () => {
+    const { workplace, printed, noted } = await testProject(inProject);
+    lintBackends(workplace, []);
+    expect(printed.map((line) => line.split(":").slice(0, 4).join(":"))).toEqual([
+      "backends/engine.yaml:10:23: note",
+      "backends/sglang-custom.yaml:7:17: note",
+    ]);
+    expect(noted).toEqual(["2 backend files, no problems"]);
+  });
+
+  it("prints every problem of every file with its place, and fails", async () => {
+    const { workplace, printed } = await testProject({
+      "backends/a.yaml": `${engine}colour: blue\nshape: round\n`,
+      "backends/b.yaml": engine
+        .replace("serve {{model_path}}", "serve {{model}} | tee")
+        .replace("engine run", '"a ; b"'),
+      "backends/c.yaml": referenceText("sglang-custom").replace("{{port}}", "{{ports}}").replace("cuda", "npu2"),
+      "backends/d.yaml": referenceText("sglang-custom").replace("{{port}}", "{{ports}}"),
+      "backends/e.yaml": "a: [\n",
+    });
+    const error = thrownBy(() => lintBackends(workplace, []));
+    expect(error.code).toBe("file-invalid");
+    const problems = printed.filter((line) => line.startsWith("backends/") && !line.includes(": note: "));
+    expect(problems.map((line) => line.split(/[;\n]/)[0])).toEqual([
+      'backends/a.yaml:12:1: unknown key "colour"',
+      'backends/a.yaml:13:1: unknown key "shape"',
+      "backends/b.yaml:5:13: the command holds the shell operator | at column 17 (of version 1, v2.0)",
+      "backends/b.yaml:11:17: the command holds the shell operator ",
+      "backends/c.yaml:5:1: the backend sglang-custom has no version that can be taken",
+      "backends/d.yaml:10:18: the command names an unknown placeholder {{ports}}",
+      expect.stringMatching(/^backends\/e\.yaml:2:1: /),
+    ]);
+    expect(error.parts.what).toBe("problems in backend files: 7");
+  });
+
+  it("looks at the files that are given, and no others", async () => {
+    const { workplace, printed } = await testProject({ "backends/bad.yaml": "a: 1\n", "x/good.yaml": engine });
+    lintBackends(workplace, [join(workplace.root, "x", "good.yaml")]);
+    expect(printed).toHaveLength(1);
+    expect(thrownBy(() => lintBackends(workplace, [join(workplace.root, "x", "none.yaml")])).code).toBe(
+      "file-not-found",
+    );
+  });
+});
+
+describe("berth backend import", () => {
+  const source = { "from/sglang.yaml": referenceText("sglang-custom"), "from/engine.yaml": engine };
+  const fileOf = ({ workplace }: TestProject, name: string) => join(workplace.root, "backends", `${name}.yaml`);
+
+  it("writes GPUStack's format in Berth's own, and says where it is from", async () => {
+    const project = await testProject(source);
+    await importBackend(project.workplace, join(project.workplace.root, "from/sglang.yaml"), {});
+    const text = readFileSync(fileOf(project, "sglang-custom"), "utf8");
+    expect(text).toMatch(/^# Imported by `berth backend import` from sglang\.yaml, which is in GPUStack's format\.\n/);
+    const read = readBackendDocument(text, "x.yaml");
+    expect([read.format, read.value]).toEqual(["berth", referenceBackend("sglang-custom").value]);
+    expect(project.printed).toEqual(["backends/sglang-custom.yaml: sglang-custom, version 0.5.10"]);
+  });
+
+  it("keeps Berth's own format as it is written, under another name if one is given", async () => {
+    const project = await testProject(source);
+    await importBackend(project.workplace, join(project.workplace.root, "from/engine.yaml"), { name: "other" });
+    const text = readFileSync(fileOf(project, "other"), "utf8");
+    expect(text).toContain("# Ours\n");
+    expect(text).toContain('    install: { image: { reference: "team/engine:2" } }\n');
+    expect(readBackendDocument(text, "x.yaml").value).toEqual({
+      ...readBackendDocument(engine, "x.yaml").value,
+      name: "other",
+    });
+  });
+
+  it("takes an address, and writes where it is from without what may be a key", async () => {
+    const project = await testProject();
+    const address = await serve((_, response) => response.end(referenceText("sglang-custom")));
+    await importBackend(project.workplace, `${address}/a/sglang.yaml?token=hunter2`, {});
+    const text = readFileSync(fileOf(project, "sglang-custom"), "utf8");
+    expect(text).toContain(`from ${address}/a/sglang.yaml, which`);
+    expect([text, ...project.printed, ...project.noted].join("\n")).not.toContain("hunter2");
+  });
+
+  it("replaces nothing unless it is told to", async () => {
+    const project = await testProject({ ...source, "backends/sglang-custom.yaml": "mine\n" });
+    const from = join(project.workplace.root, "from/sglang.yaml");
+    const error = await rejectionOf(importBackend(project.workplace, from, {}));
+    expect([error.code, error.parts.what]).toEqual(["usage", "there is already backends/sglang-custom.yaml"]);
+    expect(readFileSync(fileOf(project, "sglang-custom"), "utf8")).toBe("mine\n");
+    await importBackend(project.workplace, from, { force: true });
+    expect(readFileSync(fileOf(project, "sglang-custom"), "utf8")).toContain("name: sglang-custom\n");
+  });
+
+  it.each(["../x", "Upper", "", "a/b"])("refuses the name %j and writes nothing", async (name) => {
+    const project = await testProject(source);
+    const from = join(project.workplace.root, "from/sglang.yaml");
+    expect((await rejectionOf(importBackend(project.workplace, from, { name }))).code).toBe("usage");
+    expect(existsSync(join(project.workplace.root, "backends"))).toBe(false);
+  });
+
+  it("writes nothing of a file that is wrong", async () => {
+    const project = await testProject({ "from/bad.yaml": "backend_name: e\ndefault_env: { A: 1 }\n" });
+    const error = await rejectionOf(
+      importBackend(project.workplace, join(project.workplace.root, "from/bad.yaml"), {}),
+    );
+    expect(error.message).toContain('bad.yaml:2:19: "default_env.A": expected a string');
+    expect(existsSync(join(project.workplace.root, "backends"))).toBe(false);
+  });
+
+  it("tells of a backend that lies over Berth's own, and of files to copy too", async () => {
+    const pipx = "pipx: { package: engine, requirements: engine/1.txt }";
+    const project = await testProject({ "x.yaml": engine.replace("manual: {}", pipx) });
+    await importBackend(project.workplace, join(project.workplace.root, "x.yaml"), { name: "llama-cpp" });
+    expect(project.noted).toEqual([
+      "note: Berth has a backend llama-cpp too; this file lies over it",
+      "note: copy engine/1.txt to backends/engine/1.txt too",
+    ]);
+  });
+});

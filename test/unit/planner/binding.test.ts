@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+
+import { bindDeployment } from "../../../src/planner/binding.js";
+import { chat, stackOf } from "../support/problems.js";
+import { thrownBy } from "../support/thrown.js";
+
+function bind(changes: Parameters<typeof chat>[0], binding: { address?: string; port?: number }) {
+  const deployment = stackOf({ chat: chat(changes) }).deployments.chat;
+  if (deployment === undefined) throw new Error("no deployment");
+  const { host, bindAddress, port } = bindDeployment("chat", deployment, { host: "box", ...binding });
+  return { host, bindAddress, port };
+}
+
+describe("a bound deployment", () => {
+  it("is on the host that was chosen, and keeps what nothing binds", () => {
+    expect(bind({ port: 9000 }, {})).toEqual({ host: "box", bindAddress: "127.0.0.1", port: 9000 });
+  });
+
+  it("has the port and address that its parameters give", () => {
+    const bound = { host: "box", bindAddress: "10.0.0.1", port: 9000 };
+    expect(bind({}, { address: "10.0.0.1", port: 9000 })).toEqual(bound);
+    expect(bind({ port: 9000, bindAddress: "10.0.0.1" }, { address: "10.0.0.1", port: 9000 })).toEqual(bound);
+  });
+
+  it("is refused when its parameters give a name for an address: exposure is judged by addresses", () => {
+    expect(thrownBy(() => bind({}, { address: "localhost" })).message).toContain(
+      "the parameters give an address that is none\n  got: localhost",
+    );
+  });
+
+  it.each([
+    [{ port: 9001 }, { port: 9000 }, "port", "9000", "9001"],
+    [{ bindAddress: "10.0.0.2" }, { address: "10.0.0.1" }, "bindAddress", "10.0.0.1", "10.0.0.2"],
+  ])("is refused when %j and its parameters %j contradict each other", (changes, binding, field, got, expected) => {
+    expect(thrownBy(() => bind(changes, binding)).message).toBe(
+      `deployment chat: the parameters and \`${field}\` say different things\n  got: ${got}\n  expected: ${expected}\n  to do: give it once: as \`${field}\``,
+    );
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+
+import { chooseHost, labelsOf } from "../../../src/planner/host-choice.js";
+import type { WrittenStack } from "../support/stacks.js";
+import { chat, knownHost, stackOf } from "../support/problems.js";
+import { thrownBy } from "../support/thrown.js";
+
+type Hosts = NonNullable<WrittenStack["hosts"]>;
+
+const hosts: Hosts = {
+  amd: { connection: "local", dataDir: "amd", labels: { pool: "a" } },
+  arm: { connection: "local", dataDir: "arm", labels: { pool: "b", os: "linux" } },
+};
+const known = { amd: knownHost("/amd"), arm: knownHost("/arm", { facts: { arch: "arm64" } }) };
+
+function choose(deployment: Parameters<typeof chat>[0] = {}, selector: Record<string, string> = {}, only?: string) {
+  const chosen =
+    only === undefined ? hosts : Object.fromEntries(Object.entries(hosts).filter(([name]) => name === only));
+  const stack = stackOf({ chat: chat(deployment) }, { hosts: chosen });
+  const entry = stack.deployments.chat;
+  if (entry === undefined) throw new Error("no deployment");
+  return chooseHost({ stack, hosts: known, selector }, "chat", entry);
+}
+
+describe("the host of a deployment", () => {
+  it("is the one it names", () => {
+    expect(choose({ host: "arm" })).toBe("arm");
+  });
+
+  it("is the only one there is", () => {
+    expect(choose({}, {}, "arm")).toBe("arm");
+  });
+
+  it("is the only one that has the labels that the backend asks for", () => {
+    expect(choose({}, { os: "linux", arch: "amd64" })).toBe("amd");
+  });
+
+  it("is the only one that has the labels that the deployment asks for, whatever its backend does", () => {
+    expect(choose({ hostSelector: { pool: "b" } }, { arch: "amd64" })).toBe("arm");
+  });
+
+  it.each<[string, Parameters<typeof chat>[0], Record<string, string>, string]>([
+    [
+      "several fit",
+      {},
+      {},
+      "deployment chat: the stack has several hosts and the deployment names none\n  got: no `host`\n  expected: amd, arm\n  to do: add `host`",
+    ],
+    [
+      "none fits",
+      { hostSelector: { pool: "c" } },
+      {},
+      "deployment chat: no host has the labels that are asked for\n  got: amd: pool=a; arm: pool=b\n  expected: pool=c\n  to do: choose another host, or say which labels count with `hostSelector`",
+    ],
+    [
+      "the one it names does not fit",
+      { host: "arm" },
+      { arch: "amd64" },
+      "deployment chat: the host does not have the labels that are asked for\n  got: arm: arch=arm64\n  expected: arch=amd64\n  to do: choose another host, or say which labels count with `hostSelector`",
+    ],
+    [
+      "the one it names is not there",
+      { host: "box" },
+      {},
+      "deployment chat: the stack has no such host\n  got: box\n  expected: amd, arm\n  to do: correct `host`",
+    ],
+  ])("is refused when %s", (_, deployment, selector, message) => {
+    expect(thrownBy(() => choose(deployment, selector)).message).toBe(message);
+  });
+});
+
+describe("a host's labels", () => {
+  it("are what it is, as container images call it, and what the stack gives it", () => {
+    const stack = stackOf({}, { hosts });
+    expect(labelsOf({ stack, hosts: known }, "amd")).toEqual({ os: "linux", arch: "amd64", pool: "a" });
+    expect(labelsOf({ stack, hosts: known }, "arm")).toEqual({ os: "linux", arch: "arm64", pool: "b" });
+  });
+});
