@@ -5,6 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { describeMachine } from "./summary.mjs";
 
 const benchmarks = {
+  install: () => import("./install/benchmark.mjs"),
   "no-change-up": () => import("./no-change-up/benchmark.mjs"),
 };
 

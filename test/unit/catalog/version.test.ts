@@ -318,11 +318,14 @@ describe("a version constraint", () => {
   });
 
   it("never throws on anything but its own text", () => {
+    // A component that is only an x is a wildcard, not a version's name.
+    const anyOperand = anyVersion.filter((name) => !/(?:^|\.)x(?:\.|$)/i.test(name));
     fc.assert(
-      fc.property(anyVersion, anyVersion, anyBuildNumber, (version, operand, buildNumber) => {
+      fc.property(anyVersion, anyOperand, anyBuildNumber, (version, operand, buildNumber) => {
         for (const sign of ["", ">=", "<", "!=", "=="])
           expect(typeof satisfies(version, parseConstraint(`${sign}${operand}`), buildNumber)).toBe("boolean");
       }),
+      { numRuns: 10_000 },
     );
   });
 });

@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+
+import { chooseBackend } from "../../../src/catalog/backend-choice.js";
+import { draftRelease } from "../../../src/catalog/release.js";
+import type { DeployedEngine } from "../../../src/catalog/release-problem.js";
+import type { Platform } from "../../../src/catalog/selection.js";
+import type { LockedModel } from "../../../src/schema/lock.js";
+import { catalogueOf, engineBackend } from "../support/catalogues.js";
+import { platform } from "../support/problems.js";
+import { thrownBy } from "../support/thrown.js";
+
+const modelOf = (file: string): LockedModel => ({
+  from: { source: "file", path: `/srv/${file}` },
+  file,
+  sha256: "a".repeat(64),
+});
+const image = { reference: "team/engine:1" };
+const anyWhere = (name: string, acceleratorTypes?: ("cann" | "cuda")[]) =>
+  engineBackend({
+    name,
+    defaultVersion: "1",
+    versions: { "1": { install: { image: acceleratorTypes === undefined ? image : { ...image, acceleratorTypes } } } },
+  });
+const catalogue = catalogueOf([
+  engineBackend(),
+  anyWhere("vllm", ["cuda"]),
+  anyWhere("llama-cpp"),
+  anyWhere("llama-box"),
+  anyWhere("vox-box"),
+  anyWhere("mindie", ["cann"]),
+]);
+
+interface Changes {
+  deployment?: Partial<DeployedEngine>;
+  file?: string;
+  acceleratorType?: Platform["acceleratorType"];
+}
+
+function problemOf({ deployment, file = "m.gguf", acceleratorType = "cpu" }: Changes) {
+  const asked = { backend: "auto", contextLength: 4096, extraParameters: [], env: {}, ...deployment };
+  const model = modelOf(file);
+  return { catalogue, deployment: asked, model, platform: { ...platform, acceleratorType }, where: "deployment chat" };
+}
+
+describe("backend: auto", () => {
+  it.each<[Changes, string]>([
+    [{ file: "m.gguf" }, "llama-cpp"],
+    [{ file: "m.gguf", deployment: { prefer: "llama-box" } }, "llama-box"],
+    [{ file: "m.safetensors" }, "vllm"],
+    [{ file: "m.safetensors", deployment: { category: "stt" } }, "vox-box"],
+    [{ file: "m.safetensors", acceleratorType: "cann" }, "mindie"],
+  ])("of %j is %s, with the reason in a line", (changes, backend) => {
+    const chosen = chooseBackend(problemOf(changes));
+    expect(chosen.backend.name).toBe(backend);
+    expect(chosen.reason).toMatch(/^[^\n]+; its default$/);
+  });
+});
+
+describe("a deployment's own image", () => {
+  it("takes the place of every way to install the version, for that deployment alone", () => {
+    const deployment = { backend: "engine", imageName: "mine/engine@sha256:" + "0".repeat(64) };
+    const { install } = draftRelease(problemOf({ deployment }));
+    expect(install).toEqual({ method: "image", reference: "mine/engine", digest: `sha256:${"0".repeat(64)}` });
+    expect(draftRelease(problemOf({ deployment: { backend: "engine" } })).install.method).toBe("pipx");
+  });
+
+  it("allows a version that no file knows, with the backend's own command", () => {
+    const deployment = { backend: "engine", backendVersion: "9.9", imageName: "mine/engine:9.9" };
+    const { release } = draftRelease(problemOf({ deployment }));
+    expect([release.backendVersion, release.runCommand]).toEqual(["9.9", engineBackend().runCommand]);
+    const error = thrownBy(() => draftRelease(problemOf({ deployment: { backend: "engine", backendVersion: "9.9" } })));
+    expect(error.code).toBe("backend-unknown");
+  });
+
+  it("does not allow a constraint where no file knows a version", () => {
+    const deployment = { backend: "custom", backendVersion: ">=1", imageName: "mine/engine:1" };
+    expect(thrownBy(() => chooseBackend(problemOf({ deployment }))).message).toContain("has to be named exactly");
+  });
+});
+
+describe("backend: custom", () => {
+  it("needs no file: an image, named by its tag, and a command", () => {
+    const deployment = { backend: "custom", imageName: "mine/engine:2", runCommand: "serve {{port}}", env: { A: "1" } };
+    const { release, install } = draftRelease(problemOf({ deployment }));
+    expect(release).toMatchObject({
+      backend: "custom",
+      backendVersion: "2",
+      runCommand: "serve {{port}}",
+      env: { A: "1" },
+      healthPath: "/v1/models",
+    });
+    expect(install).toEqual({ method: "image", reference: "mine/engine:2" });
+  });
+
+  it("needs an image", () => {
+    expect(thrownBy(() => chooseBackend(problemOf({ deployment: { backend: "custom" } }))).message).toBe(
+      "deployment chat: a custom backend needs an image\n  expected: `imageName`, and mostly `runCommand`\n  to do: add them, or name a backend of backends/",
+    );
+  });
+});
+
+describe("a version that cannot be installed on the host", () => {
+  it("is an error that says why not, for each way", () => {
+    const deployment = { backend: "engine" };
+    const error = thrownBy(() => draftRelease(problemOf({ deployment, acceleratorType: "cuda" })));
+    expect([error.code, error.parts.what]).toEqual(["host-unsuitable", "engine 2.0 cannot be installed on the host"]);
+    expect(error.parts.detail?.split("\n")).toHaveLength(4);
+    expect(error.parts.detail).toMatch(/^pipx: .*cpu/m);
+  });
+});
+
+describe("a version's known flags and architectures", () => {
+  const { versions } = engineBackend();
+  const base = versions["2.0"];
+  const limited = catalogueOf([
+    engineBackend({
+      defaultVersion: "2.0",
+      versions: {
+        "2.0": {
+          install: { pipx: { package: "engine", requirements: "engine/2.0.txt" } },
+          env: base?.env ?? {},
+          knownFlags: ["--fast", "--ctx-size", "--swap-space"],
+          architectures: ["LlamaForCausalLM"],
+        },
+      },
+    }),
+  ]);
+
+  it("warn of a flag that it does not know, with the nearest that it does", () => {
+    const problem = problemOf({ deployment: { backend: "engine", parameters: ["--swap-spaces", "4"] } });
+    expect(draftRelease({ ...problem, catalogue: limited }).warnings).toEqual([
+      "deployment chat: engine 2.0 is not known to have --swap-spaces; is --swap-space meant?",
+    ]);
+  });
+
+  it("refuse a model that it does not serve", () => {
+    const problem = problemOf({ deployment: { backend: "engine", architecture: "MambaForCausalLM" } });
+    expect(thrownBy(() => draftRelease({ ...problem, catalogue: limited })).message).toContain("MambaForCausalLM");
+  });
+});
