@@ -76,7 +76,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     install: draftInstall(chosen, platform, way),
     backend,
     constraints: { host, port, tensorParallelSize },
-    reason: `${backend.name} ${version}: ${chosen.reason}; ${way.method}: ${way.reason}`,
+    reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
     warnings: unknownFlags(rest, entry.knownFlags).map(
       ({ flag, nearest }) =>
         `${where}: ${backend.name} ${version} is not known to have ${flag}${nearest === undefined ? "" : `; is ${nearest} meant?`}`,

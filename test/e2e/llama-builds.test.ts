@@ -91,7 +91,7 @@ ${deployments.join("")}`);
   it("are told by the lock with what was chosen and why", async () => {
     const { exitCode, output } = await sandbox.berth(["lock", "test"]);
     expect(exitCode, output).toBe(0);
-    expect(output).toMatch(/^ {3}old: llama-cpp b11434: .*; binary: .*linux\/x64/m);
+    expect(output).toMatch(/^ {3}old: llama-cpp b11434: .*; binary for linux\/x64/m);
   });
 
   it(

@@ -65,7 +65,7 @@ describe("what was solved", () => {
     const project = (await emptyProject())(original);
     const { outcome } = await currentLock(project, fakeEdges(), preview);
     expect(outcome).toMatchObject({
-      choices: ["chat: engine 2.0: its default; pipx: pipx for linux/x64 and cpu"],
+      choices: ["chat: engine 2.0: its default; pipx for linux/x64 and cpu"],
       warnings: [],
     });
   });
