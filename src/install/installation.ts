@@ -67,10 +67,16 @@ export async function switchInstallation(place: InstallationPlace, installation:
   await place.host.writeFile(recordPath(place), JSON.stringify(installation));
 }
 
-/** What an administrator put under the name of the link is not replaced. */
+/**
+ * What an administrator put under the name of the link is not replaced. A link where Berth's own was is one that was
+ * changed by hand, and is.
+ */
 export async function assertOwnLink(place: InstallationPlace): Promise<void> {
   const path = linkPath(place);
-  if ((await place.host.status(path)) === undefined || (await leadsToOwn(place))) return;
+  const status = await place.host.status(path);
+  const record = await readInstallation(place);
+  const wasOwn = status?.kind === "link" && record !== undefined && record.adopted === undefined;
+  if (status === undefined || wasOwn || (await leadsToOwn(place))) return;
   throw new BerthError("host-foreign", {
     where: `host ${place.host.name}: ${path}`,
     what: "an executable is there that Berth did not put there",

@@ -149,6 +149,21 @@ describe("installing a backend version", () => {
     expect((await observe()).drift).toEqual([]);
   });
 
+  it("mends a link that was changed by hand, and refuses what is no link of Berth's", async () => {
+    const { host, dataDir, converge, observe } = await setUp();
+    await converge();
+    const link = join(dataDir, "bin", "engine_1.0");
+    await host.link("/bin/true", link);
+    expect((await observe()).drift).toEqual([`${link} does not lead to the installation`]);
+    await converge();
+    expect((await observe()).drift).toEqual([]);
+
+    await host.remove(link);
+    await host.writeFile(link, "an administrator's");
+    await expect(converge()).rejects.toMatchObject({ code: "host-foreign" });
+    expect(await host.readText(link)).toBe("an administrator's");
+  });
+
   it("leaves nothing of it when nobody wants it", async () => {
     const { host, dataDir, version, converge } = await setUp();
     await converge();
