@@ -107,7 +107,7 @@ describe("a deployment's life", () => {
     expect(output).toContain("/health: HTTP 503");
     expect(await answer()).toEqual({ choices: [{ text: "six" }] });
     expect(sandbox.runners()).toHaveLength(1);
-    const [instance] = await sandbox.resources("Instance");
+    const [instance] = sandbox.resources("Instance");
     expect(instance?.outputs).toMatchObject({
       argv: expect.arrayContaining(["six"]) as unknown,
       health: "answered",

@@ -58,7 +58,7 @@ ${deployments.join("")}`);
 
   /** Which build serves a deployment, by what its process was started from, after it has answered. */
   async function serving(name: string): Promise<string> {
-    const stack = (await sandbox.resources()).find(({ type }) => type === "pulumi:pulumi:Stack");
+    const stack = sandbox.resources().find(({ type }) => type === "pulumi:pulumi:Stack");
     const endpoints = stack?.outputs.endpoints as Record<string, string>;
     const body = JSON.stringify({ model: name, prompt: "The capital of France is", max_tokens: 8, temperature: 0 });
     const response = await fetch(`${endpoints[name] ?? ""}/completions`, { method: "POST", body });

@@ -74,7 +74,7 @@ ${lines.join("\n")}
   });
 
   it("shares a backend version and a model between deployments, and keeps them until the last is gone", async () => {
-    expect(await sandbox.resources("BackendVersion")).toHaveLength(2);
+    expect(sandbox.resources("BackendVersion")).toHaveLength(2);
     expect(readdirSync(sandbox.path("host", "backends"))).toHaveLength(1);
     writeProgram(["other"]);
     expect((await sandbox.up()).exitCode).toBe(0);

@@ -159,7 +159,7 @@ async function expectPresent(
   { deployments, second = false }: Wanted,
   folderStays = false,
 ): Promise<void> {
-  const resources = await sandbox.resources();
+  const resources = sandbox.resources();
   const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   const endpoints = (stack?.outputs.endpoints ?? {}) as Record<string, string>;
   expect(Object.keys(endpoints).sort()).toEqual(Object.keys(deployments).sort());

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -129,11 +130,13 @@ export class Sandbox {
     return { exitCode: exitCode ?? -1, output: all };
   }
 
-  /** What Pulumi's state has: of one kind of Berth's resources, or everything. */
-  async resources(kind?: string): Promise<StateResource[]> {
-    const { output } = await this.pulumi(["stack", "export", "--stack", "test"]);
-    const { deployment } = JSON.parse(output) as { deployment: { resources?: StateResource[] } };
-    const resources = deployment.resources ?? [];
+  /** What Pulumi's state has: of one kind of Berth's resources, or everything. Read from its file: that takes no CLI. */
+  resources(kind?: string): StateResource[] {
+    const file = this.path(".berth", "state", ".pulumi", "stacks", "sandbox", "test.json");
+    const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
+      checkpoint: { latest?: { resources?: StateResource[] } };
+    };
+    const resources = checkpoint.latest?.resources ?? [];
     return kind === undefined ? resources : resources.filter(({ type }) => type.endsWith(`/berth:${kind}`));
   }
 
