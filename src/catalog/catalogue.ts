@@ -17,6 +17,8 @@ export interface Catalogue {
   readonly sources: Readonly<Record<string, Readonly<Record<string, BackendSource>>>>;
   /** SHA-256 of each file in a `backends` folder, by its path below the folder. */
   readonly files: Readonly<Record<string, string>>;
+  /** Names of backends that are there too, and were not read. */
+  readonly unread: readonly string[];
 }
 
 /** What one file says about a backend. */
@@ -63,7 +65,7 @@ export function findBackend(catalogue: Catalogue, request: BackendRequest): Reso
       where,
       what: "no backend has this name",
       got: name,
-      expected: Object.keys(catalogue.backends).sort().join(", "),
+      expected: [...new Set([...Object.keys(catalogue.backends), ...catalogue.unread])].sort().join(", "),
       hint: "correct the name, or add a file backends/NAME.yaml",
     });
   }
@@ -93,6 +95,7 @@ function allows(backend: BackendFile, { version, where }: BackendRequest, before
 export function assembleCatalogue(
   documents: readonly BackendDocument[],
   files: Readonly<Record<string, string>>,
+  unread: readonly string[] = [],
 ): Catalogue {
   const written = new Map<string, Json>();
   const sources = new Map<string, Record<string, BackendSource>>();
@@ -110,6 +113,7 @@ export function assembleCatalogue(
     written: Object.fromEntries(written),
     sources: Object.fromEntries(sources),
     files,
+    unread,
   };
 }
 

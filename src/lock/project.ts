@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 
+import { autoBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
@@ -25,23 +26,37 @@ export function readProject(root: string, file: string, packageRoot: string): Pr
   const stackPath = resolve(root, file);
   const name = shown(root, stackPath);
   const { value: stack, written } = readYaml(readDocument(stackPath, name), name, stackFile);
-  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot) };
+  const asked = Object.values(stack.deployments).flatMap(({ backend }) =>
+    backend === "auto" ? autoBackends : [backend],
+  );
+  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot, asked) };
 }
 
-/** The built-in backends, those of the community, and over them the project's. */
-export function readCatalogue(root: string, packageRoot: string): Catalogue {
+/**
+ * The built-in backends, those of the community, and over them the project's.
+ *
+ * @param asked the backends that are asked for. Of Berth's own the others are known by name alone: each `pulumi up`
+ * reads the catalogue, and parsing all of it takes half a second
+ */
+export function readCatalogue(root: string, packageRoot: string, asked?: readonly string[]): Catalogue {
   const builtIn = join(packageRoot, "backends");
   const project = join(root, "backends");
-  const folders = [
-    readFolder(builtIn, "built-in", root),
-    readFolder(join(builtIn, "community"), "community", root),
-    ...(project === builtIn
+  const own =
+    project === builtIn
       ? []
-      : [readFolder(join(project, "community"), "community", root), readFolder(project, "project", root)]),
+      : [readFolder(join(project, "community"), "community", root), readFolder(project, "project", root)];
+  // What a project says of one of Berth's is read over it.
+  const changed = own.flatMap(({ documents }) => documents.map(({ name }) => name));
+  const wanted = asked === undefined ? undefined : [...asked, ...changed];
+  const folders = [
+    readFolder(builtIn, "built-in", root, wanted),
+    readFolder(join(builtIn, "community"), "community", root, wanted),
+    ...own,
   ];
   return assembleCatalogue(
     folders.flatMap(({ documents }) => documents),
     Object.assign({}, ...folders.map(({ files }) => files)) as Folder["files"],
+    folders.flatMap(({ unread }) => unread),
   );
 }
 
@@ -55,10 +70,13 @@ interface Folder {
   readonly documents: readonly BackendDocument[];
   /** SHA-256 of the files in the folders below. */
   readonly files: Readonly<Record<string, string>>;
+  /** Names of backends that nobody asks for. */
+  readonly unread: readonly string[];
 }
 
-function readFolder(folder: string, source: BackendSource, root: string): Folder {
+function readFolder(folder: string, source: BackendSource, root: string, asked?: readonly string[]): Folder {
   const documents: BackendDocument[] = [];
+  const unread: string[] = [];
   const files: Record<string, string> = {};
   for (const entry of list(folder)) {
     const path = join(folder, entry.name);
@@ -68,11 +86,17 @@ function readFolder(folder: string, source: BackendSource, root: string): Folder
       }
     } else if (/\.ya?ml$/.test(entry.name)) {
       const where = shown(root, path);
-      const { value, written, locate } = readBackendDocument(readDocument(path, where), where);
+      const text = readDocument(path, where);
+      const [, name] = /^name: ([a-z0-9-]+)$/m.exec(text) ?? [];
+      if (asked !== undefined && name !== undefined && !asked.includes(name)) {
+        unread.push(name);
+        continue;
+      }
+      const { value, written, locate } = readBackendDocument(text, where);
       documents.push({ name: value.name, written, source, where, locate });
     }
   }
-  return { documents, files };
+  return { documents, files, unread };
 }
 
 /** A file too large to be read is refused before it is read. */

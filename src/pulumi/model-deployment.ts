@@ -114,7 +114,7 @@ function decide(name: string, args: ModelDeploymentArgs, where: string): Resolve
   const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
   const { host, model, port, apiKey, devices = [], runtime = "supervisord" } = args;
   const { bindAddress, insecure, ...deployed } = parseEngine(args, where);
-  const catalogue = readCatalogue(root, packageRoot);
+  const catalogue = readCatalogue(root, packageRoot, [deployed.backend]);
   // A program waits for no index: what it deploys is pinned by its backend file.
   const release = resolveRelease({
     catalogue,

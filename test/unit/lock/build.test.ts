@@ -38,6 +38,7 @@ describe("buildLock", () => {
           written: reversed(catalogue.written),
           sources: reversed(catalogue.sources),
           files: reversed(catalogue.files),
+          unread: [],
         };
         expect(formatLock(await build(turned, undefined, fakeEdges(), other))).toBe(formatLock(await build(stack)));
       }),
@@ -201,6 +202,7 @@ describe("findStaleness", async () => {
       backends: { engine },
       written: { engine },
       sources: {},
+      unread: [],
       files: { "shared/2.0.txt": sha256(content) },
     });
     const before = await build(stack, undefined, fakeEdges(), catalogue("old"));

@@ -35,7 +35,20 @@ describe("readProject", () => {
     const project = readProject(root, "stacks/dev.yaml", repository);
     expect([project.root, project.stackPath]).toEqual([root, join(root, "stacks/dev.yaml")]);
     expect(Object.keys(project.stack.hosts)).toEqual(["local"]);
-    expect(Object.keys(project.catalogue.backends)).toEqual(expect.arrayContaining(["llama-cpp", "own"]));
+    expect(Object.keys(project.catalogue.backends)).toEqual(["own"]);
+    expect(project.catalogue.unread).toEqual(expect.arrayContaining(["llama-cpp", "vllm", "ollama"]));
+  });
+
+  it("reads those of Berth's backends that a deployment asks for, or the project changes", async () => {
+    const model = `{ source: file, path: /m, sha256: ${"a".repeat(64)} }`;
+    const root = await folderOf({
+      "stacks/dev.yaml": `${stack}deployments: { chat: { backend: vllm, model: ${model} } }\n`,
+      "backends/mine.yaml": "schemaVersion: 1\nname: llama-cpp\nenv: { LEVEL: own }\n",
+    });
+    const { catalogue } = readProject(root, "stacks/dev.yaml", repository);
+    expect(Object.keys(catalogue.backends).sort()).toEqual(["llama-cpp", "vllm"]);
+    expect(catalogue.backends["llama-cpp"]?.env).toEqual({ LEVEL: "own" });
+    expect(catalogue.unread).not.toContain("vllm");
   });
 
   it("tells a missing stack file, and how one is named", async () => {
@@ -104,12 +117,13 @@ describe("readCatalogue", () => {
 
   it("is empty where there are no backends, and passes over what is none", async () => {
     const root = await folderOf({ "backends/README.md": "hello" });
-    expect(readCatalogue(root, root)).toEqual({ backends: {}, written: {}, sources: {}, files: {} });
+    expect(readCatalogue(root, root)).toEqual({ backends: {}, written: {}, sources: {}, files: {}, unread: [] });
     expect(readCatalogue(join(root, "none"), join(root, "none"))).toEqual({
       backends: {},
       written: {},
       sources: {},
       files: {},
+      unread: [],
     });
   });
 });

@@ -42,5 +42,6 @@ export function catalogueOf(
       ]),
     ),
     files: Object.fromEntries(files.map((file) => [file, sha256(file)])),
+    unread: [],
   };
 }
