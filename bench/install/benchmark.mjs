@@ -115,10 +115,11 @@ function bareSide(folder, server, archive) {
   return {
     async wheel(pair) {
       const environment = join(folder, "bare", `wheel-${pair}`);
-      await run("python3", ["-m", "venv", environment]);
-      const pip = ["-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"];
+      await run("python3", ["-m", "venv", "--without-pip", environment]);
+      const target = ["--python", join(environment, "bin", "python")];
+      const pip = ["-m", "pip", ...target, "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"];
       const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", requirements];
-      await run(join(environment, "bin", "python"), [...pip, "--index-url", server.url("/simple/"), ...hashed]);
+      await run("python3", [...pip, "--index-url", server.url("/simple/"), ...hashed]);
     },
     async archive(pair) {
       const target = join(folder, "bare", `archive-${pair}`);
@@ -160,8 +161,9 @@ async function berthSide(folder, server, archive, signal) {
     package: "xllamacpp",
     requirements: await text(`llama-cpp/${version}.txt`),
     launcher: await text("llama-cpp/launcher.py"),
-    indexUrl: server.url("/simple/"),
   };
+  // The first time, pip and pipx themselves are made, from the real index.
+  const indexOf = (pair) => (pair === "warm-up" ? {} : { indexUrl: server.url("/simple/") });
   const file = { os: facts.os, arch: facts.arch, url: server.url(`/${archive.name}`), executable: "engine/serve" };
   const archiveInputs = {
     version: "1.0",
@@ -170,7 +172,7 @@ async function berthSide(folder, server, archive, signal) {
     artifacts: [{ ...file, sha256: archive.sha256, sizeBytes: archive.sizeBytes, unpackedBytes: 10 * archiveBytes }],
   };
   return {
-    wheel: (pair) => own(pair, "llama-cpp", wheelInputs, "wheels"),
+    wheel: (pair) => own(pair, "llama-cpp", { ...wheelInputs, ...indexOf(pair) }, "wheels"),
     archive: (pair) => own(pair, "engine", archiveInputs, "archives"),
   };
 }
