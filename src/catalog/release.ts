@@ -5,6 +5,7 @@ import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
 import { pinnedInstall, type DraftInstall } from "./artifact.js";
 import type { ResolvedBackend } from "./catalogue.js";
 import { checkArchitecture, readParameters, splitParameters, unknownFlags } from "./parameters.js";
+import { chooseCategory } from "./category.js";
 import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
 import type { ReleaseProblem } from "./release-problem.js";
@@ -35,6 +36,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   const chosen = chooseBackend(problem);
   const { backend, version, entry } = chosen;
   checkArchitecture(entry.architectures, deployment.architecture, where);
+  const category = chooseCategory(backend, deployment.category, where);
   const way = chooseInstall(entry, platform, deployment.install);
   if (!way.ok) throw noInstall(problem, chosen, way.reasons);
   const templates = chooseRunnerTemplates({
@@ -70,7 +72,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
       healthPath: entry.healthPath ?? backend.healthPath,
       ...(healthRequest === undefined ? {} : { healthRequest }),
-      ...(deployment.category === undefined || deployment.category === "llm" ? {} : { category: deployment.category }),
+      ...(category === "llm" ? {} : { category }),
       ...(servedModel === undefined ? {} : { servedModel }),
     },
     install: draftInstall(chosen, platform, way),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { acceleratorTypes } from "./facts.js";
-import { environment, httpUrl, name, sha256, variable, version } from "./scalars.js";
+import { category, environment, httpUrl, name, sha256, variable, version } from "./scalars.js";
 
 const relativeFile = z
   .string()
@@ -241,6 +241,13 @@ const backendFields = z.strictObject({
     .default([])
     .describe("Flags that Berth itself sets; giving one of them in a deployment's parameters is an error"),
   apiKeyVariable: variable.optional().describe("Environment variable through which the engine takes its API key"),
+  categories: z
+    .array(category)
+    .min(1)
+    .optional()
+    .describe(
+      "What its models do. A deployment of another category fails the lock; one that says none gets the only one. Default: any",
+    ),
   versionProbe: versionProbe.optional(),
   images: z.array(imageCommand).default([]).describe("Entrypoints of the backend's images, by repository and version"),
   hostSelector: z
