@@ -12,13 +12,14 @@ export type Position = (offset: number) => { line: number; column: number };
 
 /**
  * What is wrong with a YAML text before any schema is asked: what the parser refuses, keys given twice or changed by
- * being numbers, and aliases of nothing.
+ * being numbers, aliases of nothing, and texts that can be no argument and no variable of a process.
  */
 export function findSlips(document: Document, position: Position): Issue[] {
   return [
     ...document.errors.map((error) => ({ ...position(error.pos[0]), text: syntaxError(error) })),
     ...findBadKeys(document, position),
     ...findUnknownAliases(document, position),
+    ...findUnspeakable(document, position),
   ];
 }
 
@@ -63,6 +64,18 @@ function findUnknownAliases(document: Document, position: Position): Issue[] {
     },
     Value(_, { anchor }) {
       if (anchor !== undefined) anchors.add(anchor);
+    },
+  });
+  return issues;
+}
+
+function findUnspeakable(document: Document, position: Position): Issue[] {
+  const issues: Issue[] = [];
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value !== "string" || !/[\0\p{Surrogate}]/u.test(scalar.value)) return;
+      const text = "a text holds a zero byte or half a surrogate pair, which no program takes";
+      issues.push({ ...position(startOf(scalar)), text });
     },
   });
   return issues;

@@ -68,6 +68,16 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
     ["a key that would vanish", `${head}deployments:\n  __proto__: {}\n`, ["5:3: __proto__ cannot be a key"]],
     ["a merge key", chat("<<: {}"), ["6:5: merge keys are not supported; expected each key written out"]],
     ["a tab", `${head}deployments:\n\tchat: {}\n`, ["5:1: tabs are not allowed as indentation; expected spaces"]],
+    [
+      "a zero byte",
+      chat('env: { A: "x\\0y" }'),
+      ["6:15: a text holds a zero byte or half a surrogate pair, which no program takes"],
+    ],
+    [
+      "half a surrogate pair",
+      chat('extraParameters: ["\\ud800"]'),
+      ["6:23: a text holds a zero byte or half a surrogate pair, which no program takes"],
+    ],
     ["an empty file", "", [empty]],
     ["a blank file", " \n\n", [empty]],
     ["nothing but comments", "# a\n# b\n", [empty]],
