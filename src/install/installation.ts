@@ -21,6 +21,8 @@ const installationFile = z.strictObject({
   /** The folder that its manifest is about; empty for an executable that Berth did not install. */
   environment: z.string(),
   executable: z.string(),
+  /** The link that leads to it. */
+  link: z.string().optional(),
   /** What of the download cache it was made from. */
   downloads: z.array(z.string()).default([]),
   /** Versions of the backend whose downloads stay when nobody wants them any more. */
@@ -64,7 +66,7 @@ export async function switchInstallation(place: InstallationPlace, installation:
     await assertOwnLink(place);
     await place.host.link(installation.executable, linkPath(place));
   }
-  await place.host.writeFile(recordPath(place), JSON.stringify(installation));
+  await place.host.writeFile(recordPath(place), JSON.stringify({ ...installation, link: linkPath(place) }));
 }
 
 /**
@@ -75,7 +77,8 @@ export async function assertOwnLink(place: InstallationPlace): Promise<void> {
   const path = linkPath(place);
   const status = await place.host.status(path);
   const record = await readInstallation(place);
-  const wasOwn = status?.kind === "link" && record !== undefined && record.adopted === undefined;
+  const isRecorded = record !== undefined && record.adopted === undefined && (record.link ?? path) === path;
+  const wasOwn = status?.kind === "link" && isRecorded;
   if (status === undefined || wasOwn || (await leadsToOwn(place))) return;
   throw new BerthError("host-foreign", {
     where: `host ${place.host.name}: ${path}`,

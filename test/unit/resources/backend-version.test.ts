@@ -28,7 +28,7 @@ describe("planBackendVersion", () => {
   });
 });
 
-/** Makes an environment as pipx does; its Python tells the version in the file `told`, and does not without one. */
+/** Makes an environment as pipx does; its Python tells the version in the file `told`, and does not without one; its pip installs nothing. */
 const fakePipx = `#!/bin/sh
 case "$1" in
   install)
@@ -49,7 +49,7 @@ async function setUp() {
   for (const [path, text] of [
     [pipxPath, fakePipx],
     [python, "#!/bin/sh\necho tag\n"],
-    [join(folder, "interpreter"), `#!/bin/sh\ncat "${join(folder, "told")}"\n`],
+    [join(folder, "interpreter"), `#!/bin/sh\n[ "$1" = -m ] || cat "${join(folder, "told")}"\n`],
     [join(folder, "told"), "1.0\n"],
   ] as const) {
     await writeFile(path, text);
@@ -78,9 +78,9 @@ async function setUp() {
     facts: () => Promise.resolve({ ...facts, python: { path: python, version: "3.11.2" } }),
     content: { backendFile: () => Promise.resolve("engine==1.0\n"), pythonTool: () => Promise.resolve("") },
   };
-  const converge = async (failsAt?: string) => {
+  const converge = async ({ failsAt, binDir }: { failsAt?: string; binDir?: string } = {}) => {
     const { operation, steps } = operationOf(failsAt);
-    await backendVersionKind.converge(context, operation, inputs);
+    await backendVersionKind.converge({ ...context, reference: { ...reference, binDir } }, operation, inputs);
     return steps;
   };
   const observe = () => backendVersionKind.observe(context, inputs, undefined);
@@ -132,7 +132,7 @@ describe("installing a backend version", () => {
     expect(await host.list(version)).toEqual(["id-1", "installation.json"]);
 
     await host.remove(join(version, "installation.json"));
-    await expect(converge("verify")).rejects.toThrow();
+    await expect(converge({ failsAt: "verify" })).rejects.toThrow();
     const left = (await host.list(version)).filter((name) => name !== "id-1");
     expect(left).toHaveLength(1);
     expect(await converge()).toEqual(["remove what interrupted runs left", ...anew, "remove the installation before"]);
@@ -162,6 +162,15 @@ describe("installing a backend version", () => {
     await host.writeFile(link, "an administrator's");
     await expect(converge()).rejects.toMatchObject({ code: "host-foreign" });
     expect(await host.readText(link)).toBe("an administrator's");
+  });
+
+  it("refuses somebody else's link in another bin directory", async () => {
+    const { folder, host, converge } = await setUp();
+    const link = join(folder, "bin", "engine_1.0");
+    await converge();
+    await host.link("/bin/true", link);
+    await expect(converge({ binDir: join(folder, "bin") })).rejects.toMatchObject({ code: "host-foreign" });
+    expect(await host.readLink(link)).toBe("/bin/true");
   });
 
   it("leaves nothing of it when nobody wants it", async () => {
