@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { baseEnvironment } from "../host/environment.js";
-import { LocalHost } from "../host/local.js";
+import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { systemClock } from "../lib/clock.js";
 import { silentLog } from "../lib/log.js";
@@ -10,9 +9,8 @@ import { packageRoot, type Workplace } from "./workplace.js";
 
 /** What commands that only look need of hosts. */
 export function openContexts({ environment, root }: Workplace, signal: AbortSignal): Contexts {
-  const commands = baseEnvironment(environment);
   return new Contexts({
-    openHost: ({ name }) => new LocalHost(name, commands),
+    openHost: createOpenHost({ environment, projectRoot: root }),
     content: createContent(packageRoot, root),
     clock: systemClock,
     signal,

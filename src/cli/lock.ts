@@ -1,7 +1,6 @@
 import { join } from "node:path";
 
-import { baseEnvironment } from "../host/environment.js";
-import { LocalHost } from "../host/local.js";
+import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
@@ -31,9 +30,8 @@ export async function solveLock(
   options: { frozen: boolean; anew: boolean },
 ): Promise<CurrentLock> {
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
-  const commands = baseEnvironment(environment);
   const edges = createLockEdges({
-    openHost: (name) => new LocalHost(name, commands),
+    openHost: createOpenHost({ environment, projectRoot: root }),
     defaultIndex: environment.PIP_INDEX_URL,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),

@@ -1,11 +1,15 @@
-/** How a host is reached, as resources carry it. Folders are absolute. */
-export interface HostReference {
+import type { HostConnection } from "../schema/hosts.js";
+
+/** Gives the host that a connection leads to; nothing is asked of it yet. */
+export type OpenHost = (connection: HostConnection & { readonly name: string }) => Host;
+
+/** A host, as resources carry it. Folders are absolute. */
+export type HostReference = HostConnection & {
   readonly name: string;
-  readonly connection: "local";
   readonly dataDir: string;
   /** Folder of executables, when it is not the one in the data directory. */
   readonly binDir?: string | undefined;
-}
+};
 
 export interface RunOptions {
   /** Added to a small fixed environment (PATH, HOME, LANG); nothing else of this process is passed on. */

@@ -1,8 +1,9 @@
 import { defaultDataDir, gatherFacts, gatherUsage } from "../host/facts.js";
-import type { Host } from "../host/host.js";
+import type { OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
+import { connectionOf } from "../schema/hosts.js";
 import type { LockEdges } from "./build.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { createPinEdges } from "./pin-edges.js";
@@ -10,7 +11,7 @@ import { createPinEdges } from "./pin-edges.js";
 const indexSeconds = 20;
 
 export interface LockEdgeOptions {
-  readonly openHost: (name: string) => Host;
+  readonly openHost: OpenHost;
   /** The index of stacks that name none (pip's own setting), or undefined for the public one. */
   readonly defaultIndex: string | undefined;
   /** Berth's folder in the project: uv is installed there when a lock needs it. */
@@ -20,11 +21,11 @@ export interface LockEdgeOptions {
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
 export function createLockEdges({ openHost, defaultIndex, workDir, content }: LockEdgeOptions): LockEdges {
-  const host = openHost("this machine");
+  const host = openHost({ name: "this machine", connection: "local" });
   const pins = createPinEdges({ host, folder: workDir, content, defaultIndex });
   return {
     async knowHost(name, entry) {
-      const host = openHost(name);
+      const host = openHost({ name, ...connectionOf(entry) });
       const facts = await gatherFacts(host, entry.dataDir?.startsWith("/") === true ? entry.dataDir : undefined);
       return { facts, usage: await gatherUsage(host), dataDir: entry.dataDir ?? defaultDataDir(facts) };
     },

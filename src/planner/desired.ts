@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { placeholderValues, renderRunnerTemplates } from "../catalog/runner-command.js";
 import { executableName, executablePath, modelPath } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
+import { connectionOf } from "../schema/hosts.js";
 import type { LockedDeployment, LockedInstall, LockFile, PlacedHost, PlacedInstance } from "../schema/lock.js";
 
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
@@ -103,11 +104,11 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
 
 function referenceTo(
   name: string,
-  { connection, dataDir, binDir }: Omit<PlacedHost, "facts" | "usage">,
+  { ssh, dataDir, binDir }: Omit<PlacedHost, "facts" | "usage">,
   projectRoot: string,
 ): HostReference {
   const own = binDir === undefined ? {} : { binDir: posix.resolve(projectRoot, binDir) };
-  return { name, connection, dataDir: posix.resolve(projectRoot, dataDir), ...own };
+  return { name, ...connectionOf({ ssh }), dataDir: posix.resolve(projectRoot, dataDir), ...own };
 }
 
 /** Of a release's files only the one for the host, so that files for others change nothing there. */

@@ -50,6 +50,7 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
   const known = knownHost(hosts, name);
   return {
     connection: entry.connection,
+    ...(entry.ssh === undefined ? {} : { ssh: entry.ssh }),
     dataDir: known.dataDir,
     labels: entry.labels,
     ...(entry.binDir === undefined ? {} : { binDir: entry.binDir }),
@@ -122,8 +123,7 @@ function requestPort({ stack, hosts, previous }: PlacementProblem, name: string,
   return {
     deployment: name,
     host,
-    // Every host by the connection `local` is this machine.
-    machine: stack.hosts[host]?.connection ?? host,
+    machine: machineOf(stack.hosts[host]),
     range: stack.hosts[host]?.portRange ?? [1, 0],
     asked: entry.port,
     before: before?.host === host ? before.port : undefined,
@@ -131,11 +131,18 @@ function requestPort({ stack, hosts, previous }: PlacementProblem, name: string,
   };
 }
 
+/** What holds ports: hosts by the connection `local` are all this machine, and two names may lead to one ssh server. */
+function machineOf(host: Pick<HostEntry, "connection" | "ssh"> | undefined): string {
+  const { address, port = 22 } = host?.ssh ?? {};
+  return address === undefined ? "local" : `${address} ${port}`;
+}
+
 /** Each host takes for its own all that is in its folder. */
 function assertOwnFolders(hosts: readonly (readonly [string, PlacedHost])[]): void {
   const owners = new Map<string, string>();
-  for (const [name, { dataDir }] of hosts) {
-    const folder = posix.join(dataDir, "/");
+  for (const [name, host] of hosts) {
+    const { dataDir } = host;
+    const folder = `${machineOf(host)} ${posix.join(dataDir, "/")}`;
     const owner = owners.get(folder);
     owners.set(folder, name);
     if (owner === undefined) continue;

@@ -136,8 +136,8 @@ function decide(name: string, args: ModelDeploymentArgs, where: string): Resolve
     healthyDeadlineSeconds: args.healthyDeadlineSeconds ?? 300,
     stopSeconds: args.stopSeconds ?? 10,
   };
-  const { connection, dataDir } = host.reference;
-  const hosts = { [host.reference.name]: { connection, dataDir, labels: {} } };
+  const { name: hostName, ...reference } = host.reference;
+  const hosts = { [hostName]: { ...reference, labels: {} } };
   const placement = { hosts, instances: { [name]: placed } };
   return { desired: desiredStack({ release: { [name]: release }, placement }, root), secretEnv };
 }

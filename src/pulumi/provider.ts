@@ -3,9 +3,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { baseEnvironment } from "../host/environment.js";
 import { HostLeases } from "../host/lease.js";
-import { LocalHost } from "../host/local.js";
+import { createOpenHost } from "../host/open.js";
 import { machineIdentity, processIdentity } from "../host/process.js";
 import { createContent } from "../install/content.js";
 import { systemClock } from "../lib/clock.js";
@@ -23,7 +22,6 @@ const lockWaitSeconds = 60;
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 // Pulumi starts its plugins there or in the folder of the program.
 const projectRoot = findProjectRoot(process.cwd());
-const environment = baseEnvironment(process.env);
 const newId = () => randomBytes(8).toString("hex");
 
 /** Everything but dispatch, for programs that bring resource kinds of their own. */
@@ -33,7 +31,7 @@ export async function createSurroundings(engineAddress: string | undefined): Pro
   // A line that nobody reads any more must not end the operation that writes it.
   process.stdout.on("error", () => undefined);
   const contexts = new Contexts({
-    openHost: ({ name }) => new LocalHost(name, environment),
+    openHost: createOpenHost({ environment: process.env, projectRoot }),
     content: createContent(packageRoot, projectRoot),
     clock: systemClock,
     signal: engine.signal,

@@ -3,8 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { baseEnvironment } from "../host/environment.js";
-import { LocalHost } from "../host/local.js";
+import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
@@ -105,9 +104,8 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   // Any one freezes: none of them may thaw what another has frozen.
   const frozen = [args.frozen, config.getBoolean("frozen"), process.env.BERTH_FROZEN === "1"].includes(true);
   const project = readProject(root, file, packageRoot);
-  const environment = baseEnvironment(process.env);
   const edges = createLockEdges({
-    openHost: (name) => new LocalHost(name, environment),
+    openHost: createOpenHost({ environment: process.env, projectRoot: root }),
     defaultIndex: process.env.PIP_INDEX_URL,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { digest } from "../lib/canonical.js";
 import { versionProbe } from "../schema/backend.js";
 import { commonInputs } from "./common.js";
+import { hostChange } from "./host-change.js";
 import type { DifferenceTable } from "./kind.js";
 
 const content = z.strictObject({
@@ -45,7 +46,7 @@ export type BackendVersionInputs = z.output<typeof backendVersionInputs>;
 export const backendVersionDifferences: DifferenceTable<BackendVersionInputs> = {
   name: { change: "replace", reason: "another resource" },
   owner: { change: "replace", reason: "another owner" },
-  host: { change: "replace", reason: "another host or data directory" },
+  host: hostChange("replace"),
   backend: { change: "replace", reason: "another backend" },
   version: { change: "replace", reason: "another version; the old one stays until nobody wants it" },
   method: { change: "update", reason: "installed in another way" },

@@ -1,15 +1,20 @@
 import { z } from "zod";
 
 import type { HostReference } from "../host/host.js";
+import { sshTarget } from "../schema/hosts.js";
+
+const place = {
+  name: z.string().describe("Name of the host"),
+  dataDir: z.string().regex(/^\//).describe("Absolute path of Berth's folder on the host"),
+  binDir: z.string().regex(/^\//).optional().describe("Absolute path of its folder of executables"),
+};
 
 /** A host, as the inputs of everything on it carry it. */
 export const hostReference: z.ZodType<HostReference> = z
-  .strictObject({
-    name: z.string().describe("Name of the host"),
-    connection: z.literal("local").describe("How the host is reached"),
-    dataDir: z.string().regex(/^\//).describe("Absolute path of Berth's folder on the host"),
-    binDir: z.string().regex(/^\//).optional().describe("Absolute path of its folder of executables"),
-  })
+  .discriminatedUnion("connection", [
+    z.strictObject({ connection: z.literal("local").describe("This machine"), ...place }),
+    z.strictObject({ connection: z.literal("ssh").describe("Another machine"), ssh: sshTarget, ...place }),
+  ])
   .describe("The host that holds the resource");
 
 /** Inputs that every resource has. */

@@ -1,5 +1,5 @@
 import { gatherFacts } from "../host/facts.js";
-import type { Host, HostReference } from "../host/host.js";
+import type { Host, HostReference, OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import { ensurePythonTool, hostPython } from "../install/python.js";
 import type { Clock } from "../lib/clock.js";
@@ -15,7 +15,7 @@ import type { Context } from "./kind.js";
 import { createLauncher } from "./launcher.js";
 
 export interface ContextOptions {
-  readonly openHost: (reference: Pick<HostReference, "name" | "connection">) => Host;
+  readonly openHost: OpenHost;
   readonly content: Content;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -16,6 +16,7 @@ import { BerthError } from "../lib/errors.js";
 import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
 import { commonInputs } from "./common.js";
+import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, Operation, RemovalKey, ResourceKind } from "./kind.js";
 
 export const hostInputs = z.strictObject({
@@ -66,7 +67,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
     differences: {
       name: { change: "replace", reason: "another host" },
       owner: { change: "replace", reason: "another owner" },
-      host: { change: "replace", reason: "another host or data directory" },
+      host: hostChange("replace"),
       labels: { change: "update", reason: "labels are written down" },
       inventory: { change: "update", reason: "what the stack wants on the host changes; leftovers are removed" },
     },

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { healthRequest } from "../schema/backend.js";
 import { category } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
+import { hostChange } from "./host-change.js";
 import { compareFields, type FieldDifference } from "./difference.js";
 import { chooseStrategy } from "./instance-plan.js";
 import type { DifferenceTable, FieldRule } from "./kind.js";
@@ -52,7 +53,7 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   // The old runner holds the port, also of another owner; hosts by the connection `local` are one machine.
   name: { change: "replaceDeletingFirst", reason: "another instance" },
   owner: { change: "replaceDeletingFirst", reason: "another owner" },
-  host: { change: "replaceDeletingFirst", reason: "another host or data directory" },
+  host: hostChange("replaceDeletingFirst"),
   runtime: { change: "replaceDeletingFirst", reason: "another supervisor" },
   deployment: settings,
   backend: restart,

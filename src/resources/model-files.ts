@@ -13,6 +13,7 @@ import { bringModel, placedFiles, retireFiles, type ModelContext } from "../inst
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
 import { commonInputs } from "./common.js";
+import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
 const origin = z.discriminatedUnion("source", [
@@ -79,7 +80,7 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
   differences: {
     name: { change: "replace", reason: "another resource" },
     owner: { change: "replace", reason: "another owner" },
-    host: { change: "replace", reason: "another host or data directory" },
+    host: hostChange("replace"),
     sha256: { change: "replace", reason: "another model; the old one stays until nobody wants it" },
     file: { change: "update", reason: "another file name: put in place anew" },
     from: { change: "update", reason: "the same bytes from another place: nothing is fetched again" },

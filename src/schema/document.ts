@@ -169,10 +169,12 @@ function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_union" && "options" in issue) {
     return `expected ${(issue.options ?? []).map((option) => JSON.stringify(option)).join(" or ")}`;
   }
-  return lowerFirst(issue.message.replace(/^Invalid input: /, "").replace(/, received .*$/, "")).replace(
-    /^expected (\w+)$/,
-    (text, type: string) => `expected ${typeNames[type] ?? type}`,
-  );
+  return lowerFirst(issue.message.replace(/^Invalid input: /, "").replace(/, received .*$/, ""))
+    .replace(/^expected (\w+)$/, (_, type: string) => `expected ${typeNames[type] ?? type}`)
+    .replace(
+      /^invalid option: expected one of (.*)$/,
+      (_, values: string) => `expected ${values.replaceAll("|", " or ")}`,
+    );
 }
 
 const longestExcerpt = 80;

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { healthRequest, versionProbe } from "./backend.js";
 import { hostFacts, hostUsage } from "./facts.js";
+import { sshTarget } from "./hosts.js";
 import { category, environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
@@ -113,7 +114,8 @@ const lockedDeployment = z
 
 const placedHost = z
   .strictObject({
-    connection: z.literal("local").describe("How the host is reached"),
+    connection: z.enum(["local", "ssh"]).describe("How the host is reached"),
+    ssh: sshTarget.optional(),
     dataDir: z.string().describe("Absolute, or relative to the project"),
     labels: z.record(z.string(), z.string()).describe("Labels, name to value"),
     binDir: z.string().optional().describe("Folder of executables; absolute, or relative to the project"),

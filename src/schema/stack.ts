@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { versionConstraint } from "./backend.js";
+import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import {
   category,
   duration,
@@ -54,55 +55,6 @@ export const modelSource = z
     }),
   ])
   .describe("Where the model comes from; always pinned by SHA-256");
-
-export const hostEntry = z
-  .strictObject({
-    connection: z.literal("local").describe("How the host is reached: `local` is this machine"),
-    dataDir: z
-      .string()
-      .regex(/^[^"\\;#[\]\u0000-\u001f\u007f]+$/, {
-        error: 'expected a path without " \\ ; # [ ] and control characters, which supervisors cannot write down',
-      })
-      .optional()
-      .describe(
-        "Where Berth keeps everything it puts on the host. Relative to the project. Default: /var/lib/berth as root, else ~/.local/share/berth",
-      ),
-    binDir: z
-      .string()
-      .regex(/^[^"\\;#[\]\u0000-\u001f\u007f]+$/, {
-        error: 'expected a path without " \\ ; # [ ] and control characters',
-      })
-      .optional()
-      .describe(
-        "Folder of executables, as BACKEND_VERSION. Relative to the project. Default: bin in the data directory",
-      ),
-    labels: z.record(z.string(), z.string()).default({}).describe("Labels, name to value"),
-    retention: z
-      .int()
-      .min(0)
-      .max(100)
-      .optional()
-      .describe("Versions of a backend whose downloads are kept when nobody wants them any more. Default 2"),
-    pipxPath: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "pipx to use. Default: the host's own, else one that Berth installs for itself. A path given here is never replaced",
-      ),
-    runtime: z
-      .enum(["systemd", "supervisord"])
-      .optional()
-      .describe("What keeps runners alive. Default: systemd where it runs, else supervisord"),
-    portRange: z
-      .tuple([port, port])
-      .refine(([first, last]) => first <= last, { error: "expected [first, last] with first not above last" })
-      .default([14000, 14999])
-      .describe(
-        "First and last port that the lock may give to runners. Below the ports that systems give to outgoing connections. Default [14000, 14999]",
-      ),
-  })
-  .describe("A machine that runs inference");
 
 export const updateEntry = z
   .strictObject({
@@ -196,13 +148,17 @@ export const mirrors = z
   })
   .describe("Where downloads come from instead of their public places");
 
-export const stackFile = z
+/** A stack file as it is written: hosts by ranges of names, and what they have in common apart. */
+export const writtenStack = z
   .strictObject({
     schemaVersion: z.literal(1).describe("Version of this format"),
+    hostDefaults: writtenHost
+      .optional()
+      .describe("What the hosts have in common; what a host says itself counts. `ssh` and `labels` merge by key"),
     hosts: z
-      .record(name, hostEntry)
+      .record(hostPattern, writtenHost)
       .refine((hosts) => Object.keys(hosts).length > 0, { error: "expected at least one host" })
-      .describe("The machines, by name"),
+      .describe("The machines, by name; `gpu-[01-24]` stands for 24 of them"),
     mirrors: mirrors.prefault({}),
     deployments: z
       .record(name, deploymentEntry)
@@ -211,9 +167,19 @@ export const stackFile = z
   })
   .describe("Berth stack file: the desired state of one environment");
 
-/** A stack file, parsed: defaults applied, durations in seconds. */
+export const stackFile = writtenStack
+  .transform(({ hostDefaults, hosts, ...rest }, context) => {
+    const { expanded, problems } = expandHosts(hosts, hostDefaults);
+    for (const { path, message, input } of problems) {
+      context.issues.push({ code: "custom", path: ["hosts", ...path], message, input });
+    }
+    return { ...rest, hosts: expanded };
+  })
+  .describe(writtenStack.description ?? "");
+
+/** A stack file, parsed: defaults applied, durations in seconds, one entry for each host. */
 export type StackFile = z.output<typeof stackFile>;
-export type HostEntry = z.output<typeof hostEntry>;
+export type { HostEntry };
 export type DeploymentEntry = z.output<typeof deploymentEntry>;
 export type ModelSource = z.output<typeof modelSource>;
 export type SecretReference = z.output<typeof secretReference>;

@@ -22,7 +22,7 @@ describe("an index that asks for user and password", () => {
     `http://${credentials}127.0.0.1:${(server.address() as AddressInfo).port}/simple`;
   const find = (defaultIndex: string) =>
     createLockEdges({
-      openHost: (name) => new LocalHost(name, { PATH: "/nowhere", HOME: "/" }),
+      openHost: ({ name }) => new LocalHost(name, { PATH: "/nowhere", HOME: "/" }),
       defaultIndex,
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),

@@ -9,7 +9,7 @@ const model = `model: { source: file, path: /m.gguf, sha256: ${"a".repeat(64)} }
 /** A stack with one deployment, whose given lines begin on line 6. */
 const chat = (...lines: string[]) => `${head}deployments:\n  chat:\n    ${[...lines, model].join("\n    ")}\n`;
 
-const stackKeys = "schemaVersion, hosts, mirrors, deployments";
+const stackKeys = "schemaVersion, hostDefaults, hosts, mirrors, deployments";
 const deploymentKeys =
   "backend, backendVersion, prefer, install, imageName, entrypoint, runCommand, category, architecture, model, " +
   "contextLength, parameters, extraParameters, env, secretEnv, host, hostSelector, port, bindAddress, apiKey, " +
@@ -94,7 +94,7 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
     [
       "a host's name with ..",
       "schemaVersion: 1\nhosts:\n  ../x: { connection: local }\n",
-      [`3:3: key "../x" in "hosts": ${nameRule}`],
+      [`3:3: key "../x" in "hosts": ${nameRule}; a range is gpu-[01-24]`],
     ],
     [
       "a number as version, as it is written",
@@ -165,10 +165,10 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
     ],
     [
       "a wrong value by way of an alias, where the alias stands",
-      "schemaVersion: 1\nhosts:\n  a: &a { connection: ssh }\n  b: *a\n",
+      "schemaVersion: 1\nhosts:\n  a: &a { connection: sh }\n  b: *a\n",
       [
-        '3:23: "hosts.a.connection": expected "local"; got "ssh"',
-        '4:6: "hosts.b.connection": expected "local"; got "ssh"',
+        '3:23: "hosts.a.connection": expected "local" or "ssh"; got "sh"',
+        '4:6: "hosts.b.connection": expected "local" or "ssh"; got "sh"',
       ],
     ],
     [

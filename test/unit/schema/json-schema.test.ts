@@ -44,7 +44,7 @@ const malformed: [string, keyof typeof zodSchemas, unknown][] = [
   ["an unknown key", "stack", { schemaVersion: 1, hosts, extra: 1 }],
   ["an unknown key of a deployment", "stack", stack({ ...chat, prot: 1 })],
   ["an unknown key of a model", "stack", stack({ ...chat, model: { ...file, url: "http://a.example" } })],
-  ["an unknown connection", "stack", { schemaVersion: 1, hosts: { local: { connection: "ssh" } } }],
+  ["an unknown connection", "stack", { schemaVersion: 1, hosts: { local: { connection: "telnet" } } }],
   ["an unknown runtime", "stack", { schemaVersion: 1, hosts: { local: { connection: "local", runtime: "docker" } } }],
   [
     "three ports for a range",

@@ -1,0 +1,97 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { parseYaml } from "../../../src/schema/document.js";
+import { expandPattern } from "../../../src/schema/hosts.js";
+import { stackFile } from "../../../src/schema/stack.js";
+import { thrownBy } from "../support/thrown.js";
+
+const hostsOf = (...lines: string[]) =>
+  parseYaml(["schemaVersion: 1", ...lines].join("\n"), "stacks/dev.yaml", stackFile).hosts;
+const problemsOf = (...lines: string[]) => thrownBy(() => hostsOf(...lines)).message.split("\n");
+
+describe("the hosts of a stack file", () => {
+  it("are this machine, or others by ssh: by their name where no address is given", () => {
+    const hosts = hostsOf(
+      "hosts:",
+      "  here: { connection: local }",
+      "  gpu: { connection: ssh, ssh: { user: berth } }",
+    );
+    expect(hosts).toEqual({
+      here: { connection: "local", labels: {}, portRange: [14000, 14999] },
+      gpu: { connection: "ssh", ssh: { address: "gpu", user: "berth" }, labels: {}, portRange: [14000, 14999] },
+    });
+  });
+
+  it("take what they leave out from hostDefaults; ssh and labels merge by key, lists are replaced", () => {
+    const hosts = hostsOf(
+      "hostDefaults:",
+      "  connection: ssh",
+      '  ssh: { user: berth, address: "{{host}}.stg.example.net", port: 2222 }',
+      "  dataDir: /data/berth",
+      "  labels: { site: a, pool: none }",
+      "  portRange: [9000, 9100]",
+      "hosts:",
+      "  h100-[09-10]: { labels: { pool: h100 } }",
+      "  odd: { ssh: { address: 10.0.0.9 }, portRange: [1000, 1001], dataDir: /srv }",
+      "  here: { connection: local }",
+    );
+    const common = { connection: "ssh", dataDir: "/data/berth", portRange: [9000, 9100] };
+    const ssh = { user: "berth", port: 2222 };
+    expect(hosts).toEqual({
+      "h100-09": {
+        ...common,
+        labels: { site: "a", pool: "h100" },
+        ssh: { ...ssh, address: "h100-09.stg.example.net" },
+      },
+      "h100-10": {
+        ...common,
+        labels: { site: "a", pool: "h100" },
+        ssh: { ...ssh, address: "h100-10.stg.example.net" },
+      },
+      odd: {
+        ...{ ...common, dataDir: "/srv", portRange: [1000, 1001] },
+        ...{ labels: { site: "a", pool: "none" }, ssh: { ...ssh, address: "10.0.0.9" } },
+      },
+      here: { ...common, connection: "local", labels: { site: "a", pool: "none" } },
+    });
+  });
+
+  it.each([
+    [["hosts:", "  a: {}"], '3:6: "hosts.a.connection" is missing; expected "local" or "ssh"'],
+    [["hosts:", "  a: { connection: ssh, dataDir: data }"], '3:34: "hosts.a.dataDir": expected an absolute path'],
+    [
+      ["hosts:", "  a: { connection: local, ssh: { user: b } }"],
+      '3:32: "hosts.a.ssh": expected connection: ssh with it',
+    ],
+    [["hosts:", '  a: { connection: ssh, ssh: { address: "-oProxyCommand=x" } }'], "expected a host name"],
+    [["hosts:", '  a: { connection: ssh, ssh: { user: "-l" } }'], "expected the name of a user"],
+    [["hosts:", "  a-[3-1]: { connection: local }"], "expected a range that begins below its end"],
+    [
+      ["hosts:", "  a-[1-3]: { connection: local }", "  a-2: { connection: local }"],
+      '"a-[1-3]" gives the host a-2 already',
+    ],
+    [["hosts:", "  a-[1-3: { connection: local }"], "a range is gpu-[01-24]"],
+  ])("are refused where they make no sense: %j", (lines, text) => {
+    expect(problemsOf(...lines).join("\n")).toContain(text);
+  });
+});
+
+describe("expandPattern", () => {
+  it("counts in numbers as wide as the first one", () => {
+    expect(expandPattern("gpu-[08-11]-x")).toEqual(["gpu-08-x", "gpu-09-x", "gpu-10-x", "gpu-11-x"]);
+    expect(expandPattern("n[9-10]")).toEqual(["n9", "n10"]);
+    expect(expandPattern("plain")).toEqual(["plain"]);
+  });
+
+  it("gives each name once, as many as the range tells", () => {
+    const range = fc.tuple(fc.integer({ min: 0, max: 9000 }), fc.integer({ min: 0, max: 99 }));
+    fc.assert(
+      fc.property(range, ([first, more]) => {
+        const names = expandPattern(`h-[${first}-${first + more}]`);
+        expect(new Set(names).size).toBe(more + 1);
+        expect(names.at(-1)).toBe(`h-${first + more}`);
+      }),
+    );
+  });
+});
