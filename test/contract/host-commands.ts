@@ -152,7 +152,9 @@ export function describeCommands(settingOf: () => HostSetting): void {
       const { host, folder } = settingOf();
       const mark = join(folder, "mark");
       const controller = new AbortController();
-      const run = host.run(["python3", "-c", "import time; time.sleep(100)", "--one", mark, "three"], {
+      // Not by a name on PATH: what stands there may be a script, which has processes of its own with these arguments.
+      const sleep = "setTimeout(() => {}, 100_000)";
+      const run = host.run([process.execPath, "--eval", sleep, "--", "--one", mark, "three"], {
         signal: controller.signal,
       });
       await expect.poll(() => host.findProcesses(["--one", mark])).toEqual([expect.any(Number)]);
