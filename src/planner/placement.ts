@@ -7,6 +7,7 @@ import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
 import { assignPorts, type PortRequest } from "./ports.js";
+import { assertOneFileEach, assertOneInstallEach } from "./sharing.js";
 
 export interface PlacementProblem {
   readonly stack: StackFile;
@@ -31,7 +32,8 @@ export function place(problem: PlacementProblem): Placement {
   );
   const placed = Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)] as const);
   assertOwnFolders(placed);
-  assertOneFileEach(problem, Object.values(instances));
+  assertOneFileEach(problem.release, Object.values(instances));
+  assertOneInstallEach(problem.release, Object.values(instances));
   const { pip: indexUrl, downloadBaseUrl } = stack.mirrors;
   return {
     ...(indexUrl === undefined ? {} : { indexUrl }),
@@ -156,33 +158,8 @@ function assertOwnFolders(hosts: readonly (readonly [string, PlacedHost])[]): vo
   }
 }
 
-/** A model is on a host once, under one path, for all that want it. */
-function assertOneFileEach({ release }: PlacementProblem, instances: readonly PlacedInstance[]): void {
-  const places = new Map<string, { deployment: string; file: string }>();
-  for (const { deployment, host } of instances) {
-    const model = release[deployment]?.model;
-    if (model === undefined) continue;
-    const file = model.from.source === "file" ? model.from.path : model.file;
-    const key = `${host} ${model.sha256}`;
-    const other = places.get(key) ?? { deployment, file };
-    places.set(key, other);
-    if (other.file === file) continue;
-    throw inconsistent(
-      deployment,
-      `deployment ${other.deployment} has the same model on this host as another file`,
-      file,
-      other.file,
-      "write the model the same in both",
-    );
-  }
-}
-
 function knownHost(hosts: PlacementProblem["hosts"], name: string): KnownHost {
   const known = hosts[name];
   if (known === undefined) throw new Error(`no facts of host ${name}`);
   return known;
-}
-
-function inconsistent(deployment: string, what: string, got: string, expected: string, hint: string): BerthError {
-  return new BerthError("stack-inconsistent", { where: `deployment ${deployment}`, what, got, expected, hint });
 }

@@ -175,6 +175,23 @@ describe("place keeps a model on a host once", () => {
   });
 });
 
+describe("place installs a backend version on a host once", () => {
+  it("and refuses two deployments that want it in two ways", () => {
+    const problem = problemOf(stackOf({ a: chat({ backendVersion: "1.0" }), b: chat({ backendVersion: "1.0" }) }));
+    const { b } = problem.release;
+    if (b === undefined) throw new Error("the sample has two deployments");
+    expect(Object.keys(place(problem).instances)).toEqual(["a-0", "b-0"]);
+    const release = { ...problem.release, b: { ...b, install: { method: "manual" as const } } };
+    const error = thrownBy(() => place({ ...problem, release }));
+    expect([error.code, error.parts.what, error.parts.got]).toEqual([
+      "stack-inconsistent",
+      "deployment a has engine 1.0 on this host in another way",
+      "manual",
+    ]);
+    expect(error.parts.expected).toMatch(/^pipx, requirements [0-9a-f]{12}$/);
+  });
+});
+
 describe("place, for every stack that it places", () => {
   /** Stacks without ports asked for twice and models under two names, which are refused. */
   const placeable = writtenStack
