@@ -1,11 +1,12 @@
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import { backendFile, backendVersion, type BackendVersionEntry } from "../schema/backend.js";
+import { backendFile, backendVersion, type BackendVersionEntry, type ImageInstall } from "../schema/backend.js";
+import { version as versionName } from "../schema/scalars.js";
 import { findBackend, type ResolvedBackend } from "./catalogue.js";
 import { parseImageReference } from "./image-reference.js";
 import type { ReleaseProblem } from "./release-problem.js";
-import { formatOf, selectBackend } from "./selection.js";
-import { sameVersion } from "./version.js";
+import { chooseInstall, formatOf, selectBackend, type Platform } from "./selection.js";
+import { parseConstraint, sameVersion } from "./version.js";
 
 /** Backends from which `backend: auto` chooses. */
 export const autoBackends: readonly string[] = ["llama-box", "llama-cpp", "mindie", "vllm", "vox-box"];
@@ -18,6 +19,7 @@ export function chooseBackend(problem: ReleaseProblem): ResolvedBackend {
   const { catalogue, deployment } = problem;
   if (deployment.backend === custom && lookUp(catalogue.backends, custom) === undefined) return customBackend(problem);
   if (deployment.backend !== "auto") return namedBackend(problem, deployment.backend);
+  if (deployment.imageName !== undefined) throw engineOfImage(problem, deployment.imageName);
   const { backend, reason } = selectBackend({
     format: formatOf([problem.model.file]),
     category: deployment.category ?? "llm",
@@ -30,22 +32,59 @@ export function chooseBackend(problem: ReleaseProblem): ResolvedBackend {
 }
 
 function namedBackend(problem: ReleaseProblem, name: string): ResolvedBackend {
-  const { catalogue, deployment, before, where } = problem;
-  const { imageName, backendVersion: asked } = deployment;
-  if (imageName === undefined) {
-    const kept = before?.backend === name ? before.backendVersion : undefined;
-    return findBackend(catalogue, { name, version: asked, before: kept, where });
-  }
+  const { catalogue, deployment, before, platform, where } = problem;
+  const { imageName, install: asked } = deployment;
   const backend = lookUp(catalogue.backends, name);
+  if (imageName === undefined && asked !== "manual") {
+    const kept = before?.backend === name ? before.backendVersion : undefined;
+    const order = backend?.installOrder;
+    const fits = (on: Platform) => (entry: BackendVersionEntry) => chooseInstall(entry, on, asked, order).ok;
+    const preferences = [fits(platform), fits({ ...platform, acceleratorType: "cpu" })];
+    return findBackend(catalogue, { name, version: deployment.backendVersion, before: kept, preferences, where });
+  }
   // A version that nobody knows is allowed, because the deployment says how to install it.
   const known = Object.keys(backend?.versions ?? {});
-  const isUnknown = backend !== undefined && asked !== undefined && !known.some((each) => sameVersion(each, asked));
-  if (isUnknown) {
-    const version = exactly(asked, where);
-    return { backend, version, entry: imageEntry(imageName), reason: "told by the deployment" };
+  const version = imageName === undefined ? deployment.backendVersion : versionOfImage(imageName, known, problem);
+  if (backend !== undefined && version !== undefined && !known.some((each) => sameVersion(each, version))) {
+    const entry = backendVersion.parse({ install: ownInstall(deployment, undefined) });
+    return { backend, version: exactly(version, where), entry, reason: "told by the deployment" };
   }
-  const found = findBackend(catalogue, { name, version: asked, where });
-  return { ...found, entry: { ...found.entry, ...imageEntry(imageName, found.entry), env: found.entry.env } };
+  const found = findBackend(catalogue, { name, version, where });
+  return { ...found, entry: { ...found.entry, install: ownInstall(deployment, found.entry) } };
+}
+
+/** How a deployment itself says that it is installed: its image, or what an administrator put on the host. */
+function ownInstall(
+  { imageName }: ReleaseProblem["deployment"],
+  known: BackendVersionEntry | undefined,
+): BackendVersionEntry["install"] {
+  if (imageName === undefined) return { ...known?.install, manual: known?.install.manual ?? {} };
+  const [reference = "", digest] = imageName.split("@");
+  // Nothing is known of what it runs on: not what the image is for that it takes the place of.
+  const platforms: ImageInstall["platforms"] = ["linux/amd64", "linux/arm64"];
+  return { image: { reference, platforms, ...(digest === undefined ? {} : { digest }) } };
+}
+
+/** The version that is in an image: the one that is named, else the one of its tag; undefined when neither tells. */
+function versionOfImage(
+  imageName: string,
+  known: readonly string[],
+  { deployment: { backendVersion: asked }, where }: ReleaseProblem,
+): string | undefined {
+  if (asked !== undefined) return exactly(asked, where);
+  const { tag } = parseImageReference(imageName);
+  if (tag === undefined) return undefined;
+  const named = known.find((version) => sameVersion(version, tag));
+  return named ?? (/^v?\d+\.\d+/.test(tag) ? exactly(tag, where) : undefined);
+}
+
+function engineOfImage({ where }: ReleaseProblem, imageName: string): BerthError {
+  return new BerthError("stack-inconsistent", {
+    where,
+    what: "it is not told which engine is in the image",
+    got: `backend: auto, imageName: ${imageName}`,
+    hint: "name the engine as `backend`, or `custom`",
+  });
 }
 
 function canServe({ catalogue, deployment, platform, where }: ReleaseProblem, name: string): boolean {
@@ -76,25 +115,20 @@ function customBackend({ deployment, where }: ReleaseProblem): ResolvedBackend {
   }
   const { tag = "latest" } = parseImageReference(imageName);
   const version = exactly(asked ?? tag, where);
-  const entry = imageEntry(imageName);
+  const entry = backendVersion.parse({ install: ownInstall(deployment, undefined) });
   const backend = backendFile.parse({ schemaVersion: 1, name: custom, runCommand, versions: { [version]: entry } });
   return { backend, version, entry, reason: "told by the deployment" };
 }
 
-/** The image of a deployment counts for it alone, and instead of every other way to install. */
-function imageEntry(imageName: string, known?: BackendVersionEntry): Pick<BackendVersionEntry, "install" | "env"> {
-  const [reference, digest] = imageName.split("@");
-  const { digest: _, ...rest } = known?.install.image ?? { platforms: ["linux/amd64", "linux/arm64"] };
-  const image = { ...rest, reference, ...(digest === undefined ? {} : { digest }) };
-  return backendVersion.parse({ install: { image } });
-}
-
+/** A version that no file has to know: named, and not described. */
 function exactly(version: string, where: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/.test(version)) return version;
+  const isName = versionName.safeParse(version).success;
+  if (isName && parseConstraint(version, where).clauses.every(({ operator }) => operator === "exact")) return version;
   throw new BerthError("stack-inconsistent", {
     where,
     what: "a version that no file knows has to be named exactly",
     got: version,
-    expected: "1 to 64 characters of letters, digits and . _ + -",
+    expected: "1 to 64 characters of letters, digits and . _ + -, such as 0.19.0",
+    hint: "give it as `backendVersion`",
   });
 }

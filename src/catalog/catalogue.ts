@@ -2,7 +2,7 @@ import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { backendFile, type BackendFile, type BackendVersionEntry } from "../schema/backend.js";
-import { resolveVersion } from "./version-choice.js";
+import { highestOf, resolveVersion, type ChoiceOfVersion } from "./version-choice.js";
 import { parseConstraint, sameVersion, satisfies } from "./version.js";
 
 /** Where a backend, or a version of it, comes from. */
@@ -48,6 +48,8 @@ export interface BackendRequest {
   readonly version: string | undefined;
   /** The version that was locked before: it stays while it fits. */
   readonly before?: string | undefined;
+  /** Whether a version can be had where it is to run. Where it matters, the first test that some version passes counts. */
+  readonly preferences?: readonly ((entry: BackendVersionEntry) => boolean)[] | undefined;
   /** What asks, for errors. */
   readonly where: string;
 }
@@ -73,10 +75,31 @@ export function findBackend(catalogue: Catalogue, request: BackendRequest): Reso
   const chosen =
     before !== undefined && available.includes(before) && allows(backend, request, before)
       ? { version: before, reason: "as locked before" }
-      : resolveVersion(available, request.version, backend, where);
+      : choosePreferred(backend, available, request);
   const entry = lookUp(backend.versions, chosen.version);
   if (entry === undefined) throw new Error(`the catalogue lost ${name} ${chosen.version}`);
   return { backend, entry, ...chosen };
+}
+
+/**
+ * The version that is asked for; among several, and instead of the default, one that can be had.
+ */
+function choosePreferred(backend: BackendFile, available: readonly string[], request: BackendRequest): ChoiceOfVersion {
+  const { version: asked, preferences = [], where } = request;
+  const plain = resolveVersion(available, asked, backend, where);
+  if (asked !== undefined && available.some((version) => sameVersion(version, asked))) return plain;
+  const passes = (version: string, test: (entry: BackendVersionEntry) => boolean) => {
+    const entry = lookUp(backend.versions, version);
+    return entry !== undefined && test(entry);
+  };
+  for (const test of preferences) {
+    if (passes(plain.version, test)) return plain;
+    const fitting = available.filter((version) => passes(version, test));
+    const chosen = highestOf(fitting, asked ?? "*", backend, where);
+    if (chosen !== undefined)
+      return { version: chosen, reason: `the highest that can be installed there, unlike ${plain.version}` };
+  }
+  return plain;
 }
 
 /** Without a request the version that was locked stays, whatever the default is now. */

@@ -2,6 +2,7 @@ import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { BackendFile, BackendVersionEntry, BinaryArtifact } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
+import { refuseAbbreviations } from "./abbreviation.js";
 import { pinnedInstall, type DraftInstall } from "./artifact.js";
 import type { ResolvedBackend } from "./catalogue.js";
 import { checkArchitecture, readParameters, splitParameters, unknownFlags } from "./parameters.js";
@@ -9,7 +10,7 @@ import { chooseCategory } from "./category.js";
 import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
 import type { ReleaseProblem } from "./release-problem.js";
-import { chooseInstall, type InstallChoice, type Platform } from "./selection.js";
+import { chooseInstall, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
 import { covers, parseConstraint } from "./version.js";
 
 /** Values that a deployment's parameters give and Berth decides otherwise: they bind it. */
@@ -37,8 +38,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   const { backend, version, entry } = chosen;
   checkArchitecture(entry.architectures, deployment.architecture, where);
   const category = chooseCategory(backend, deployment.category, where);
-  const way = chooseInstall(entry, platform, deployment.install);
-  if (!way.ok) throw noInstall(problem, chosen, way.reasons);
+  const { way, onCpu } = chooseWay(problem, chosen);
   const templates = chooseRunnerTemplates({
     backend,
     version,
@@ -56,8 +56,11 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     backend.contextLengthFlag,
     where,
   );
+  refuseAbbreviations(parameters.rest, backend, entry.knownFlags, where);
   const { contextLengthFlag, apiKeyVariable } = backend;
-  const context = contextLengthFlag === undefined ? [] : [contextLengthFlag, String(deployment.contextLength)];
+  const contextLength = deployment.contextLength ?? defaultContextLength(category);
+  const hasContext = contextLengthFlag !== undefined && contextLength !== undefined;
+  const context = hasContext ? [contextLengthFlag, String(contextLength)] : [];
   const healthRequest = entry.healthRequest ?? backend.healthRequest;
   const { host, port, tensorParallelSize, servedModel, rest } = parameters;
   return {
@@ -75,15 +78,50 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(category === "llm" ? {} : { category }),
       ...(servedModel === undefined ? {} : { servedModel }),
     },
-    install: draftInstall(chosen, platform, way),
+    install: draftInstall(chosen, onCpu ? { ...platform, acceleratorType: "cpu" } : platform, way),
     backend,
     constraints: { host, port, tensorParallelSize },
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
-    warnings: unknownFlags(rest, entry.knownFlags).map(
-      ({ flag, nearest }) =>
-        `${where}: ${backend.name} ${version} is not known to have ${flag}${nearest === undefined ? "" : `; is ${nearest} meant?`}`,
-    ),
+    warnings: warningsOf(problem, chosen, rest, onCpu),
   };
+}
+
+/** What an engine that generates text reserves when nobody says otherwise. The others take what the model has. */
+function defaultContextLength(category: ModelCategory): number | undefined {
+  return category === "llm" || category === "vlm" ? 8192 : undefined;
+}
+
+/** How the version is installed on the host; where it has nothing for the host's devices, for its processor. */
+function chooseWay(
+  problem: ReleaseProblem,
+  chosen: ResolvedBackend,
+): { way: Extract<InstallChoice, { ok: true }>; onCpu: boolean } {
+  const { platform, deployment } = problem;
+  const { entry, backend } = chosen;
+  const way = chooseInstall(entry, platform, deployment.install, backend.installOrder);
+  if (way.ok) return { way, onCpu: false };
+  const other = chooseInstall(entry, { ...platform, acceleratorType: "cpu" }, deployment.install, backend.installOrder);
+  if (other.ok) return { way: other, onCpu: true };
+  throw noInstall(problem, chosen, way.reasons);
+}
+
+function warningsOf(
+  { deployment, platform, where }: ReleaseProblem,
+  { backend, version, entry }: ResolvedBackend,
+  rest: readonly string[],
+  onCpu: boolean,
+): string[] {
+  const subject = `${backend.name} ${version}`;
+  const unknown = unknownFlags(rest, entry.knownFlags).map(({ flag, nearest }) => {
+    const meant = nearest === undefined ? "" : `; is ${nearest} meant?`;
+    return `${where}: ${subject} is not known to have ${flag}${meant}`;
+  });
+  const unused = deployment.contextLength !== undefined && backend.contextLengthFlag === undefined;
+  return [
+    ...(onCpu ? [`${where}: ${subject} has nothing for ${platform.acceleratorType}, so it runs on the processor`] : []),
+    ...unknown,
+    ...(unused ? [`${where}: \`contextLength\` is not passed on, because ${backend.name} has no flag for it`] : []),
+  ];
 }
 
 /** The release, with everything pinned. */

@@ -1,9 +1,11 @@
-import type {
-  BackendVersionEntry,
-  BinaryArtifact,
-  ImageInstall,
-  ManualInstall,
-  PipxInstall,
+import {
+  installMethods,
+  type BackendVersionEntry,
+  type BinaryArtifact,
+  type ImageInstall,
+  type InstallMethod,
+  type ManualInstall,
+  type PipxInstall,
 } from "../schema/backend.js";
 import type { Accelerator } from "../schema/facts.js";
 
@@ -55,10 +57,6 @@ export function formatOf(fileNames: readonly string[]): ModelFormat {
   return has(".gguf") ? "gguf" : "other";
 }
 
-/** In the order in which they are tried. */
-export const installMethods = ["binary", "pipx", "image", "manual"] as const;
-export type InstallMethod = (typeof installMethods)[number];
-
 export interface Platform {
   readonly os: BinaryArtifact["os"];
   readonly arch: BinaryArtifact["arch"];
@@ -88,9 +86,14 @@ export type InstallChoice =
  * How a version is installed for a placement: the first method that fits, or the asked one. Accelerator types are a
  * hard filter: a build that does not name one never serves it, so a CPU build serves no placement on devices.
  */
-export function chooseInstall(entry: BackendVersionEntry, platform: Platform, asked?: InstallMethod): InstallChoice {
+export function chooseInstall(
+  entry: BackendVersionEntry,
+  platform: Platform,
+  asked?: InstallMethod,
+  order: readonly InstallMethod[] = installMethods,
+): InstallChoice {
   const refused: { method: InstallMethod; why: string; there: string }[] = [];
-  for (const method of asked === undefined ? installMethods : [asked]) {
+  for (const method of asked === undefined ? order : [asked]) {
     const fit = fits[method](entry.install, platform);
     if ("method" in fit) return { ok: true, ...fit, reason: reasonFor(fit.method, platform, refused) };
     refused.push({ method, ...fit });

@@ -41,11 +41,32 @@ export function resolveVersion(
 
   const constraint = parseConstraint(wanted, where);
   const fitting = available.filter((version) => satisfies(version, constraint, backend.buildNumber));
-  const [first, ...others] = fitting;
-  if (first === undefined) throw unknownVersion(available, constraint, backend, where);
-  const version = others.reduce((a, b) => (compareVersions(b, a, backend.buildNumber) > 0 ? b : a), first);
-  const rank = others.length === 0 ? "the only one that satisfies" : `the highest of ${fitting.length} that satisfy`;
+  const version = highest(fitting, backend.buildNumber);
+  if (version === undefined) throw unknownVersion(available, constraint, backend, where);
+  const rank = fitting.length === 1 ? "the only one that satisfies" : `the highest of ${fitting.length} that satisfy`;
   return { version, reason: `${rank} ${wanted}` };
+}
+
+/**
+ * The highest version that satisfies a constraint; undefined when none does.
+ *
+ * @throws BerthError `file-invalid` for a constraint that cannot be read
+ */
+export function highestOf(
+  available: readonly string[],
+  asked: string,
+  { buildNumber }: VersionedBackend,
+  where: string,
+): string | undefined {
+  const constraint = parseConstraint(asked, where);
+  const fitting = available.filter((version) => satisfies(version, constraint, buildNumber));
+  return highest(fitting, buildNumber);
+}
+
+function highest(versions: readonly string[], buildNumber: string | undefined): string | undefined {
+  const [first, ...others] = versions;
+  if (first === undefined) return undefined;
+  return others.reduce((a, b) => (compareVersions(b, a, buildNumber) > 0 ? b : a), first);
 }
 
 function onlyVersion(available: readonly string[], { name, buildNumber }: VersionedBackend, where: string): string {

@@ -13,12 +13,12 @@ import { readCatalogue } from "../lock/project.js";
 import type { BackendVersionEntry } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
 import { addVersionText } from "./backend-text.js";
-import { pinVersion, type InstallMethod } from "./pin-version.js";
+import { pinVersion, type PinnedMethod } from "./pin-version.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 export interface AddVersionOptions {
   /** The one method to write; by default all that the version it is like has. */
-  method?: InstallMethod;
+  method?: PinnedMethod;
   /** The version that it is like; by default the backend's default version, or itself where the catalogue has it. */
   like?: string;
 }

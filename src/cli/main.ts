@@ -13,7 +13,7 @@ import { printEnvironment } from "./env.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
-import { installMethods } from "./pin-version.js";
+import { pinnedMethods } from "./pin-version.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
@@ -141,7 +141,7 @@ backend
 backend
   .command("add-version <name> <version>")
   .description("add a version to backends/NAME.yaml, with its digests and hashes looked up")
-  .addOption(new Option("--method <method>", "this way to install it alone").choices(installMethods))
+  .addOption(new Option("--method <method>", "this way to install it alone").choices(pinnedMethods))
   .option("--like <version>", "the version that it is like")
   .action((name: string, version: string, options: AddVersionOptions) =>
     addVersion(openWorkplace(), name, version, options),

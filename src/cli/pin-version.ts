@@ -8,11 +8,13 @@ import {
   type BackendVersionEntry,
   type BinaryArtifact,
   type ImageInstall,
+  type InstallMethod,
   type PipxInstall,
 } from "../schema/backend.js";
 
-export const installMethods = ["binary", "pipx", "image"] as const;
-export type InstallMethod = (typeof installMethods)[number];
+/** What is there to be looked up; an administrator's executable is not. */
+export const pinnedMethods = ["binary", "pipx", "image"] as const satisfies readonly InstallMethod[];
+export type PinnedMethod = (typeof pinnedMethods)[number];
 
 export interface VersionToPin {
   readonly name: string;
@@ -21,7 +23,7 @@ export interface VersionToPin {
   readonly like: string;
   readonly model: BackendVersionEntry;
   /** The one method; by default all of them. */
-  readonly method?: InstallMethod | undefined;
+  readonly method?: PinnedMethod | undefined;
 }
 
 type Fields = Record<string, Json>;
@@ -47,12 +49,12 @@ export async function pinVersion(
 ): Promise<PinnedVersion> {
   const { model, method } = wanted;
   const { binary, pipx, image, manual } = model.install;
-  const asked = (one: InstallMethod) => method === undefined || method === one;
+  const asked = (one: PinnedMethod) => method === undefined || method === one;
   if (method !== undefined && model.install[method] === undefined) {
     throw new BerthError("usage", {
       what: `${wanted.name} ${wanted.like} is not installed this way`,
       got: method,
-      expected: installMethods.filter((one) => model.install[one] !== undefined).join(" or ") || "another version",
+      expected: pinnedMethods.filter((one) => model.install[one] !== undefined).join(" or ") || "another version",
       hint: "name a version with --like that is",
     });
   }

@@ -46,7 +46,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   );
   const hosts = Object.fromEntries(known);
   const drafts = await draftReleases(problem, hosts, edges);
-  const stack = bindStack(problem.stack, drafts);
+  const stack = bindStack(problem.stack, hosts, drafts);
   const release: Record<string, LockedDeployment> = {};
   const files: Record<string, string> = {};
   for (const { name, draft } of drafts) {
@@ -100,12 +100,13 @@ function platformOf(host: KnownHost | undefined): Platform {
 }
 
 /** The stack, with what was decided before placing in the fields of its deployments. */
-function bindStack(stack: StackFile, drafts: readonly Draft[]): StackFile {
+function bindStack(stack: StackFile, hosts: Readonly<Record<string, KnownHost>>, drafts: readonly Draft[]): StackFile {
   const bound = drafts.map(({ name, host, draft: { constraints } }) => {
     const deployment = lookUp(stack.deployments, name);
     if (deployment === undefined) throw new Error(`no deployment ${name}`);
-    const binding = { host, address: constraints.host, port: constraints.port };
-    return [name, bindDeployment(name, deployment, binding)] as const;
+    const { host: address, ...rest } = constraints;
+    const accelerators = hosts[host]?.facts.accelerators.length ?? 0;
+    return [name, bindDeployment(name, deployment, { host, address, accelerators, ...rest })] as const;
   });
   return { ...stack, deployments: Object.fromEntries(bound) };
 }

@@ -10,6 +10,10 @@ export interface Binding {
   readonly address?: string | undefined;
   /** What the parameters say about the port. */
   readonly port?: number | undefined;
+  /** What the parameters say about the devices of one instance. */
+  readonly tensorParallelSize?: number | undefined;
+  /** So many accelerators the host has. */
+  readonly accelerators: number;
 }
 
 const loopback = "127.0.0.1";
@@ -21,7 +25,16 @@ const ipAddress = z.union([z.ipv4(), z.ipv6()]);
  * @throws BerthError `stack-inconsistent` when its parameters say something else than its fields
  */
 export function bindDeployment(name: string, deployment: DeploymentEntry, binding: Binding): DeploymentEntry {
-  const { host, address, port } = binding;
+  const { host, address, port, tensorParallelSize = 1, accelerators } = binding;
+  // Without any it is the number of processors' groups.
+  if (accelerators > 0 && tensorParallelSize > accelerators)
+    throw new BerthError("host-unsuitable", {
+      where: `deployment ${name}`,
+      what: `the parameters ask for more devices than the host ${host} has`,
+      got: `tensor parallel size ${tensorParallelSize}`,
+      expected: `at most ${accelerators}`,
+      hint: "lower it, or choose another host",
+    });
   if (port !== undefined && deployment.port !== undefined && port !== deployment.port)
     throw contradiction(name, "port", String(port), String(deployment.port));
   if (address !== undefined && !ipAddress.safeParse(address).success)

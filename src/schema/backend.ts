@@ -35,6 +35,10 @@ const acceleratorList = z
 const operatingSystem = z.enum(["linux", "darwin", "windows"]).describe("Operating system");
 const architecture = z.enum(["x64", "arm64"]).describe("Processor architecture");
 
+/** Ways to install a backend version, in the order in which they are tried. */
+export const installMethods = ["binary", "pipx", "image", "manual"] as const;
+export type InstallMethod = (typeof installMethods)[number];
+
 /** How the installed engine is asked for its version. */
 export const versionProbe = z
   .strictObject({
@@ -248,6 +252,11 @@ const backendFields = z.strictObject({
     .describe(
       "What its models do. A deployment of another category fails the lock; one that says none gets the only one. Default: any",
     ),
+  installOrder: z
+    .array(z.enum(installMethods))
+    .min(1)
+    .default([...installMethods])
+    .describe("Ways to install it that are tried unasked. Default: binary, pipx, image, manual"),
   versionProbe: versionProbe.optional(),
   images: z.array(imageCommand).default([]).describe("Entrypoints of the backend's images, by repository and version"),
   hostSelector: z

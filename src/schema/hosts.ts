@@ -172,7 +172,10 @@ function mergeHost(name: string, defaults: WrittenHost | undefined, entry: Writt
   const merged = { ...defaults, ...entry };
   const labels = { ...defaults?.labels, ...entry.labels };
   const ssh = merged.connection === "ssh" ? { ...defaults?.ssh, ...entry.ssh } : entry.ssh;
-  if (ssh === undefined) return { ...merged, labels, ssh };
+  if (ssh === undefined) {
+    const { ssh: _, ...rest } = merged;
+    return { ...rest, labels };
+  }
   const { address = "{{host}}", ...rest } = ssh;
   return { ...merged, labels, ssh: { address: address.replaceAll("{{host}}", name), ...rest } };
 }

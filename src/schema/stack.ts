@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { versionConstraint } from "./backend.js";
+import { installMethods, versionConstraint } from "./backend.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import {
   category,
@@ -82,16 +82,20 @@ export const deploymentEntry = z
       .optional()
       .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
     install: z
-      .enum(["binary", "pipx", "image", "manual"])
+      .enum(installMethods)
       .optional()
       .describe(
-        "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual",
+        "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual. `manual` needs nothing of the backend's file: an administrator put the version there",
       ),
     imageName: z
       .string()
-      .regex(/^[a-z0-9][A-Za-z0-9._:/@-]{0,400}$/, { error: "expected an image reference" })
+      .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}(?:@sha256:[0-9a-f]{64})?$/, {
+        error: "expected an image reference, such as registry/repository:tag, with or without @sha256: and 64 digits",
+      })
       .optional()
-      .describe("Container image of this deployment alone, instead of the backend version's"),
+      .describe(
+        "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
+      ),
     entrypoint: z
       .string()
       .min(1)
@@ -104,7 +108,13 @@ export const deploymentEntry = z
       .optional()
       .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
     model: modelSource,
-    contextLength: z.int().min(16).default(8192).describe("Tokens of context that the engine reserves. Default 8192"),
+    contextLength: z
+      .int()
+      .min(16)
+      .optional()
+      .describe(
+        "Tokens of context that the engine reserves. Default: 8192 for models that generate text, else the model's",
+      ),
     parameters: z
       .array(z.string())
       .optional()

@@ -72,9 +72,92 @@ describe("a deployment's own image", () => {
     expect(error.code).toBe("backend-unknown");
   });
 
-  it("does not allow a constraint where no file knows a version", () => {
-    const deployment = { backend: "custom", backendVersion: ">=1", imageName: "mine/engine:1" };
+  it.each([
+    ["custom", ">=1"],
+    ["engine", "1.x"],
+    ["engine", ">=1"],
+  ])("does not allow a constraint: %s %s", (backend, backendVersion) => {
+    const deployment = { backend, backendVersion, imageName: "mine/engine:1" };
     expect(thrownBy(() => chooseBackend(problemOf({ deployment }))).message).toContain("has to be named exactly");
+  });
+
+  it.each([
+    ["mine/engine:1.0", "1.0"],
+    ["mine/engine:v1.0", "1.0"],
+    ["mine/engine:v9.0.1", "v9.0.1"],
+    ["mine/engine:mine", "2.0"],
+    ["mine/engine", "2.0"],
+  ])("is of the version that its tag names, else of the default: %s is %s", (imageName, version) => {
+    expect(chooseBackend(problemOf({ deployment: { backend: "engine", imageName } })).version).toBe(version);
+  });
+
+  it("is not bound by what the image that it takes the place of is for", () => {
+    const { entry } = chooseBackend(problemOf({ deployment: { backend: "vllm", imageName: "rocm/vllm:1" } }));
+    expect(entry.install.image).toEqual({ reference: "rocm/vllm:1", platforms: ["linux/amd64", "linux/arm64"] });
+  });
+
+  it("leaves nothing to choose by the model", () => {
+    const error = thrownBy(() => chooseBackend(problemOf({ deployment: { imageName: "mine/engine:1" } })));
+    expect(error.message).toContain("it is not told which engine is in the image");
+  });
+
+  it("is told to be no version where its tag can be none", () => {
+    const deployment = { backend: "custom", imageName: "mine/engine:1..2" };
+    expect(thrownBy(() => chooseBackend(problemOf({ deployment }))).code).toBe("stack-inconsistent");
+  });
+});
+
+describe("what an administrator installed", () => {
+  it.each(["2.0", "9.9", "v0.7.3"])("is any version by its exact name, with no word of it in a file: %s", (version) => {
+    const deployment = { backend: "engine", backendVersion: version, install: "manual" as const };
+    const { install, release } = draftRelease(problemOf({ deployment, acceleratorType: "cuda" }));
+    expect([install.method, release.backendVersion]).toEqual(["manual", version]);
+  });
+});
+
+describe("a host with devices", () => {
+  const onCpu = { pipx: { package: "engine" } };
+  const onCuda = { image: { reference: "team/engine:1", acceleratorTypes: ["cuda" as const] } };
+  const mixed = catalogueOf([
+    engineBackend({
+      defaultVersion: "3.0",
+      versions: { "1.0": { install: onCuda }, "2.0": { install: onCuda }, "3.0": { install: onCpu } },
+    }),
+  ]);
+  const chosen = (backendVersion?: string) => {
+    const deployment = { backend: "engine", ...(backendVersion === undefined ? {} : { backendVersion }) };
+    return draftRelease({ ...problemOf({ deployment, acceleratorType: "cuda" }), catalogue: mixed });
+  };
+
+  it.each([undefined, ">=1", "*"])("gets the highest version that serves them, where %s is asked for", (asked) => {
+    const { release, install, warnings, reason } = chosen(asked);
+    expect([release.backendVersion, install.method, warnings]).toEqual(["2.0", "image", []]);
+    expect(reason).toContain("the highest that can be installed there, unlike 3.0");
+  });
+
+  it.each(["3.0", ">2"])("gets a version without anything for them on its processor, and a warning: %s", (asked) => {
+    const { release, install, warnings } = chosen(asked);
+    expect([release.backendVersion, install.method]).toEqual(["3.0", "pipx"]);
+    expect(warnings).toEqual(["deployment chat: engine 3.0 has nothing for cuda, so it runs on the processor"]);
+  });
+});
+
+describe("the context length", () => {
+  const parametersOf = (deployment: Partial<DeployedEngine>) =>
+    draftRelease(problemOf({ deployment: { backend: "engine", parameters: [], ...deployment } })).release.parameters;
+
+  it("is 8192 where nobody says it, for models that generate text", () => {
+    expect(parametersOf({ contextLength: undefined })).toEqual(["--ctx-size", "8192"]);
+    expect(parametersOf({ contextLength: undefined, category: "embedding" })).toEqual([]);
+    expect(parametersOf({ contextLength: 512, category: "embedding" })).toEqual(["--ctx-size", "512"]);
+  });
+
+  it("is told not to be passed on where the engine has no flag for it", () => {
+    const { contextLengthFlag: _, ...flagless } = engineBackend();
+    const problem = { ...problemOf({ deployment: { backend: "engine" } }), catalogue: catalogueOf([flagless]) };
+    expect(draftRelease(problem).warnings).toEqual([
+      "deployment chat: `contextLength` is not passed on, because engine has no flag for it",
+    ]);
   });
 });
 
@@ -102,10 +185,11 @@ describe("backend: custom", () => {
 describe("a version that cannot be installed on the host", () => {
   it("is an error that says why not, for each way", () => {
     const deployment = { backend: "engine" };
-    const error = thrownBy(() => draftRelease(problemOf({ deployment, acceleratorType: "cuda" })));
+    const { platform: onLinux, ...rest } = problemOf({ deployment });
+    const error = thrownBy(() => draftRelease({ ...rest, platform: { ...onLinux, os: "windows" } }));
     expect([error.code, error.parts.what]).toEqual(["host-unsuitable", "engine 2.0 cannot be installed on the host"]);
     expect(error.parts.detail?.split("\n")).toHaveLength(4);
-    expect(error.parts.detail).toMatch(/^pipx: .*cpu/m);
+    expect(error.parts.detail).toMatch(/^pipx: not for windows/m);
   });
 });
 

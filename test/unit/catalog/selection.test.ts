@@ -5,13 +5,11 @@ import type { z } from "zod";
 import {
   chooseInstall,
   formatOf,
-  installMethods,
   selectBackend,
-  type InstallMethod,
   type Platform,
   type ServedModel,
 } from "../../../src/catalog/selection.js";
-import { backendVersion } from "../../../src/schema/backend.js";
+import { backendVersion, installMethods, type InstallMethod } from "../../../src/schema/backend.js";
 import { acceleratorTypes } from "../../../src/schema/facts.js";
 
 describe("selectBackend", () => {

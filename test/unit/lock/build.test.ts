@@ -170,7 +170,7 @@ describe("findStaleness", async () => {
   });
 
   it("does not count how a stack is written: a default given is one left out", () => {
-    expect(staleness(stackOf({ chat: chat({ contextLength: 8192, bindAddress: "127.0.0.1" }) }))).toBeUndefined();
+    expect(staleness(stackOf({ chat: chat({ insecure: false, bindAddress: "127.0.0.1" }) }))).toBeUndefined();
   });
 
   const changed = (file: string) => ({ ...catalogueOf(), files: { ...catalogueOf().files, [file]: "f".repeat(64) } });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { bindDeployment } from "../../../src/planner/binding.js";
+import { bindDeployment, type Binding } from "../../../src/planner/binding.js";
 import { chat, stackOf } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";
 
-function bind(changes: Parameters<typeof chat>[0], binding: { address?: string; port?: number }) {
+function bind(changes: Parameters<typeof chat>[0], binding: Partial<Binding>) {
   const deployment = stackOf({ chat: chat(changes) }).deployments.chat;
   if (deployment === undefined) throw new Error("no deployment");
-  const { host, bindAddress, port } = bindDeployment("chat", deployment, { host: "box", ...binding });
+  const { host, bindAddress, port } = bindDeployment("chat", deployment, { host: "box", accelerators: 0, ...binding });
   return { host, bindAddress, port };
 }
 
@@ -26,6 +26,17 @@ describe("a bound deployment", () => {
     expect(thrownBy(() => bind({}, { address: "localhost" })).message).toContain(
       "the parameters give an address that is none\n  got: localhost",
     );
+  });
+
+  it("is refused when its parameters ask for more devices than the host has", () => {
+    const error = thrownBy(() => bind({}, { tensorParallelSize: 4, accelerators: 2 }));
+    expect([error.code, error.parts.got, error.parts.expected]).toEqual([
+      "host-unsuitable",
+      "tensor parallel size 4",
+      "at most 2",
+    ]);
+    expect(bind({}, { tensorParallelSize: 2, accelerators: 2 }).host).toBe("box");
+    expect(bind({}, { tensorParallelSize: 2, accelerators: 0 }).host).toBe("box");
   });
 
   it.each([

@@ -27,6 +27,7 @@ describe("backendFile", () => {
       defaultParameters: [],
       flags: { host: [], port: [], servedModel: [], tensorParallelSize: [] },
       ownedFlags: [],
+      installOrder: ["binary", "pipx", "image", "manual"],
       images: [],
       hostSelector: {},
       versions: {

@@ -31,7 +31,6 @@ describe("stackFile", () => {
             file: "model.gguf",
             sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
           },
-          contextLength: 8192,
           extraParameters: [],
           env: {},
           secretEnv: {},

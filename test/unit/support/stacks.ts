@@ -43,7 +43,7 @@ const deployment = (hosts: readonly string[]) =>
       model,
       contextLength: fc.integer({ min: 16, max: 131_072 }),
       parameters: fc.array(fc.constantFrom("--a", "--b=1", "")),
-      extraParameters: fc.array(fc.constantFrom("--c", "1.0")),
+      extraParameters: fc.array(fc.constantFrom("--d", "1.0")),
       env: fc.dictionary(fc.constantFrom("A", "B_2"), fc.string(), { noNullPrototype: true }),
       secretEnv: fc.dictionary(fc.constantFrom("TOKEN"), secret, { noNullPrototype: true }),
       host: fc.constantFrom(...hosts),
