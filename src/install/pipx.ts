@@ -100,27 +100,27 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: str
   const subject = subjectOf(context, artifact);
   const pipx = await findPipx(context, artifact);
   const env = pipxVariables(context, artifact, folder);
-  const launcher = await makeLauncherWheel(context, artifact);
-  const suffix = `_${artifact.version}`;
-  const python = ["--python", context.python];
-  const installed = await host.run(
-    [...pipx, "install", "--suffix", suffix, ...python, "--pip-args=--no-deps --no-index", launcher.path],
-    { env, timeoutSeconds: 600, ...(context.signal === undefined ? {} : { signal: context.signal }) },
-  );
+  const signal = context.signal === undefined ? {} : { signal: context.signal };
+  await makeLauncherWheel(context, artifact);
+  // Given a path instead of a name, pipx installs it twice: once more only to learn its name.
+  const named = `${launcherName(artifact)}==${toldVersion(artifact)}`;
+  const options = ["--suffix", `_${artifact.version}`, "--python", context.python];
+  const installed = await host.run([...pipx, "install", ...options, "--pip-args=--no-deps --no-index", named], {
+    env,
+    timeoutSeconds: 600,
+    ...signal,
+  });
   if (installed.exitCode !== 0) throw pipxFailure(installed, subject, "pipx install failed");
 
+  const executable = await findCommand(context, artifact, posix.join(folder, "bin"));
+  const python = posix.join(posix.dirname(executable), "python");
   const list = await writeRequirements(context, artifact);
   // Without a launcher pipx itself has put the package there, unhashed: it is put there again with its hash checked.
   const again = artifact.launcher === undefined ? ["--force-reinstall"] : [];
   const hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", ...again, "--requirement", list];
-  const filled = await host.run([...pipx, "runpip", `${launcher.name}${suffix}`, "install", ...hashed], {
-    env,
-    timeoutSeconds: 1800,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
+  // As `pipx runpip` does it, without another start of pipx.
+  const filled = await host.run([python, "-m", "pip", "install", ...hashed], { env, timeoutSeconds: 1800, ...signal });
   if (filled.exitCode !== 0) throw pipxFailure(filled, subject, "pip could not fill the pipx environment");
-
-  const executable = await findCommand(context, artifact, posix.join(folder, "bin"));
   return { folder: posix.dirname(posix.dirname(executable)), executable };
 }
 
@@ -192,18 +192,15 @@ async function findPipx(context: PipxContext, artifact: PipxArtifact): Promise<[
   return [posix.join(await ensurePythonTool(context, "pipx"), "pipx")];
 }
 
-async function makeLauncherWheel(
-  context: PipxContext,
-  artifact: PipxArtifact,
-): Promise<{ name: string; path: string }> {
+/** Puts the launcher's package among the wheels. */
+async function makeLauncherWheel(context: PipxContext, artifact: PipxArtifact): Promise<void> {
+  if (artifact.launcher === undefined) return;
   const name = launcherName(artifact);
-  if (artifact.launcher === undefined) return { name, path: `${artifact.package}==${toldVersion(artifact)}` };
   const module = name.replaceAll("-", "_");
   const output = posix.join(wheelFolder(context, artifact), `${module}-${artifact.version}-py3-none-any.whl`);
   const source = await context.content.backendFile(artifact.launcher);
   const request = { name, version: artifact.version, module, command: artifact.backend, source, output };
   await runPythonScript(context, "launcher_wheel.py", request, { subject: subjectOf(context, artifact) });
-  return { name, path: output };
 }
 
 async function writeRequirements(context: PipxContext, artifact: PipxArtifact): Promise<string> {
