@@ -15,6 +15,7 @@ export const errorCodes = {
   "index-unreachable": "A package index did not answer or does not have the package.",
   "packages-unsolvable": "No set of Python packages fits what a backend version asks for.",
   "secret-missing": "A secret that the stack names is found nowhere.",
+  "host-unreachable": "The host does not answer, or the connection to it was lost.",
   "host-unsuitable": "The host lacks something that the stack needs.",
   "host-busy": "Another operation holds the host lock.",
   "host-foreign": "Something on the host belongs to somebody else.",

@@ -67,7 +67,8 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const differences = compareFields(this.#kind.differences, before as Partial<Inputs>, news as Partial<Inputs>);
     const replacing = differences.filter(({ change }) => change !== "update");
     return {
-      changes: differences.length > 0 || driftOf(before).length > 0,
+      // What drifted on a host that does not answer cannot be mended now.
+      changes: differences.length > 0 || (before.reachable !== false && driftOf(before).length > 0),
       replaces: replacing.map(({ field }) => field),
       deleteBeforeReplace: replacing.some(({ change }) => change === "replaceDeletingFirst"),
     };
@@ -85,7 +86,8 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const previous = migrate(this.#kind.kind, props);
     const inputs = readInputs(this.#kind, previous);
     const context = this.#contextOf(inputs);
-    const properties = await this.#observe(context, inputs, identityOf(previous), previous);
+    const properties = await this.#observeOrKeep(context, inputs, previous);
+    if (properties.reachable === false) return { id, props: properties };
     await markRecorded(context, keyOf(this.#kind, inputs));
     for (const sentence of driftOf(properties)) this.#surroundings.say(inputs.name, `drift: ${sentence}`);
     return { id, props: properties };
@@ -137,8 +139,21 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
 
   async #observe(context: Context, inputs: Inputs, identity: string, previous?: Properties): Promise<Properties> {
     const observed = await observeResource(this.#kind, context, inputs, identity, previous as Observed | undefined);
-    const properties: Properties = { schemaVersion: outputVersion, identity };
+    const properties: Properties = { schemaVersion: outputVersion, identity, reachable: true };
     return Object.assign(properties, inputs, observed);
+  }
+
+  /** A host that does not answer says nothing of what is on it: what was known last is kept, and never "gone". */
+  async #observeOrKeep(context: Context, inputs: Inputs, previous: Properties): Promise<Properties> {
+    try {
+      return await this.#observe(context, inputs, identityOf(previous), previous);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== "host-unreachable") throw error;
+      const { what, got = what } = error.parts;
+      const text = `host ${inputs.host.name} does not answer: ${context.redact(got)}; what was known last is kept`;
+      this.#surroundings.say(inputs.name, text);
+      return { ...previous, reachable: false };
+    }
   }
 
   /** The outputs after a change that went well; if something is not as desired even so, it did not. */

@@ -42,6 +42,8 @@ const providers = {
 abstract class BerthResource extends pulumi.dynamic.Resource {
   /** What is not as desired, one sentence each; empty when all is well. */
   declare readonly drift: pulumi.Output<string[]>;
+  /** False while its host does not answer: everything else is then as it was known last. */
+  declare readonly reachable: pulumi.Output<boolean>;
 
   protected constructor(
     kind: keyof typeof providers,
@@ -51,7 +53,7 @@ abstract class BerthResource extends pulumi.dynamic.Resource {
     options: pulumi.CustomResourceOptions | undefined,
   ) {
     const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
-    const unset = Object.fromEntries([...outputs, "drift"].map((output) => [output, undefined]));
+    const unset = Object.fromEntries([...outputs, "drift", "reachable"].map((output) => [output, undefined]));
     super(providers[kind], name, { owner, name, ...args, ...unset }, options, "berth", kind);
   }
 }

@@ -59,7 +59,9 @@ const noteKind = (running: Running): ResourceKind<NoteInputs, CommonObserved> =>
 });
 
 function stage() {
-  const host = new MemoryHost();
+  const line = { cut: false };
+  const unreachable = new BerthError("host-unreachable", { what: "it does not answer", got: "connection refused" });
+  const host = new MemoryHost(() => (line.cut ? Promise.reject(unreachable) : Promise.resolve()));
   const context = contextOf(host);
   const said: string[] = [];
   const leases = new HostLeases({
@@ -78,7 +80,7 @@ function stage() {
     assertWanted: () => Promise.resolve(),
     say: (subject, text) => said.push(`${subject}: ${text}`),
   });
-  return { handler, host, said, running, entries: () => listEntries(host, "/data") };
+  return { handler, host, line, said, running, entries: () => listEntries(host, "/data") };
 }
 
 function inputsOf(text: string) {
@@ -114,6 +116,22 @@ describe("a resource behind Pulumi's operations", () => {
     expect(said).toEqual(["note: drift: is not there"]);
     expect(handler.diff(props, inputsOf("a"))).toMatchObject({ changes: true, replaces: [] });
     expect(await entries()).toMatchObject([{ recorded: true }]);
+  });
+
+  it("on a host that does not answer keeps what was known last, is nothing to mend, and is told", async () => {
+    const { handler, host, line, said } = stage();
+    const { id, outs } = await handler.create(inputsOf("a"));
+    expect(outs.reachable).toBe(true);
+    await host.remove("/data/notes/a");
+    const { props } = await handler.read(id, outs);
+    line.cut = true;
+    const { props: unreached } = await handler.read(id, props);
+    expect(unreached).toEqual({ ...props, reachable: false });
+    expect(said.at(-1)).toBe("note: host local does not answer: connection refused; what was known last is kept");
+    expect(handler.diff(unreached, inputsOf("a"))).toMatchObject({ changes: false });
+    expect(handler.diff(unreached, { ...inputsOf("a"), secret: "rotated" })).toMatchObject({ changes: true });
+    line.cut = false;
+    expect((await handler.read(id, unreached)).props).toMatchObject({ reachable: true, drift: ["is not there"] });
   });
 
   it("that failed before anything was touched fails alone: nothing is kept, secrets are masked", async () => {
