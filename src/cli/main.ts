@@ -10,6 +10,7 @@ import { lintBackends } from "./backend-lint.js";
 import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
+import { forgetHost } from "./host-forget.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
@@ -146,6 +147,13 @@ backend
   .action((name: string, version: string, options: AddVersionOptions) =>
     addVersion(openWorkplace(), name, version, options),
   );
+
+program
+  .command("host")
+  .description("the machines of a stack")
+  .command("forget <host> [stack]")
+  .description("drop a host that is gone for good from the state; it is not asked, and nothing on it is touched")
+  .action((host: string, stack: string | undefined) => forgetHost(openWorkplace(), host, stack));
 
 program
   .command("import")

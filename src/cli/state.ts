@@ -7,13 +7,14 @@ import type { Pulumi } from "./workplace.js";
 const exported = z.object({
   deployment: z.object({
     resources: z
-      .array(z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
+      .array(z.object({ urn: z.string(), type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
       .optional(),
     pending_operations: z.array(z.unknown()).optional(),
   }),
 });
 
 export interface StateResource {
+  readonly urn: string;
   readonly kind: string;
   readonly outputs: Readonly<Record<string, unknown>>;
 }
@@ -33,9 +34,9 @@ export async function readState(pulumi: Pulumi, stack: string): Promise<StackSta
     throw new BerthError("pulumi-failed", { what: "the state cannot be read", detail: lastLines(stderr, 20) });
   }
   const { deployment } = exported.parse(JSON.parse(stdout));
-  const resources = (deployment.resources ?? []).flatMap(({ type, outputs }) => {
+  const resources = (deployment.resources ?? []).flatMap(({ urn, type, outputs }) => {
     const kind = berthType.exec(type)?.[1];
-    return kind === undefined ? [] : [{ kind, outputs: plain(outputs ?? {}) as Record<string, unknown> }];
+    return kind === undefined ? [] : [{ urn, kind, outputs: plain(outputs ?? {}) as Record<string, unknown> }];
   });
   return { resources, pendingOperations: deployment.pending_operations?.length ?? 0 };
 }

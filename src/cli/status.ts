@@ -1,4 +1,5 @@
 import { readEntry } from "../host/journal.js";
+import { BerthError } from "../lib/errors.js";
 import { createRedact } from "../lib/redact.js";
 import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
@@ -8,6 +9,7 @@ import type { Contexts } from "../resources/context.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
 import { migrate, readInputs } from "../resources/migrate.js";
+import type { InstanceObserved } from "../resources/instance.js";
 import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
 import { readState, type StackState, type StateResource } from "./state.js";
@@ -84,12 +86,21 @@ async function instanceRows(
         host: wanted?.host.name ?? (outputs?.host as { name: string } | undefined)?.name ?? "",
         desired: wanted === undefined ? undefined : `${wanted.release.backend} ${wanted.release.backendVersion}`,
         deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
-        health: observed?.health ?? "not deployed",
-        endpoint: observed?.endpoint ?? "",
+        health: healthOf(observed),
+        endpoint: isSeen(observed) ? observed.endpoint : "",
         drift: observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner)),
       };
     }),
   );
+}
+
+function healthOf(observed: InstanceObserved | CommonObserved | undefined): string {
+  if (observed === undefined) return "not deployed";
+  return isSeen(observed) ? observed.health : "unknown";
+}
+
+function isSeen(observed: InstanceObserved | CommonObserved | undefined): observed is InstanceObserved {
+  return observed !== undefined && "health" in observed;
 }
 
 /** What an interrupted run has left of an instance that the state has never had. */
@@ -132,10 +143,15 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
   kind: ResourceKind<Inputs, Observed>,
   outputs: StateResource["outputs"],
   contexts: Contexts,
-): Promise<Observed> {
+): Promise<Observed | CommonObserved> {
   const inputs = readInputs(kind, migrate(kind.kind, outputs));
   const context = contexts.of(inputs.host, createRedact(kind.secrets(inputs)));
-  return observeResource(kind, context, inputs, String(outputs.identity));
+  try {
+    return await observeResource(kind, context, inputs, String(outputs.identity));
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== "host-unreachable") throw error;
+    return { drift: [`is as it was known last: host ${inputs.host.name} does not answer`] };
+  }
 }
 
 /** The table for people. */

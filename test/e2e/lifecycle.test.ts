@@ -131,6 +131,19 @@ describe("a deployment's life", () => {
     expect(await answer("chat")).toEqual({ choices: [{ text: "six" }] });
   });
 
+  it("goes on when its host is forgotten, and is taken over as it is when the host is wanted again", async () => {
+    const runners = sandbox.runners();
+    const { exitCode, output } = await sandbox.berth(["host", "forget", "local", "test"]);
+    expect(output).toContain("stack test: the state has forgotten host local, nothing on it was touched");
+    expect(exitCode).toBe(0);
+    expect(sandbox.resources().filter(({ type }) => type.startsWith("pulumi-nodejs:dynamic/berth:"))).toEqual([]);
+    expect(sandbox.runners()).toEqual(runners);
+    expect((await sandbox.up()).exitCode).toBe(0);
+    expect(sandbox.runners()).toEqual(runners);
+    const again = await sandbox.berth(["host", "forget", "nowhere", "test"]);
+    expect(again.output).toContain("the state has no such host\n  got: nowhere\n  expected: local");
+  });
+
   it("leaves nothing on the host but the download cache when it is destroyed, twice", async () => {
     for (let time = 0; time < 2; time += 1) {
       const { exitCode } = await sandbox.pulumi(["destroy", "--yes", "--skip-preview", "--stack", "test"]);
