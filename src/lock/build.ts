@@ -9,7 +9,8 @@ import { chooseHost, type KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
 import type { LockedDeployment, LockedModel, LockFile } from "../schema/lock.js";
 import type { HostEntry, ModelSource, StackFile } from "../schema/stack.js";
-import { pinInstall, type LookUps } from "./pin.js";
+import { askOnce, type LookUps } from "./look-ups.js";
+import { pinInstall } from "./pin.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
@@ -29,7 +30,7 @@ export interface LockEdges extends LookUps {
 
 export interface SolvedLock {
   readonly lock: LockFile;
-  /** Text files that the lock refers to and that are to be written beside it, by their path. */
+  /** Text files that the lock refers to and that are to be written, by their path below `stacks`. */
   readonly files: Readonly<Record<string, string>>;
   /** One line for each deployment: what was chosen, and why. */
   readonly reasons: readonly string[];
@@ -49,12 +50,10 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   const stack = bindStack(problem.stack, hosts, drafts);
   const release: Record<string, LockedDeployment> = {};
   const files: Record<string, string> = {};
+  const pinning = { catalogue: problem.catalogue, mirrors: stack.mirrors, previous: previous?.release ?? {} };
+  const lookUps = askOnce(edges);
   for (const { name, draft } of drafts) {
-    const { install, file } = await pinInstall(
-      { catalogue: problem.catalogue, mirrors: stack.mirrors, before: previous?.release[name] },
-      draft,
-      edges,
-    );
+    const { install, file } = await pinInstall(pinning, draft, lookUps);
     release[name] = finishRelease(draft, install);
     if (file !== undefined) files[file.path] = file.text;
   }

@@ -50,15 +50,16 @@ export async function currentLock(
   const { lock, files, reasons, warnings } = await buildLock({ ...project, previous }, edges);
   const same = previous !== undefined && decideAlike(previous, lock);
   if (options.write) {
-    for (const [file, text] of Object.entries(files)) await writeBeside(absolute, file, text);
+    for (const [file, text] of Object.entries(files)) await writeResolved(project.root, file, text);
     if (!same) await writeLock(absolute, lock);
   }
   const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
   return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
 }
 
-async function writeBeside(lock: string, file: string, text: string): Promise<void> {
-  const path = join(dirname(lock), file);
+/** Below `stacks`, wherever the stack file is: its provider knows the project, and not which stack asks. */
+async function writeResolved(root: string, file: string, text: string): Promise<void> {
+  const path = join(root, "stacks", file);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
 }

@@ -5,33 +5,30 @@ import type { DraftRelease } from "../catalog/release.js";
 import { executableName } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import type { BinaryArtifact, PipxInstall } from "../schema/backend.js";
-import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
+import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
-import type { PinEdges } from "./pin-edges.js";
+import type { LookUps } from "./look-ups.js";
 import type { LockRequest } from "./python-lock-request.js";
-
-/** What a catalogue leaves unpinned is looked up by these. */
-export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile">;
 
 export interface PinProblem {
   readonly catalogue: Catalogue;
   readonly mirrors: StackFile["mirrors"];
-  /** What was locked before for the same deployment. */
-  readonly before: LockedDeployment | undefined;
+  /** What was locked before, of all deployments: a backend version is the same in each. */
+  readonly previous: LockFile["release"];
 }
 
 export interface Pinned {
   readonly install: LockedInstall;
-  /** A text file to be written beside the lock. */
+  /** A text file to be written below `stacks`. */
   readonly file?: { readonly path: string; readonly text: string };
 }
 
 /**
  * The artifact, exactly. What neither the catalogue nor the lock before pins is looked up; requirements that are
- * resolved so are a file beside the lock.
+ * resolved so are a file of their own, whose name holds its digest: other locks have theirs beside it.
  */
 export async function pinInstall(
-  { catalogue, mirrors, before }: PinProblem,
+  { catalogue, mirrors, previous }: PinProblem,
   { backend, install, release }: DraftRelease,
   edges: LookUps,
 ): Promise<Pinned> {
@@ -41,7 +38,7 @@ export async function pinInstall(
     const files = await Promise.all(
       install.artifacts.map(async (artifact) => ({
         ...artifact,
-        ...(await hashArtifact(artifact, before?.install, mirrors.downloadBaseUrl, edges)),
+        ...(await hashArtifact(artifact, previous, mirrors.downloadBaseUrl, edges)),
       })),
     );
     return {
@@ -54,13 +51,14 @@ export async function pinInstall(
   }
   if (install.method !== "pipx") throw new Error(`nothing of ${install.method} is left to pin`);
   const { pipx, version } = install;
-  const kept = keptRequirements(pipx, release, before);
+  const kept = keptRequirements(pipx, release, previous);
   if (kept !== undefined) return { install: lockPipx(catalogue, backend, pipx, kept) };
   const text = await edges.lockPackages(lockRequest(pipx, version, mirrors.pip));
-  const requirements = { file: `requirements/${executableName(backend.name, version)}.txt`, sha256: sha256(text) };
+  const digest = sha256(text);
+  const path = `requirements/${executableName(backend.name, version)}_${digest.slice(0, 12)}.txt`;
   return {
-    install: lockPipx(catalogue, backend, pipx, requirements),
-    file: { path: requirements.file, text },
+    install: lockPipx(catalogue, backend, pipx, { file: path, sha256: digest }),
+    file: { path, text },
   };
 }
 
@@ -80,13 +78,15 @@ function lockRequest(pipx: PipxInstall, version: string, indexUrl: string | unde
 
 async function hashArtifact(
   { url, sha256, sizeBytes }: BinaryArtifact,
-  before: LockedInstall | undefined,
+  previous: PinProblem["previous"],
   downloadBaseUrl: string | undefined,
   edges: LookUps,
 ): Promise<{ sha256: string; sizeBytes?: number }> {
   const size = sizeBytes === undefined ? {} : { sizeBytes };
   if (sha256 !== undefined) return { sha256, ...size };
-  const known = before?.method === "binary" ? before.artifacts.find((artifact) => artifact.url === url) : undefined;
+  const known = locked(previous)
+    .flatMap(({ install }) => (install.method === "binary" ? install.artifacts : []))
+    .find((artifact) => artifact.url === url);
   if (known !== undefined) return { sha256: known.sha256, sizeBytes: known.sizeBytes ?? 0 };
   return edges.fetchReleaseFile(releaseAddress(url, downloadBaseUrl));
 }
@@ -95,10 +95,18 @@ async function hashArtifact(
 function keptRequirements(
   { package: name }: PipxInstall,
   { backend, backendVersion }: DraftRelease["release"],
-  before: LockedDeployment | undefined,
+  previous: PinProblem["previous"],
 ): PinnedFile | undefined {
-  if (before?.backend !== backend || before.backendVersion !== backendVersion) return undefined;
-  const { install } = before;
-  const isResolved = install.method === "pipx" && install.package === name;
-  return isResolved && install.requirements.file.startsWith("requirements/") ? install.requirements : undefined;
+  const [kept] = locked(previous)
+    .filter((before) => before.backend === backend && before.backendVersion === backendVersion)
+    .flatMap(({ install }) => (install.method === "pipx" && install.package === name ? [install.requirements] : []))
+    .filter(({ file }) => file.startsWith("requirements/"));
+  return kept;
+}
+
+/** The deployments of a lock, always in the same order. */
+function locked(release: LockFile["release"]): LockedDeployment[] {
+  return Object.entries(release)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, deployment]) => deployment);
 }

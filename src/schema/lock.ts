@@ -6,7 +6,7 @@ import { sshTarget } from "./hosts.js";
 import { category, environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
-  file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below the stack's"),
+  file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below stacks"),
   sha256,
 });
 

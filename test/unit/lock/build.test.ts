@@ -112,6 +112,40 @@ describe("buildLock", () => {
     });
   });
 
+  describe("for two deployments of one backend version that the catalogue leaves unpinned", () => {
+    const url = "https://files.example.net/engine.tar.gz";
+    const ways = [
+      ["packages", { pipx: { package: "engine" } }],
+      ["a release's file", { binary: [{ os: "linux", arch: "x64", url, executable: "engine/serve" }] }],
+    ] as const;
+    const catalogueFor = (install: object) => catalogueOf([engineBackend({ versions: { "2.0": { install } } })]);
+    /** What is asked for is another thing each time. */
+    function movingEdges() {
+      let count = 0;
+      const next = () => String((count += 1));
+      return {
+        ...fakeEdges(),
+        lockPackages: () => Promise.resolve(`engine==2.0 # ${next()}\n`),
+        fetchReleaseFile: () => Promise.resolve({ sha256: sha256(next()), sizeBytes: 1 }),
+      };
+    }
+
+    it.each(ways)("has one result: %s", async (_, install) => {
+      const catalogue = catalogueFor(install);
+      const { release } = await build(stackOf({ one: chat(), two: chat() }), undefined, movingEdges(), catalogue);
+      expect(release.one?.install).toEqual(release.two?.install);
+    });
+
+    it.each(ways)("has for the second one what the first was locked with before: %s", async (_, install) => {
+      const catalogue = catalogueFor(install);
+      const edges = movingEdges();
+      const before = await build(stackOf({ two: chat() }), undefined, edges, catalogue);
+      const { release } = await build(stackOf({ one: chat(), two: chat() }), before, edges, catalogue);
+      expect(release.one?.install).toEqual(before.release.two?.install);
+      expect(release.two?.install).toEqual(before.release.two?.install);
+    });
+  });
+
   it("tells nothing of what others use of a host, or of the host's facts, in its id", async () => {
     const stack = stackOf({ chat: chat() });
     const { id } = await build(stack);

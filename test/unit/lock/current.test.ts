@@ -3,11 +3,13 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { createContent } from "../../../src/install/content.js";
+import { sha256 } from "../../../src/lib/canonical.js";
 import { currentLock } from "../../../src/lock/current.js";
 import { formatLock } from "../../../src/lock/lock-file.js";
 import type { Project } from "../../../src/lock/project.js";
 import type { StackFile } from "../../../src/schema/stack.js";
-import { catalogueOf } from "../support/catalogues.js";
+import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -68,6 +70,28 @@ describe("what was solved", () => {
       choices: ["chat: engine 2.0: its default; pipx for linux/x64 and cpu"],
       warnings: [],
     });
+  });
+});
+
+describe("packages that a lock resolves", () => {
+  const engine = engineBackend({ versions: { "2.0": { install: { pipx: { package: "engine" } } } } });
+
+  it("are found where installations look for them, wherever the stack file is and whatever other stacks lock", async () => {
+    const { root } = (await emptyProject())(original);
+    const project = (stackPath: string): Project => ({
+      ...{ root, stackPath: join(root, stackPath), stack: original, written: original },
+      catalogue: catalogueOf([engine]),
+    });
+    const locks = [await currentLock(project("stacks/dev.yaml"), fakeEdges(), up)];
+    const edges = { ...fakeEdges(), lockPackages: () => Promise.resolve("engine==2.0\n") };
+    locks.push(await currentLock(project("environments/prod.yaml"), edges, up));
+    const content = createContent("/nowhere", root);
+    for (const { lock } of locks) {
+      const install = lock.release.chat?.install;
+      if (install?.method !== "pipx") throw new Error("expected pipx");
+      expect(sha256(await content.backendFile(install.requirements))).toBe(install.requirements.sha256);
+    }
+    expect(await readdir(join(root, "stacks", "requirements"))).toHaveLength(2);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { draftRelease, finishRelease } from "../../../src/catalog/release.js";
 import { sha256 } from "../../../src/lib/canonical.js";
+import type { LookUps } from "../../../src/lock/look-ups.js";
 import { pinInstall } from "../../../src/lock/pin.js";
 import type { LockedDeployment } from "../../../src/schema/lock.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
@@ -14,26 +15,31 @@ const url = "https://github.com/team/engine/releases/download/v1/engine.tar.gz";
 const model = { from: { source: "file" as const, path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
 
 /** The install of a deployment of the backend's only version, and what was asked for it. */
-async function pin(versions: Versions, mirrors = {}, before?: LockedDeployment) {
+async function pin(versions: Versions, mirrors = {}, before?: LockedDeployment, answers: Partial<LookUps> = {}) {
   const catalogue = catalogueOf([engineBackend({ defaultVersion: undefined, versions })], ["engine/2.0.txt"]);
   const deployment = { backend: "engine", contextLength: 4096, extraParameters: [], env: {} };
   const draft = draftRelease({ catalogue, deployment, model, platform, where: "deployment chat" });
-  const edges = fakeEdges();
-  const pinned = await pinInstall({ catalogue, mirrors, before }, draft, edges);
+  const edges = { ...fakeEdges(), ...answers };
+  const previous = before === undefined ? {} : { other: before };
+  const pinned = await pinInstall({ catalogue, mirrors, previous }, draft, edges);
   return { ...pinned, asked: edges.asked, locked: finishRelease(draft, pinned.install) };
 }
 
 describe("packages that no file locks", () => {
   const versions: Versions = { "v1.0": { install: { pipx: { package: "engine" } } } };
 
-  it("are locked, in a file beside the lock that the release names by its digest", async () => {
+  it("are locked, in a file of their own that the release names by its digest", async () => {
     const { install, file, asked } = await pin(versions, { pip: "https://packages.example.net/simple" });
     expect(asked).toEqual(["requirements of engine 1.0 from https://packages.example.net/simple"]);
-    expect(file?.path).toBe("requirements/engine_v1.0.txt");
-    expect(install).toMatchObject({
-      method: "pipx",
-      requirements: { file: "requirements/engine_v1.0.txt", sha256: sha256(file?.text ?? "") },
-    });
+    const digest = sha256(file?.text ?? "");
+    expect(file?.path).toBe(`requirements/engine_v1.0_${digest.slice(0, 12)}.txt`);
+    expect(install).toMatchObject({ method: "pipx", requirements: { file: file?.path, sha256: digest } });
+  });
+
+  it("are in another file when the index has others: a lock never changes what another one names", async () => {
+    const { file: dev } = await pin(versions);
+    const { file: prod } = await pin(versions, {}, undefined, { lockPackages: () => Promise.resolve("engine==1.0\n") });
+    expect(prod?.path).not.toBe(dev?.path);
   });
 
   it("stay as they were locked before, whatever the index has now", async () => {

@@ -1,0 +1,25 @@
+import type { PinEdges } from "./pin-edges.js";
+
+/** What a catalogue leaves unpinned is looked up by these. */
+export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile">;
+
+/**
+ * The same look-ups, each asked once. An index or a release may change between two questions; within one lock equal
+ * questions have one answer, whichever deployments ask.
+ */
+export function askOnce(edges: LookUps): LookUps {
+  return {
+    lockPackages: once((request) => edges.lockPackages(request)),
+    fetchReleaseFile: once((url) => edges.fetchReleaseFile(url)),
+  };
+}
+
+function once<Question, Answer>(ask: (question: Question) => Promise<Answer>): (question: Question) => Promise<Answer> {
+  const answers = new Map<string, Promise<Answer>>();
+  return (question) => {
+    const key = JSON.stringify(question);
+    const answer = answers.get(key) ?? ask(question);
+    answers.set(key, answer);
+    return answer;
+  };
+}
