@@ -33,7 +33,7 @@ export function createContent(packageRoot: string, projectRoot: string): Content
         found.push(sha256(text));
       }
       throw new BerthError(found.length === 0 ? "file-not-found" : "checksum-mismatch", {
-        where: `backends/${reference.file}`,
+        where: `${reference.file.startsWith("requirements/") ? "stacks" : "backends"}/${reference.file}`,
         what: found.length === 0 ? "the file is missing" : "the file is not the one that was locked",
         ...(found.length === 0 ? {} : { got: `sha256 ${found.join(", ")}` }),
         expected: `sha256 ${reference.sha256}`,

@@ -20,7 +20,11 @@ export interface LockProblem {
   readonly catalogue: Catalogue;
   /** The lock before this one: what it decided stays where the stack does not ask for something else. */
   readonly previous: LockFile | undefined;
+  /** SHA-256 of the files that the lock before resolved and that are there, by their path below `stacks`. */
+  readonly resolved: Readonly<Record<string, string>>;
 }
+
+type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue">;
 
 /** What has to be looked up outside. */
 export interface LockEdges extends LookUps {
@@ -50,10 +54,13 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   const stack = bindStack(problem.stack, hosts, drafts);
   const release: Record<string, LockedDeployment> = {};
   const files: Record<string, string> = {};
-  const pinning = { catalogue: problem.catalogue, mirrors: stack.mirrors, previous: previous?.release ?? {} };
+  const { catalogue, resolved } = problem;
+  const pinning = { catalogue, mirrors: stack.mirrors, previous: previous?.release ?? {}, resolved };
   const lookUps = askOnce(edges);
+  const warnings = drafts.flatMap(({ draft }) => draft.warnings);
   for (const { name, draft } of drafts) {
-    const { install, file } = await pinInstall(pinning, draft, lookUps);
+    const { install, file, warnings: odd } = await pinInstall(pinning, draft, lookUps);
+    warnings.push(...odd);
     release[name] = finishRelease(draft, install);
     if (file !== undefined) files[file.path] = file.text;
   }
@@ -62,7 +69,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     lock: { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement },
     files,
     reasons: drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
-    warnings: drafts.flatMap(({ draft }) => draft.warnings),
+    warnings: [...new Set(warnings)],
   };
 }
 
@@ -114,7 +121,7 @@ function bindStack(stack: StackFile, hosts: Readonly<Record<string, KnownHost>>,
  * Why a lock does not hold for a stack any more; undefined while it does. Free memory or ports never make it stale,
  * nor does a new default of a later version of Berth.
  */
-export function findStaleness(lock: LockFile, problem: Omit<LockProblem, "previous">): string | undefined {
+export function findStaleness(lock: LockFile, problem: LockInputs): string | undefined {
   const now = lockInputs(problem);
   if (lock.id !== lockId(lock.release, lock.placement)) return "the lock itself was changed by hand, or by a merge";
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
@@ -133,7 +140,7 @@ function withoutUsage({ placement, ...rest }: LockFile): Json {
 }
 
 /** Digests of all that a lock depends on. Only the backends that the stack can use count, with the files they name. */
-function lockInputs({ stack, written, catalogue }: Omit<LockProblem, "previous">): LockFile["inputs"] {
+function lockInputs({ stack, written, catalogue }: LockInputs): LockFile["inputs"] {
   const named = Object.values(stack.deployments).flatMap(({ backend }) =>
     backend === "auto" ? autoBackends : [backend],
   );

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
@@ -47,7 +48,10 @@ export async function currentLock(
     return { lock: previous, path, outcome: { kind: "kept" } };
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
-  const { lock, files, reasons, warnings } = await buildLock({ ...project, previous }, edges);
+  const { lock, files, reasons, warnings } = await buildLock(
+    { ...project, previous, resolved: await readResolved(project.root, previous) },
+    edges,
+  );
   const same = previous !== undefined && decideAlike(previous, lock);
   if (options.write) {
     for (const [file, text] of Object.entries(files)) await writeResolved(project.root, file, text);
@@ -55,6 +59,18 @@ export async function currentLock(
   }
   const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
   return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
+}
+
+/** What of the files that a lock resolved is there, by SHA-256. */
+async function readResolved(root: string, previous: LockFile | undefined): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const { install } of Object.values(previous?.release ?? {})) {
+    if (install.method !== "pipx" || install.request === undefined) continue;
+    const { file } = install.requirements;
+    const text = await readFile(join(root, "stacks", file), "utf8").catch(() => undefined);
+    if (text !== undefined) found[file] = sha256(text);
+  }
+  return found;
 }
 
 /** Below `stacks`, wherever the stack file is: its provider knows the project, and not which stack asks. */

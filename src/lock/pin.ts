@@ -1,10 +1,17 @@
-import { lockBinary, lockPipx, packageVersionOf, pinnedInstall, type PinnedFile } from "../catalog/artifact.js";
+import {
+  lockBinary,
+  lockPipx,
+  packageVersionOf,
+  pinnedInstall,
+  type DraftInstall,
+  type PinnedFile,
+} from "../catalog/artifact.js";
 import type { Catalogue } from "../catalog/catalogue.js";
 import { releaseAddress } from "../catalog/release-address.js";
 import type { DraftRelease } from "../catalog/release.js";
 import { executableName } from "../host/paths.js";
-import { sha256 } from "../lib/canonical.js";
-import type { BinaryArtifact, PipxInstall } from "../schema/backend.js";
+import { digest, sha256 } from "../lib/canonical.js";
+import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
 import type { LookUps } from "./look-ups.js";
@@ -15,51 +22,81 @@ export interface PinProblem {
   readonly mirrors: StackFile["mirrors"];
   /** What was locked before, of all deployments: a backend version is the same in each. */
   readonly previous: LockFile["release"];
+  /** SHA-256 of the files that were resolved before and are there, by their path below `stacks`. */
+  readonly resolved: Readonly<Record<string, string>>;
 }
 
 export interface Pinned {
   readonly install: LockedInstall;
   /** A text file to be written below `stacks`. */
   readonly file?: { readonly path: string; readonly text: string };
+  /** What is odd but allowed, one sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * The artifact, exactly. What neither the catalogue nor the lock before pins is looked up; requirements that are
  * resolved so are a file of their own, whose name holds its digest: other locks have theirs beside it.
  */
-export async function pinInstall(
-  { catalogue, mirrors, previous }: PinProblem,
-  { backend, install, release }: DraftRelease,
+export async function pinInstall(problem: PinProblem, draft: DraftRelease, edges: LookUps): Promise<Pinned> {
+  const { backend, install } = draft;
+  const pinned = pinnedInstall(problem.catalogue, backend, install);
+  if (pinned !== undefined) return { install: pinned, warnings: [] };
+  switch (install.method) {
+    case "pipx":
+      return pinPackages(problem, backend, install, edges);
+    case "binary":
+      return pinFiles(problem, backend, install.artifacts, edges);
+    default:
+      throw new Error(`nothing of ${install.method} is left to pin`);
+  }
+}
+
+/** What was resolved before for the very same request stays while its file is there: an index moves, a lock does not. */
+async function pinPackages(
+  { catalogue, mirrors, previous, resolved }: PinProblem,
+  backend: BackendFile,
+  { pipx, version }: Extract<DraftInstall, { method: "pipx" }>,
   edges: LookUps,
 ): Promise<Pinned> {
-  const pinned = pinnedInstall(catalogue, backend, install);
-  if (pinned !== undefined) return { install: pinned };
-  if (install.method === "binary") {
-    const files = await Promise.all(
-      install.artifacts.map(async (artifact) => ({
-        ...artifact,
-        ...(await hashArtifact(artifact, previous, mirrors.downloadBaseUrl, edges)),
-      })),
-    );
-    return {
-      install: lockBinary(
-        backend,
-        files,
-        files.map(({ sha256 }) => sha256),
-      ),
-    };
-  }
-  if (install.method !== "pipx") throw new Error(`nothing of ${install.method} is left to pin`);
-  const { pipx, version } = install;
-  const kept = keptRequirements(pipx, release, previous);
-  if (kept !== undefined) return { install: lockPipx(catalogue, backend, pipx, kept) };
-  const text = await edges.lockPackages(lockRequest(pipx, version, mirrors.pip));
-  const digest = sha256(text);
-  const path = `requirements/${executableName(backend.name, version)}_${digest.slice(0, 12)}.txt`;
+  const asked = lockRequest(pipx, version, mirrors.pip);
+  const request = requestDigest(asked);
+  const before = locked(previous)
+    .filter((one) => one.backend === backend.name && one.backendVersion === version)
+    .flatMap(({ install }) => (install.method === "pipx" && install.request === request ? [install.requirements] : []));
+  const kept = before.find(({ file, sha256 }) => resolved[file] === sha256);
+  if (kept !== undefined) return { install: { ...lockPipx(catalogue, backend, pipx, kept), request }, warnings: [] };
+
+  const text = await edges.lockPackages(asked);
+  const requirements = requirementsFile(backend.name, version, sha256(text));
   return {
-    install: lockPipx(catalogue, backend, pipx, { file: path, sha256: digest }),
-    file: { path, text },
+    install: { ...lockPipx(catalogue, backend, pipx, requirements), request },
+    file: { path: requirements.file, text },
+    warnings: before.map(({ file }) => {
+      const state = file in resolved ? "is not the file that was locked" : "is missing";
+      return `stacks/${file} ${state}: what ${backend.name} ${version} needs was resolved anew`;
+    }),
   };
+}
+
+async function pinFiles(
+  { mirrors, previous }: PinProblem,
+  backend: BackendFile,
+  artifacts: readonly BinaryArtifact[],
+  edges: LookUps,
+): Promise<Pinned> {
+  const files = await Promise.all(
+    artifacts.map(async (artifact) => ({
+      ...artifact,
+      ...(await hashArtifact(artifact, previous, mirrors.downloadBaseUrl, edges)),
+    })),
+  );
+  const digests = files.map(({ sha256 }) => sha256);
+  return { install: lockBinary(backend, files, digests), warnings: [] };
+}
+
+function requirementsFile(backend: string, version: string, sha256: string): PinnedFile {
+  return { file: `requirements/${executableName(backend, version)}_${sha256.slice(0, 12)}.txt`, sha256 };
 }
 
 function lockRequest(pipx: PipxInstall, version: string, indexUrl: string | undefined): LockRequest {
@@ -76,6 +113,11 @@ function lockRequest(pipx: PipxInstall, version: string, indexUrl: string | unde
   };
 }
 
+/** Not of the index: mirrors have the same packages. */
+function requestDigest({ indexUrl: _, platforms, ...asked }: LockRequest): string {
+  return digest({ ...asked, platforms: platforms.map(({ os, arch }) => ({ os, arch })) });
+}
+
 async function hashArtifact(
   { url, sha256, sizeBytes }: BinaryArtifact,
   previous: PinProblem["previous"],
@@ -89,19 +131,6 @@ async function hashArtifact(
     .find((artifact) => artifact.url === url);
   if (known !== undefined) return { sha256: known.sha256, sizeBytes: known.sizeBytes ?? 0 };
   return edges.fetchReleaseFile(releaseAddress(url, downloadBaseUrl));
-}
-
-/** What the lock before resolved for the very same version stays: an index moves, a lock does not. */
-function keptRequirements(
-  { package: name }: PipxInstall,
-  { backend, backendVersion }: DraftRelease["release"],
-  previous: PinProblem["previous"],
-): PinnedFile | undefined {
-  const [kept] = locked(previous)
-    .filter((before) => before.backend === backend && before.backendVersion === backendVersion)
-    .flatMap(({ install }) => (install.method === "pipx" && install.package === name ? [install.requirements] : []))
-    .filter(({ file }) => file.startsWith("requirements/"));
-  return kept;
 }
 
 /** The deployments of a lock, always in the same order. */

@@ -22,8 +22,10 @@ export interface DesiredHost {
   readonly inventory: readonly string[];
 }
 
+type PackageInstall = Extract<LockedInstall, { method: "pipx" }>;
+
 /** How a backend is installed whose runner is a process. */
-export type ProcessInstall = Exclude<LockedInstall, { method: "image" }>;
+export type ProcessInstall = Exclude<LockedInstall, { method: "image" | "pipx" }> | Omit<PackageInstall, "request">;
 
 export interface DesiredBackendVersion {
   readonly name: string;
@@ -111,9 +113,16 @@ function referenceTo(
   return { name, ...connectionOf({ ssh }), dataDir: posix.resolve(projectRoot, dataDir), ...own };
 }
 
-/** Of a release's files only the one for the host, so that files for others change nothing there. */
+/**
+ * What a host needs: of a release's files only its own, so that files for others change nothing there, and of packages
+ * not what they were resolved from.
+ */
 function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefined): ProcessInstall {
   if (install.method === "image") throw new Error("the planner placed an image");
+  if (install.method === "pipx") {
+    const { request: _, ...packages } = install;
+    return packages;
+  }
   if (install.method !== "binary" || facts === undefined) return install;
   const { os, arch } = facts;
   return { ...install, artifacts: install.artifacts.filter((file) => file.os === os && file.arch === arch) };

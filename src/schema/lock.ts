@@ -18,6 +18,11 @@ const lockedPipx = z
     command: z.string().optional().describe("The package's command that is the engine"),
     python: z.string().optional().describe("Python versions that the package works with"),
     requirements: content.describe("The package and all it needs, with hashes"),
+    request: sha256
+      .optional()
+      .describe(
+        "Digest of what was asked for, when the lock itself resolved the requirements; another request is resolved anew",
+      ),
     launcher: content.optional().describe("The module that is the engine's command"),
   })
   .describe("A Python environment, exactly");

@@ -9,12 +9,13 @@ import { parseYaml } from "../../../src/schema/document.js";
 import { lockFile, type LockFile } from "../../../src/schema/lock.js";
 import { stackFile, type StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
-import { fakeEdges } from "../support/edges.js";
+import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { writtenStack, type WrittenStack } from "../support/stacks.js";
 
 const build = async (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
-  (await buildLock({ stack, written: stack, catalogue, previous }, edges)).lock;
+  (await buildLock({ stack, written: stack, catalogue, previous, resolved: resolvedBy(previous?.release) }, edges))
+    .lock;
 const wheels = (...packages: string[]) => chat({ model: { source: "wheels", packages, sha256: sha256("m") } });
 
 /** Stacks without what the planner refuses. */
@@ -212,7 +213,7 @@ describe("findStaleness", async () => {
   it("is not moved by a default that a later version of Berth adds", async () => {
     const written = { schemaVersion: 1 };
     const { lock: before } = await buildLock(
-      { stack, written, catalogue: catalogueOf(), previous: undefined },
+      { stack, written, catalogue: catalogueOf(), previous: undefined, resolved: {} },
       fakeEdges(),
     );
     const later = { ...stack, mirrors: { pip: "https://new.default.example/simple" } };

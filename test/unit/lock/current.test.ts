@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -92,6 +92,28 @@ describe("packages that a lock resolves", () => {
       expect(sha256(await content.backendFile(install.requirements))).toBe(install.requirements.sha256);
     }
     expect(await readdir(join(root, "stacks", "requirements"))).toHaveLength(2);
+  });
+
+  it("are written again when their file was lost, as the error that misses it tells people to do", async () => {
+    const project = { ...(await emptyProject())(original), catalogue: catalogueOf([engine]) };
+    const { lock } = await currentLock(project, fakeEdges(), up);
+    const folder = join(project.root, "stacks", "requirements");
+    const before = await readdir(folder);
+    await rm(folder, { recursive: true });
+    const again = await currentLock(project, fakeEdges(), { ...up, anew: true });
+    expect(await readdir(folder)).toEqual(before);
+    expect(again.lock).toEqual(lock);
+    expect(again.outcome).toMatchObject({
+      changed: false,
+      warnings: [`stacks/requirements/${before[0] ?? ""} is missing: what engine 2.0 needs was resolved anew`],
+    });
+  });
+
+  it("stay when the lock is solved again and their file is there", async () => {
+    const project = { ...(await emptyProject())(original), catalogue: catalogueOf([engine]) };
+    const { lock } = await currentLock(project, fakeEdges(), up);
+    const edges = { ...fakeEdges(), lockPackages: () => Promise.resolve("engine==2.0\n") };
+    expect((await currentLock(project, edges, { ...up, anew: true })).lock).toEqual(lock);
   });
 });
 

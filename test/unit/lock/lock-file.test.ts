@@ -15,7 +15,10 @@ import { temporaryFolder } from "../support/temporary-folder.js";
 import { rejectionOf } from "../support/thrown.js";
 
 const stack = stackOf({ chat: chat({ backendVersion: "1.0", extraParameters: ["word ".repeat(30)] }) });
-const { lock } = await buildLock({ stack, written: stack, catalogue: catalogueOf(), previous: undefined }, fakeEdges());
+const { lock } = await buildLock(
+  { stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
+  fakeEdges(),
+);
 
 describe("lockPath", () => {
   it.each([
@@ -62,6 +65,7 @@ describe("formatLock", () => {
         " a ",
         "\t",
         "\u2028",
+        "\u0001",
         "!!x",
         "{{port}}",
         '"',

@@ -5,8 +5,9 @@ import { sha256 } from "../../../src/lib/canonical.js";
 import type { LookUps } from "../../../src/lock/look-ups.js";
 import { pinInstall } from "../../../src/lock/pin.js";
 import type { LockedDeployment } from "../../../src/schema/lock.js";
+import type { StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
-import { fakeEdges } from "../support/edges.js";
+import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { platform } from "../support/problems.js";
 
 type Versions = Exclude<NonNullable<Parameters<typeof engineBackend>[0]>["versions"], undefined>;
@@ -14,14 +15,24 @@ type Versions = Exclude<NonNullable<Parameters<typeof engineBackend>[0]>["versio
 const url = "https://github.com/team/engine/releases/download/v1/engine.tar.gz";
 const model = { from: { source: "file" as const, path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
 
+interface Circumstances {
+  mirrors?: StackFile["mirrors"];
+  /** What another deployment was locked with before. */
+  before?: LockedDeployment;
+  /** The files that are there, by SHA-256. Default: all that were resolved before. */
+  resolved?: Record<string, string>;
+  answers?: Partial<LookUps>;
+}
+
 /** The install of a deployment of the backend's only version, and what was asked for it. */
-async function pin(versions: Versions, mirrors = {}, before?: LockedDeployment, answers: Partial<LookUps> = {}) {
+async function pin(versions: Versions, { mirrors = {}, before, resolved, answers = {} }: Circumstances = {}) {
   const catalogue = catalogueOf([engineBackend({ defaultVersion: undefined, versions })], ["engine/2.0.txt"]);
   const deployment = { backend: "engine", contextLength: 4096, extraParameters: [], env: {} };
   const draft = draftRelease({ catalogue, deployment, model, platform, where: "deployment chat" });
   const edges = { ...fakeEdges(), ...answers };
   const previous = before === undefined ? {} : { other: before };
-  const pinned = await pinInstall({ catalogue, mirrors, previous }, draft, edges);
+  const there = resolved ?? resolvedBy(previous);
+  const pinned = await pinInstall({ catalogue, mirrors, previous, resolved: there }, draft, edges);
   return { ...pinned, asked: edges.asked, locked: finishRelease(draft, pinned.install) };
 }
 
@@ -29,7 +40,7 @@ describe("packages that no file locks", () => {
   const versions: Versions = { "v1.0": { install: { pipx: { package: "engine" } } } };
 
   it("are locked, in a file of their own that the release names by its digest", async () => {
-    const { install, file, asked } = await pin(versions, { pip: "https://packages.example.net/simple" });
+    const { install, file, asked } = await pin(versions, { mirrors: { pip: "https://packages.example.net/simple" } });
     expect(asked).toEqual(["requirements of engine 1.0 from https://packages.example.net/simple"]);
     const digest = sha256(file?.text ?? "");
     expect(file?.path).toBe(`requirements/engine_v1.0_${digest.slice(0, 12)}.txt`);
@@ -38,21 +49,64 @@ describe("packages that no file locks", () => {
 
   it("are in another file when the index has others: a lock never changes what another one names", async () => {
     const { file: dev } = await pin(versions);
-    const { file: prod } = await pin(versions, {}, undefined, { lockPackages: () => Promise.resolve("engine==1.0\n") });
+    const { file: prod } = await pin(versions, { answers: { lockPackages: () => Promise.resolve("engine==1.0\n") } });
     expect(prod?.path).not.toBe(dev?.path);
   });
 
   it("stay as they were locked before, whatever the index has now", async () => {
     const { locked } = await pin(versions);
-    const again = await pin(versions, {}, locked);
+    const again = await pin(versions, { before: locked });
     expect([again.asked, again.file]).toEqual([[], undefined]);
     expect(again.install).toEqual(locked.install);
   });
 
   it("are locked anew for another version", async () => {
     const { locked } = await pin(versions);
-    const { asked } = await pin({ "1.1": { install: { pipx: { package: "engine" } } } }, {}, locked);
+    const { asked } = await pin({ "1.1": { install: { pipx: { package: "engine" } } } }, { before: locked });
     expect(asked).toEqual(["requirements of engine 1.1"]);
+  });
+
+  it.each([
+    ["pins", { pins: ["tokens==2"] }],
+    ["constraints", { constraints: ["tokens<3"] }],
+    ["extras", { extras: ["audio"] }],
+    ["Python versions", { python: ">=3.11" }],
+    ["operating systems", { os: ["linux" as const] }],
+    ["architectures", { arch: ["x64" as const] }],
+    ["the package's version", { packageVersion: "1.0.1" }],
+    ["the package", { package: "engine-cpu" }],
+  ])("are locked anew when something else is asked for: %s", async (_, changes) => {
+    const { locked } = await pin(versions);
+    const { asked, warnings } = await pin(
+      { "v1.0": { install: { pipx: { package: "engine", ...changes } } } },
+      { before: locked },
+    );
+    expect(asked).toHaveLength(1);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ["its command", { command: "engine-server" }],
+    ["the devices that it serves", { acceleratorTypes: ["cpu" as const, "cuda" as const] }],
+  ])("stay when something else changes: %s", async (_, changes) => {
+    const { locked } = await pin(versions);
+    const { asked } = await pin(
+      { "v1.0": { install: { pipx: { package: "engine", ...changes } } } },
+      { before: locked, mirrors: { pip: "https://other.example.net/simple" } },
+    );
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ["is missing", undefined],
+    ["is not the file that was locked", "f".repeat(64)],
+  ])("are locked anew, and so told, when their file %s", async (state, present) => {
+    const { locked, file } = await pin(versions);
+    const path = file?.path ?? "";
+    const again = await pin(versions, { before: locked, resolved: present === undefined ? {} : { [path]: present } });
+    expect(again.file).toEqual(file);
+    expect(again.install).toEqual(locked.install);
+    expect(again.warnings).toEqual([`stacks/${path} ${state}: what engine v1.0 needs was resolved anew`]);
   });
 });
 
@@ -64,7 +118,7 @@ describe("a release's file that nothing pins", () => {
 
   it("is read from the mirror for its digest and size; its own address is locked", async () => {
     const mirror = "http://mirror.example.net/tools";
-    const { install, asked } = await pin(versions, { downloadBaseUrl: mirror });
+    const { install, asked } = await pin(versions, { mirrors: { downloadBaseUrl: mirror } });
     const address = `${mirror}/team/engine/releases/download/v1/engine.tar.gz`;
     expect(asked).toEqual([address]);
     expect(install).toMatchObject({
@@ -77,7 +131,7 @@ describe("a release's file that nothing pins", () => {
 
   it("is what it was before: an address whose content changes is an error at `up`, not a new lock", async () => {
     const { locked } = await pin(versions);
-    const again = await pin(versions, {}, locked);
+    const again = await pin(versions, { before: locked });
     expect([again.asked, again.install]).toEqual([[], locked.install]);
   });
 });

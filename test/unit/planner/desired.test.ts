@@ -18,7 +18,7 @@ const shared = { model: chat().model };
 
 describe("desiredStack of the quickstart", async () => {
   const project = readProject(repository, "stacks/local.yaml", repository);
-  const { lock } = await buildLock({ ...project, previous: undefined }, fakeEdges());
+  const { lock } = await buildLock({ ...project, previous: undefined, resolved: {} }, fakeEdges());
   const { hosts, backendVersions, models, instances } = desiredStack(lock, "/project");
   const host = { name: "local", connection: "local", dataDir: "/project/.berth/host" };
   const modelSha256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818";
@@ -129,5 +129,18 @@ describe("desiredStack", () => {
   it("refuses decisions whose parts do not fit", () => {
     const problem = problemOf(stackOf({ chat: chat() }));
     expect(() => desiredStack({ release: {}, placement: place(problem) }, "/")).toThrow("the lock's parts do not fit");
+  });
+});
+
+describe("desiredStack of packages that a lock resolved", () => {
+  it("has nothing of what was asked for: another request with the same result changes nothing on a host", () => {
+    const problem = problemOf(stackOf({ chat: chat() }));
+    const { chat: release } = problem.release;
+    if (release?.install.method !== "pipx") throw new Error("expected pipx");
+    const resolved = { chat: { ...release, install: { ...release.install, request: sha256("asked") } } };
+    const placement = place(problem);
+    expect(desiredStack({ release: resolved, placement }, "/project").backendVersions).toEqual(
+      desiredStack({ release: problem.release, placement }, "/project").backendVersions,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { LockEdges } from "../../../src/lock/build.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
+import type { LockFile } from "../../../src/schema/lock.js";
 import { knownHost } from "./problems.js";
 
 /** Edges of a lock that answer by rule and remember which wheels were asked for. */
@@ -26,4 +27,12 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       return Promise.resolve({ sha256: sha256(url), sizeBytes: url.length });
     },
   };
+}
+
+/** The files that a lock resolved, as they are where nobody has touched them. */
+export function resolvedBy(release: LockFile["release"] = {}): Record<string, string> {
+  const found = Object.values(release).flatMap(({ install }) =>
+    install.method === "pipx" ? [install.requirements] : [],
+  );
+  return Object.fromEntries(found.map(({ file, sha256 }) => [file, sha256]));
 }
