@@ -1,6 +1,7 @@
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { PinEdges } from "../lock/pin-edges.js";
+import { releaseRequest } from "../lock/release-file.js";
 import {
   binaryArtifact,
   imageInstall,
@@ -105,7 +106,7 @@ async function pinFiles({ wanted, edges, report, notes }: Work, files: readonly 
     const url = retarget(artifact.url, wanted);
     report(`fetching ${url}`);
     try {
-      const file = await edges.fetchReleaseFile(url);
+      const file = await edges.fetchReleaseFile(releaseRequest(artifact, url));
       const { executable } = artifact;
       const inside = executable === undefined ? undefined : replaceVersion(executable, wanted);
       const bare = binaryArtifact.parse({ os: artifact.os, arch: artifact.arch, url: artifact.url });

@@ -8,6 +8,7 @@ import { dataPaths, executableName } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
+import { isWebPage } from "./web-page.js";
 import { runPythonScript, type LazyPythonContext } from "./python.js";
 
 /** One file of a backend's release, fully pinned: an archive, or the executable itself. */
@@ -88,7 +89,7 @@ async function mismatch(
   const { stdout: start } = await host.run(["head", "-c", "512", part], { timeoutSeconds: 60 });
   const size = (await host.status(part))?.size ?? 0;
   await host.remove(part);
-  const isPage = /^\s*<(?:!doctype\s+html|html|head|body|title)\b/i.test(start);
+  const isPage = isWebPage(start);
   const bytes = release.sizeBytes === undefined ? "" : ` (${release.sizeBytes} bytes)`;
   return new BerthError("checksum-mismatch", {
     where: release.url,

@@ -10,7 +10,7 @@ export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile">;
 export function askOnce(edges: LookUps): LookUps {
   return {
     lockPackages: once((request) => edges.lockPackages(request)),
-    fetchReleaseFile: once((url) => edges.fetchReleaseFile(url)),
+    fetchReleaseFile: once((request) => edges.fetchReleaseFile(request)),
   };
 }
 

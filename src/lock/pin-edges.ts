@@ -6,13 +6,13 @@ import { Serial } from "../lib/serial.js";
 import { askImageDigest, type ImageAnswer } from "./image-digest.js";
 import type { LockRequest } from "./python-lock-request.js";
 import { lockRequirements } from "./python-lock.js";
-import { fetchReleaseFile, type ReleaseFile } from "./release-file.js";
+import { fetchReleaseFile, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
 
 /** What has to be looked up outside to pin a backend version. */
 export interface PinEdges {
   /** The text of a requirements file with hashes. */
   lockPackages(request: LockRequest): Promise<string>;
-  fetchReleaseFile(url: string): Promise<ReleaseFile>;
+  fetchReleaseFile(request: ReleaseRequest): Promise<ReleaseFile>;
   askImageDigest(reference: string): Promise<ImageAnswer>;
 }
 
@@ -53,7 +53,7 @@ export function createPinEdges({ host, folder, content, defaultIndex, signal }: 
       };
       return lockRequirements(context, request);
     },
-    fetchReleaseFile: (url) => fetchReleaseFile(url, signal),
+    fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
     askImageDigest: (reference) => askImageDigest(reference, signal),
   };
 }

@@ -15,6 +15,7 @@ import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend
 import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
 import type { LookUps } from "./look-ups.js";
+import { releaseRequest, type ReleaseFile } from "./release-file.js";
 import type { LockRequest } from "./python-lock-request.js";
 
 export interface PinProblem {
@@ -80,16 +81,13 @@ async function pinPackages(
 }
 
 async function pinFiles(
-  { mirrors, previous }: PinProblem,
+  problem: PinProblem,
   backend: BackendFile,
   artifacts: readonly BinaryArtifact[],
   edges: LookUps,
 ): Promise<Pinned> {
   const files = await Promise.all(
-    artifacts.map(async (artifact) => ({
-      ...artifact,
-      ...(await hashArtifact(artifact, previous, mirrors.downloadBaseUrl, edges)),
-    })),
+    artifacts.map(async (artifact) => ({ ...artifact, ...(await hashArtifact(artifact, problem, edges)) })),
   );
   const digests = files.map(({ sha256 }) => sha256);
   return { install: lockBinary(backend, files, digests), warnings: [] };
@@ -119,18 +117,19 @@ function requestDigest({ indexUrl: _, platforms, ...asked }: LockRequest): strin
 }
 
 async function hashArtifact(
-  { url, sha256, sizeBytes }: BinaryArtifact,
-  previous: PinProblem["previous"],
-  downloadBaseUrl: string | undefined,
+  artifact: BinaryArtifact,
+  { mirrors, previous }: PinProblem,
   edges: LookUps,
-): Promise<{ sha256: string; sizeBytes?: number }> {
-  const size = sizeBytes === undefined ? {} : { sizeBytes };
-  if (sha256 !== undefined) return { sha256, ...size };
+): Promise<ReleaseFile | Pick<BinaryArtifact, "sha256">> {
+  const { url, sha256 } = artifact;
+  if (sha256 !== undefined) return { sha256 };
   const known = locked(previous)
     .flatMap(({ install }) => (install.method === "binary" ? install.artifacts : []))
-    .find((artifact) => artifact.url === url);
-  if (known !== undefined) return { sha256: known.sha256, sizeBytes: known.sizeBytes ?? 0 };
-  return edges.fetchReleaseFile(releaseAddress(url, downloadBaseUrl));
+    .find((file) => file.url === url);
+  if (known === undefined) {
+    return edges.fetchReleaseFile(releaseRequest(artifact, releaseAddress(url, mirrors.downloadBaseUrl)));
+  }
+  return { sha256: known.sha256, ...(known.sizeBytes === undefined ? {} : { sizeBytes: known.sizeBytes }) };
 }
 
 /** The deployments of a lock, always in the same order. */

@@ -6,54 +6,88 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 import { downloadFile } from "../host/download.js";
+import { isWebPage } from "../install/web-page.js";
 import { BerthError } from "../lib/errors.js";
+import type { BinaryArtifact } from "../schema/backend.js";
 
 export interface ReleaseFile {
   readonly sha256: string;
   readonly sizeBytes: number;
 }
 
-/** How the archives that Berth unpacks begin. */
-const beginnings: readonly { ending: RegExp; bytes: readonly number[] }[] = [
-  { ending: /\.(?:tar\.gz|tgz)$/, bytes: [0x1f, 0x8b] },
-  { ending: /\.tar\.xz$/, bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
-  { ending: /\.zip$/, bytes: [0x50, 0x4b, 0x03, 0x04] },
+/** A file of a release that nothing pins yet. */
+export interface ReleaseRequest {
+  readonly url: string;
+  /** Whether the executable is in it; otherwise it is the executable. */
+  readonly isArchive: boolean;
+  /** Most that it may have, bytes. */
+  readonly maxBytes: number;
+}
+
+/** How the archives that Berth unpacks begin: tar.gz, tar.xz and zip. */
+const archiveBeginnings: readonly (readonly number[])[] = [
+  [0x1f, 0x8b],
+  [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+  [0x50, 0x4b, 0x03, 0x04],
 ];
+
+/** What a page, or anything else that is in the place of a file, is told by, bytes. */
+const beginningBytes = 512;
+
+/** What is to be fetched of an artifact. What is packed is not larger than what comes out of it. */
+export function releaseRequest(artifact: BinaryArtifact, url: string): ReleaseRequest {
+  const { executable, sizeBytes, unpackedBytes } = artifact;
+  return { url, isArchive: executable !== undefined, maxBytes: sizeBytes ?? unpackedBytes };
+}
 
 /**
  * Fetches a file of a release to this machine, once, to learn the SHA-256 and size that a version is pinned by.
  *
- * @throws BerthError `download-failed` if it cannot be fetched, or is no archive though its name says so: a page that
- * asks for a login must not become what is pinned
+ * @throws BerthError `download-failed` if it cannot be fetched, is larger than it may be, is no archive where the backend
+ * file names an executable in it, or is a web page: what asks for a login must not become what is pinned
  */
-export async function fetchReleaseFile(url: string, signal?: AbortSignal): Promise<ReleaseFile> {
+export async function fetchReleaseFile(request: ReleaseRequest, signal?: AbortSignal): Promise<ReleaseFile> {
   const folder = await mkdtemp(join(tmpdir(), "berth-release-"));
   const path = join(folder, "file");
+  const limits = signal === undefined ? {} : { signal };
   try {
-    await downloadFile(url, path, signal === undefined ? {} : { signal });
-    await requireArchive(path, url);
+    await downloadFile(request.url, path, { maxBytes: request.maxBytes, ...limits });
+    assertRelease(await readBeginning(path), request);
     const hash = createHash("sha256");
-    await pipeline(createReadStream(path), hash, signal === undefined ? {} : { signal });
+    await pipeline(createReadStream(path), hash, limits);
     return { sha256: hash.digest("hex"), sizeBytes: (await stat(path)).size };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function requireArchive(path: string, url: string): Promise<void> {
-  const expected = beginnings.find(({ ending }) => ending.test(new URL(url).pathname))?.bytes;
-  if (expected === undefined) return;
+async function readBeginning(path: string): Promise<Buffer> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length), 0, expected.length, 0);
-    if (bytesRead === expected.length && expected.every((byte, at) => buffer[at] === byte)) return;
-    throw new BerthError("download-failed", {
-      where: url,
-      what: "what the server gives is not the archive that the name says",
-      got: `a file that begins with ${JSON.stringify(buffer.subarray(0, bytesRead).toString("latin1"))}`,
-      hint: "check the address; a page that asks for a login may be in its place",
-    });
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(beginningBytes), 0, beginningBytes, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
+}
+
+function assertRelease(beginning: Buffer, { url, isArchive }: ReleaseRequest): void {
+  const text = beginning.toString("latin1");
+  if (isArchive) {
+    if (archiveBeginnings.some((bytes) => bytes.every((byte, at) => beginning[at] === byte))) return;
+    throw new BerthError("download-failed", {
+      where: url,
+      what: "what the server gives is no archive, and the backend file names an executable in it",
+      got: isWebPage(text) ? "an HTML page" : `a file that begins with ${JSON.stringify(text.slice(0, 16))}`,
+      expected: "a tar.gz, tar.xz or zip archive",
+      hint: "check the address: a page that asks for a login may be in its place; leave `executable` out if the file is the executable itself",
+    });
+  }
+  if (beginning.length > 0 && !isWebPage(text)) return;
+  throw new BerthError("download-failed", {
+    where: url,
+    what: "what the server gives is no executable",
+    got: beginning.length === 0 ? "an empty file" : "an HTML page",
+    hint: "open the address in a browser: it may be wrong, or something on the way, such as a proxy, asks for a login",
+  });
 }

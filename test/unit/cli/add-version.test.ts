@@ -9,6 +9,7 @@ import type { Workplace } from "../../../src/cli/workplace.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import type { PinEdges } from "../../../src/lock/pin-edges.js";
 import type { LockRequest } from "../../../src/lock/python-lock-request.js";
+import type { ReleaseRequest } from "../../../src/lock/release-file.js";
 import { backendFile } from "../../../src/schema/backend.js";
 import { parseYaml } from "../../../src/schema/document.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -37,7 +38,7 @@ async function project(edges: Partial<PinEdges> = {}) {
   };
   const recorded: PinEdges = {
     lockPackages: (request) => (remember(request), whole.lockPackages(request)),
-    fetchReleaseFile: (url) => (remember(url), whole.fetchReleaseFile(url)),
+    fetchReleaseFile: (request) => (remember(request.url), whole.fetchReleaseFile(request)),
     askImageDigest: (reference) => (remember(reference), whole.askImageDigest(reference)),
   };
   const write = async (file: string, text: string) => {
@@ -173,7 +174,7 @@ describe("berth backend add-version", () => {
 
   it("leaves out a file that the release does not have, and says so", async () => {
     const { add, read, notes } = await project({
-      fetchReleaseFile: (url) =>
+      fetchReleaseFile: ({ url }) =>
         url.includes("arm64") ? Promise.reject(notFound(url)) : Promise.resolve({ sha256, sizeBytes: 7 }),
     });
     await add("engine", "v1.9.1", { method: "binary" });
@@ -184,7 +185,7 @@ describe("berth backend add-version", () => {
   it.each([
     [
       "a release with no file at all",
-      { fetchReleaseFile: (url: string) => Promise.reject(notFound(url)) },
+      { fetchReleaseFile: ({ url }: ReleaseRequest) => Promise.reject(notFound(url)) },
       "download-failed",
     ],
     [

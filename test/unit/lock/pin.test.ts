@@ -4,6 +4,7 @@ import { draftRelease, finishRelease } from "../../../src/catalog/release.js";
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { LookUps } from "../../../src/lock/look-ups.js";
 import { pinInstall } from "../../../src/lock/pin.js";
+import type { ReleaseRequest } from "../../../src/lock/release-file.js";
 import type { LockedDeployment } from "../../../src/schema/lock.js";
 import type { StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
@@ -133,6 +134,32 @@ describe("a release's file that nothing pins", () => {
     const { locked } = await pin(versions);
     const again = await pin(versions, { before: locked });
     expect([again.asked, again.install]).toEqual([[], locked.install]);
+  });
+});
+
+describe("the size of a release's file", () => {
+  const plain = { os: "linux" as const, arch: "x64" as const, url, unpackedBytes: 5000 };
+
+  it("is bound by what the backend file says of it: its size, or the most that it may unpack to", async () => {
+    const requests: ReleaseRequest[] = [];
+    const fetchReleaseFile: LookUps["fetchReleaseFile"] = (request) => {
+      requests.push(request);
+      return Promise.resolve({ sha256: "c".repeat(64), sizeBytes: 7 });
+    };
+    await pin({ v1: { install: { binary: [plain] } } }, { answers: { fetchReleaseFile } });
+    const packed = { ...plain, executable: "engine/serve", sizeBytes: 9 };
+    await pin({ v1: { install: { binary: [packed] } } }, { answers: { fetchReleaseFile } });
+    expect(requests).toEqual([
+      { url, isArchive: false, maxBytes: 5000 },
+      { url, isArchive: true, maxBytes: 9 },
+    ]);
+  });
+
+  it("stays unknown where the lock before does not know it", async () => {
+    const versions: Versions = { v1: { install: { binary: [plain] } } };
+    const { locked } = await pin({ v1: { install: { binary: [{ ...plain, sha256: "c".repeat(64) }] } } });
+    const { install } = await pin(versions, { before: locked });
+    expect(install).toEqual(locked.install);
   });
 });
 

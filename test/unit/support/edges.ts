@@ -22,7 +22,7 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(`requirements of ${name} ${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
       return Promise.resolve(`${name}==${version} --hash=sha256:${sha256(name + version)}\n`);
     },
-    fetchReleaseFile(url) {
+    fetchReleaseFile({ url }) {
       asked.push(url);
       return Promise.resolve({ sha256: sha256(url), sizeBytes: url.length });
     },
