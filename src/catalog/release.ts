@@ -10,7 +10,7 @@ import { chooseCategory } from "./category.js";
 import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
 import type { ReleaseProblem } from "./release-problem.js";
-import { chooseInstall, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
+import { chooseInstall, isHostSystem, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
 import { covers, parseConstraint } from "./version.js";
 
 /** Values that a deployment's parameters give and Berth decides otherwise: they bind it. */
@@ -24,6 +24,8 @@ export interface DraftRelease {
   readonly release: Omit<LockedDeployment, "id" | "install">;
   readonly install: DraftInstall;
   readonly backend: BackendFile;
+  /** What it was drafted for. */
+  readonly platform: Platform;
   readonly constraints: ParameterConstraints;
   /** Why it was decided so, one line. */
   readonly reason: string;
@@ -39,6 +41,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   checkArchitecture(entry.architectures, deployment.architecture, where);
   const category = chooseCategory(backend, deployment.category, where);
   const { way, onCpu } = chooseWay(problem, chosen);
+  const placed = onCpu ? { ...platform, acceleratorType: "cpu" as const } : platform;
   const templates = chooseRunnerTemplates({
     backend,
     version,
@@ -78,8 +81,9 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(category === "llm" ? {} : { category }),
       ...(servedModel === undefined ? {} : { servedModel }),
     },
-    install: draftInstall(chosen, onCpu ? { ...platform, acceleratorType: "cpu" } : platform, way),
+    install: draftInstall(chosen, placed, way),
     backend,
+    platform: placed,
     constraints: { host, port, tensorParallelSize },
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
     warnings: warningsOf(problem, chosen, rest, onCpu),
@@ -171,12 +175,14 @@ function draftInstall(
   }
 }
 
-/** The release is the same in every environment, so it has the files of all platforms; of each platform one. */
+/** The release is the same in every environment, so it has the files of all platforms of hosts; of each platform one. */
 function filesFor(
   { install: { binary = [] } }: BackendVersionEntry,
   acceleratorType: Platform["acceleratorType"],
 ): BinaryArtifact[] {
-  const fitting = binary.filter(({ acceleratorTypes = ["cpu"] }) => acceleratorTypes.includes(acceleratorType));
+  const fitting = binary.filter(
+    ({ os, acceleratorTypes = ["cpu"] }) => isHostSystem(os) && acceleratorTypes.includes(acceleratorType),
+  );
   const isFirst = (file: BinaryArtifact) =>
     fitting.find(({ os, arch }) => os === file.os && arch === file.arch) === file;
   return fitting.filter(isFirst);

@@ -7,7 +7,7 @@ import {
   type ManualInstall,
   type PipxInstall,
 } from "../schema/backend.js";
-import type { Accelerator } from "../schema/facts.js";
+import type { Accelerator, HostFacts } from "../schema/facts.js";
 
 export type ModelFormat = "gguf" | "safetensors" | "other";
 
@@ -62,6 +62,11 @@ export interface Platform {
   readonly arch: BinaryArtifact["arch"];
   /** Of the placement; `cpu` for one without devices. */
   readonly acceleratorType: Accelerator["type"];
+}
+
+/** Whether hosts can have it. Of other systems a catalogue may know files, which no lock needs. */
+export function isHostSystem(os: BinaryArtifact["os"]): os is HostFacts["os"] {
+  return os !== "windows";
 }
 
 type Fit =

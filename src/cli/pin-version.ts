@@ -1,7 +1,7 @@
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { PinEdges } from "../lock/pin-edges.js";
-import { releaseRequest } from "../lock/release-file.js";
+import { isNotFound, releaseRequest } from "../lock/release-file.js";
 import {
   binaryArtifact,
   imageInstall,
@@ -155,10 +155,6 @@ function replaceVersion(text: string, { like, version }: VersionToPin): string {
   const bare = (one: string) => one.replace(/^v(?=\d)/, "");
   const escaped = bare(like).replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
   return text.replace(new RegExp(`(?<![0-9.])${escaped}(?![0-9]|\\.[0-9])`, "g"), () => bare(version));
-}
-
-function isNotFound(error: unknown): error is BerthError {
-  return error instanceof BerthError && /\b(?:404|410)\b/.test(error.parts.got ?? "");
 }
 
 /** What the version says besides how it is installed; not its flags and architectures, which differ by version. */

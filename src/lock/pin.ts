@@ -9,13 +9,14 @@ import {
 import type { Catalogue } from "../catalog/catalogue.js";
 import { releaseAddress } from "../catalog/release-address.js";
 import type { DraftRelease } from "../catalog/release.js";
+import { isHostSystem } from "../catalog/selection.js";
 import { executableName } from "../host/paths.js";
 import { digest, sha256 } from "../lib/canonical.js";
 import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
 import type { LookUps } from "./look-ups.js";
-import { releaseRequest, type ReleaseFile } from "./release-file.js";
+import { isNotFound, releaseRequest, type ReleaseFile } from "./release-file.js";
 import type { LockRequest } from "./python-lock-request.js";
 
 export interface PinProblem {
@@ -47,7 +48,7 @@ export async function pinInstall(problem: PinProblem, draft: DraftRelease, edges
     case "pipx":
       return pinPackages(problem, backend, install, edges);
     case "binary":
-      return pinFiles(problem, backend, install.artifacts, edges);
+      return pinFiles(problem, draft, install.artifacts, edges);
     default:
       throw new Error(`nothing of ${install.method} is left to pin`);
   }
@@ -80,17 +81,30 @@ async function pinPackages(
   };
 }
 
+/**
+ * A release is the same in every environment, so the files of all platforms are pinned. One that the release, or its
+ * mirror, does not have is left out, unless it is the deployment's own.
+ */
 async function pinFiles(
   problem: PinProblem,
-  backend: BackendFile,
+  { backend, platform: { os, arch } }: DraftRelease,
   artifacts: readonly BinaryArtifact[],
   edges: LookUps,
 ): Promise<Pinned> {
-  const files = await Promise.all(
-    artifacts.map(async (artifact) => ({ ...artifact, ...(await hashArtifact(artifact, problem, edges)) })),
-  );
+  const files: BinaryArtifact[] = [];
+  const warnings: string[] = [];
+  for (const artifact of artifacts) {
+    try {
+      files.push({ ...artifact, ...(await hashArtifact(artifact, problem, edges)) });
+    } catch (error) {
+      if (!isNotFound(error) || (artifact.os === os && artifact.arch === arch)) throw error;
+      warnings.push(
+        `left out, because the release does not have it: the file for ${artifact.os}/${artifact.arch}, ${error.parts.where ?? artifact.url}`,
+      );
+    }
+  }
   const digests = files.map(({ sha256 }) => sha256);
-  return { install: lockBinary(backend, files, digests), warnings: [] };
+  return { install: lockBinary(backend, files, digests), warnings };
 }
 
 function requirementsFile(backend: string, version: string, sha256: string): PinnedFile {
@@ -106,7 +120,7 @@ function lockRequest(pipx: PipxInstall, version: string, indexUrl: string | unde
     pins,
     constraints,
     python,
-    platforms: pipx.os.flatMap((os) => pipx.arch.map((arch) => ({ os, arch }))),
+    platforms: pipx.os.filter(isHostSystem).flatMap((os) => pipx.arch.map((arch) => ({ os, arch }))),
     indexUrl,
   };
 }

@@ -61,6 +61,13 @@ export async function fetchReleaseFile(request: ReleaseRequest, signal?: AbortSi
   }
 }
 
+/** Whether a server says that it does not have a file. Anything else may be otherwise the next time. */
+export function isNotFound(error: unknown): error is BerthError {
+  return (
+    error instanceof BerthError && error.code === "download-failed" && /\b(?:404|410)\b/.test(error.parts.got ?? "")
+  );
+}
+
 async function readBeginning(path: string): Promise<Buffer> {
   const file = await open(path);
   try {

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 
 import { draftRelease, finishRelease } from "../../../src/catalog/release.js";
 import { sha256 } from "../../../src/lib/canonical.js";
+import { BerthError } from "../../../src/lib/errors.js";
 import type { LookUps } from "../../../src/lock/look-ups.js";
 import { pinInstall } from "../../../src/lock/pin.js";
+import type { LockRequest } from "../../../src/lock/python-lock-request.js";
 import type { ReleaseRequest } from "../../../src/lock/release-file.js";
 import type { LockedDeployment } from "../../../src/schema/lock.js";
 import type { StackFile } from "../../../src/schema/stack.js";
@@ -135,6 +137,59 @@ describe("a release's file that nothing pins", () => {
     const again = await pin(versions, { before: locked });
     expect([again.asked, again.install]).toEqual([[], locked.install]);
   });
+});
+
+describe("a release with files for several platforms", () => {
+  const fileFor = (os: "linux" | "darwin" | "windows", arch: "x64" | "arm64" = "x64") => {
+    return { os, arch, url: `https://files.example.net/engine-${os}-${arch}.tar.gz`, executable: "engine/serve" };
+  };
+  const whole: Versions = {
+    v1: { install: { binary: [fileFor("linux"), fileFor("linux", "arm64"), fileFor("darwin"), fileFor("windows")] } },
+  };
+  const without =
+    (missing: string, got: string): LookUps["fetchReleaseFile"] =>
+    ({ url }) =>
+      url.includes(missing)
+        ? Promise.reject(new BerthError("download-failed", { where: url, what: "the server refused it", got }))
+        : Promise.resolve({ sha256: sha256(url), sizeBytes: 7 });
+
+  it("is locked for all that hosts can be, and no file for another system is fetched", async () => {
+    const { asked, install } = await pin(whole);
+    expect(asked.map((one) => one.replace(/^.*engine-(.*)\.tar\.gz$/, "$1"))).toEqual([
+      "linux-x64",
+      "linux-arm64",
+      "darwin-x64",
+    ]);
+    expect(install).toMatchObject({ artifacts: [{ os: "linux" }, { os: "linux" }, { os: "darwin" }] });
+  });
+
+  it("is locked without what a mirror does not have, and so told", async () => {
+    const { install, warnings } = await pin(whole, {
+      answers: { fetchReleaseFile: without("darwin", "HTTP status 404") },
+    });
+    expect(install).toMatchObject({ artifacts: [{ arch: "x64" }, { arch: "arm64" }] });
+    expect(warnings).toEqual([
+      "left out, because the release does not have it: the file for darwin/x64, https://files.example.net/engine-darwin-x64.tar.gz",
+    ]);
+  });
+
+  it.each([
+    ["the deployment's own file is missing", without("linux-x64", "HTTP status 404")],
+    ["a server is out of order, which may give another lock the next time", without("darwin", "HTTP status 503")],
+  ])("is not locked when %s", async (_, fetchReleaseFile) => {
+    await expect(pin(whole, { answers: { fetchReleaseFile } })).rejects.toMatchObject({ code: "download-failed" });
+  });
+});
+
+it("packages are not asked for on systems that no host has", async () => {
+  const requests: LockRequest[] = [];
+  const lockPackages: LookUps["lockPackages"] = (request) => {
+    requests.push(request);
+    return Promise.resolve("engine==1.0\n");
+  };
+  const pipx = { package: "engine", os: ["linux" as const, "windows" as const], arch: ["x64" as const] };
+  await pin({ "1.0": { install: { pipx } } }, { answers: { lockPackages } });
+  expect(requests.map(({ platforms }) => platforms)).toEqual([[{ os: "linux", arch: "x64" }]]);
 });
 
 describe("the size of a release's file", () => {
