@@ -7,7 +7,8 @@ import type { Catalogue } from "./catalogue.js";
 
 /** An artifact, with what of it is not pinned yet. */
 export type DraftInstall =
-  | Exclude<LockedInstall, { method: "pipx" | "binary" }>
+  | Extract<LockedInstall, { method: "manual" }>
+  | { readonly method: "image"; readonly reference: string; readonly digest?: string }
   | { readonly method: "pipx"; readonly pipx: PipxInstall; readonly version: string }
   | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] };
 
@@ -28,9 +29,12 @@ export function pinnedInstall(
   install: DraftInstall,
 ): LockedInstall | undefined {
   switch (install.method) {
-    case "image":
     case "manual":
       return install;
+    case "image": {
+      const { digest } = install;
+      return digest === undefined ? undefined : { ...install, digest };
+    }
     case "pipx": {
       const { requirements } = install.pipx;
       if (requirements === undefined) return undefined;

@@ -1,7 +1,7 @@
 import type { PinEdges } from "./pin-edges.js";
 
 /** What a catalogue leaves unpinned is looked up by these. */
-export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile">;
+export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile" | "askImageDigest">;
 
 /**
  * The same look-ups, each asked once. An index or a release may change between two questions; within one lock equal
@@ -11,6 +11,7 @@ export function askOnce(edges: LookUps): LookUps {
   return {
     lockPackages: once((request) => edges.lockPackages(request)),
     fetchReleaseFile: once((request) => edges.fetchReleaseFile(request)),
+    askImageDigest: once((reference) => edges.askImageDigest(reference)),
   };
 }
 

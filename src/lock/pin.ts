@@ -12,6 +12,7 @@ import type { DraftRelease } from "../catalog/release.js";
 import { isHostSystem } from "../catalog/selection.js";
 import { executableName } from "../host/paths.js";
 import { digest, sha256 } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
 import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
@@ -49,8 +50,10 @@ export async function pinInstall(problem: PinProblem, draft: DraftRelease, edges
       return pinPackages(problem, backend, install, edges);
     case "binary":
       return pinFiles(problem, draft, install.artifacts, edges);
-    default:
-      throw new Error(`nothing of ${install.method} is left to pin`);
+    case "image":
+      return pinImage(problem, draft, install.reference, edges);
+    case "manual":
+      throw new Error("nothing of an administrator's executable is left to pin");
   }
 }
 
@@ -105,6 +108,36 @@ async function pinFiles(
   }
   const digests = files.map(({ sha256 }) => sha256);
   return { install: lockBinary(backend, files, digests), warnings };
+}
+
+/** A tag that was locked stays the image that it was, wherever the registry has moved it since. */
+async function pinImage(
+  { previous }: PinProblem,
+  { backend, release: { backendVersion } }: DraftRelease,
+  reference: string,
+  edges: LookUps,
+): Promise<Pinned> {
+  const known = locked(previous)
+    .flatMap(({ install }) => (install.method === "image" ? [install] : []))
+    .find((image) => image.reference === reference);
+  if (known !== undefined) return { install: known, warnings: [] };
+  const answer = await edges.askImageDigest(reference);
+  if (answer.kind === "found") {
+    return { install: { method: "image", reference, digest: answer.digest }, warnings: [] };
+  }
+  throw new BerthError("download-failed", {
+    where: `${backend.name} ${backendVersion}: ${reference}`,
+    ...(answer.kind === "unknown"
+      ? {
+          what: "the registry has no image of this name and tag, or shows it only to those who log in",
+          hint: "correct the image's name, or write its `digest` into the backend file",
+        }
+      : {
+          what: "the registry did not tell the image's digest",
+          got: answer.reason,
+          hint: "check the network; of a registry that asks for a login write `digest` into the backend file (of a deployment's `imageName` behind it: NAME@sha256:...)",
+        }),
+  });
 }
 
 function requirementsFile(backend: string, version: string, sha256: string): PinnedFile {

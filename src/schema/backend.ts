@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { acceleratorTypes } from "./facts.js";
-import { category, environment, httpUrl, name, sha256, variable, version } from "./scalars.js";
+import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
 
 const relativeFile = z
   .string()
@@ -129,11 +129,9 @@ export const imageInstall = z
       .string()
       .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}$/, { error: "expected an image reference without a digest" })
       .describe("The image, as registry/repository:tag"),
-    digest: z
-      .string()
-      .regex(/^sha256:[0-9a-f]{64}$/, { error: "expected sha256: and 64 hexadecimal digits" })
+    digest: imageDigest
       .optional()
-      .describe("Digest of the image or its index. Without it the version is unpinned"),
+      .describe("Digest of the image or its index. Without it the version is unpinned, and `lock` resolves it"),
     platforms: z
       .array(z.enum(["linux/amd64", "linux/arm64"]))
       .min(1)

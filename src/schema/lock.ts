@@ -3,7 +3,7 @@ import { z } from "zod";
 import { healthRequest, versionProbe } from "./backend.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
-import { category, environment, fileName, name, port, sha256, variable, version } from "./scalars.js";
+import { category, environment, fileName, imageDigest, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
   file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below stacks"),
@@ -60,7 +60,7 @@ const lockedImage = z
   .strictObject({
     method: z.literal("image").describe("A container image"),
     reference: z.string().describe("The image"),
-    digest: z.string().optional().describe("Its digest"),
+    digest: imageDigest.describe("Its digest, or its index's"),
   })
   .describe("A container image, exactly");
 

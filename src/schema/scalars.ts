@@ -28,6 +28,11 @@ export const sha256 = z
   .transform((digest) => digest.toLowerCase())
   .describe("SHA-256, 64 hexadecimal digits");
 
+export const imageDigest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, { error: "expected sha256: and 64 hexadecimal digits" })
+  .describe("Digest of a container image or its index: sha256: and 64 hexadecimal digits");
+
 export const category = z
   .enum(["llm", "vlm", "embedding", "reranker", "stt", "tts", "image", "other"])
   .describe("What a model does: llm, vlm, embedding, reranker, stt, tts, image, or other");

@@ -124,7 +124,8 @@ describe("currentLock with a lock that holds", () => {
     const handwritten = `${formatLock(lock)}# a remark\n`;
     await writeFile(join(project.root, "dev.lock.yaml"), handwritten);
     const asked = () => Promise.reject(new Error());
-    const noEdges = { knowHost: asked, findWheel: asked, lockPackages: asked, fetchReleaseFile: asked };
+    const lookUps = { lockPackages: asked, fetchReleaseFile: asked, askImageDigest: asked };
+    const noEdges = { knowHost: asked, findWheel: asked, ...lookUps };
     const kept = await currentLock(project, noEdges, options);
     expect([kept.lock, kept.outcome]).toEqual([lock, { kind: "kept" }]);
     expect(await textOf(project)).toBe(handwritten);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { draftRelease, finishRelease } from "../../../src/catalog/release.js";
 import { sha256 } from "../../../src/lib/canonical.js";
 import { BerthError } from "../../../src/lib/errors.js";
+import type { ImageAnswer } from "../../../src/lock/image-digest.js";
 import type { LookUps } from "../../../src/lock/look-ups.js";
 import { pinInstall } from "../../../src/lock/pin.js";
 import type { LockRequest } from "../../../src/lock/python-lock-request.js";
@@ -12,6 +13,7 @@ import type { StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { platform } from "../support/problems.js";
+import { rejectionOf } from "../support/thrown.js";
 
 type Versions = Exclude<NonNullable<Parameters<typeof engineBackend>[0]>["versions"], undefined>;
 
@@ -192,6 +194,37 @@ it("packages are not asked for on systems that no host has", async () => {
   expect(requests.map(({ platforms }) => platforms)).toEqual([[{ os: "linux", arch: "x64" }]]);
 });
 
+describe("an image whose digest nobody told", () => {
+  const reference = "registry.example.net/team/engine:v1";
+  const versions: Versions = { v1: { install: { image: { reference } } } };
+  const refusing = (answer: ImageAnswer) =>
+    rejectionOf(pin(versions, { answers: { askImageDigest: () => Promise.resolve(answer) } }));
+
+  it("is locked by the digest that the registry tells", async () => {
+    const { install, asked } = await pin(versions);
+    expect(install).toEqual({ method: "image", reference, digest: `sha256:${sha256(reference)}` });
+    expect(asked).toEqual([reference]);
+  });
+
+  it("is what it was before, wherever its tag has moved", async () => {
+    const { locked } = await pin(versions);
+    const again = await pin(versions, { before: locked });
+    expect([again.asked, again.install]).toEqual([[], locked.install]);
+  });
+
+  it("is an error when the registry does not have it", async () => {
+    const error = await refusing({ kind: "unknown" });
+    expect([error.code, error.parts.where]).toEqual(["download-failed", `engine v1: ${reference}`]);
+    expect(error.message).toContain("the registry has no image of this name and tag");
+  });
+
+  it("is an error when the registry refuses, with its reason and what to do", async () => {
+    const error = await refusing({ kind: "refused", reason: "HTTP status 401" });
+    expect([error.code, error.parts.got]).toEqual(["download-failed", "HTTP status 401"]);
+    expect(error.parts.hint).toContain("write `digest` into the backend file");
+  });
+});
+
 describe("the size of a release's file", () => {
   const plain = { os: "linux" as const, arch: "x64" as const, url, unpackedBytes: 5000 };
 
@@ -223,5 +256,7 @@ describe("what the catalogue pins", () => {
     const pipx = { package: "engine", requirements: "engine/2.0.txt" };
     expect((await pin({ "2.0": { install: { pipx } } })).asked).toEqual([]);
     expect((await pin({ "2.0": { install: { manual: {} } } })).asked).toEqual([]);
+    const image = { reference: "team/engine:v2", digest: `sha256:${"d".repeat(64)}` };
+    expect(await pin({ "2.0": { install: { image } } })).toMatchObject({ asked: [], install: image });
   });
 });

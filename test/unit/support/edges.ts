@@ -26,6 +26,10 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(url);
       return Promise.resolve({ sha256: sha256(url), sizeBytes: url.length });
     },
+    askImageDigest(reference) {
+      asked.push(reference);
+      return Promise.resolve({ kind: "found", digest: `sha256:${sha256(reference)}` });
+    },
   };
 }
 
