@@ -88,6 +88,22 @@ export async function assertOwnLink(place: InstallationPlace): Promise<void> {
   });
 }
 
+/**
+ * What an administrator is to have put there must not be Berth's own link: its installation goes when it is no longer
+ * asked for.
+ */
+export async function assertForeign(place: InstallationPlace): Promise<void> {
+  if (!(await leadsToOwn(place))) return;
+  const path = linkPath(place);
+  throw new BerthError("file-not-found", {
+    where: `host ${place.host.name}: ${path}`,
+    what: "the executable is not in the bin directory, only Berth's own link to what it installed before",
+    got: `a link to ${(await place.host.readLink(path)) ?? "nothing"}`,
+    expected: "an administrator's executable, or a link to one",
+    hint: "put the executable there in the link's place; until then what Berth installed stays",
+  });
+}
+
 async function leadsToOwn(place: InstallationPlace): Promise<boolean> {
   const target = await place.host.readLink(linkPath(place));
   return target?.startsWith(`${versionFolder(place)}/`) === true;

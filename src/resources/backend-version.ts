@@ -7,6 +7,7 @@ import { posix } from "node:path";
 import { listEntries } from "../host/journal.js";
 import { executableName, executablePath } from "../host/paths.js";
 import {
+  assertForeign,
   assertOwnLink,
   installationFolder,
   isLinked,
@@ -172,6 +173,7 @@ function adoption(
   return {
     clear: () => removeUnused(place),
     async adopt() {
+      await assertForeign(place);
       const { path: _, ...adopted } = await adoptExecutable(context, {
         path: executable,
         ...(wanted.sha256 === undefined ? {} : { sha256: wanted.sha256 }),

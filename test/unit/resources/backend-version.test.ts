@@ -4,10 +4,11 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { LocalHost } from "../../../src/host/local.js";
-import { backendVersionInputs } from "../../../src/resources/backend-version-inputs.js";
+import { backendVersionInputs, type BackendVersionInputs } from "../../../src/resources/backend-version-inputs.js";
 import { backendVersionKind, planBackendVersion } from "../../../src/resources/backend-version.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { facts } from "../support/problems.js";
+import { rejectionOf } from "../support/thrown.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 describe("planBackendVersion", () => {
@@ -40,6 +41,12 @@ case "$1" in
     ln -s "$bin/engine" "$PIPX_BIN_DIR/engine$3" ;;
 esac
 `;
+
+interface Circumstances {
+  failsAt?: string;
+  binDir?: string;
+  changes?: Partial<BackendVersionInputs>;
+}
 
 /** This machine with a pipx that needs no packages, and a data directory with a blank in its path. */
 async function setUp() {
@@ -78,9 +85,10 @@ async function setUp() {
     facts: () => Promise.resolve({ ...facts, python: { path: python, version: "3.11.2" } }),
     content: { backendFile: () => Promise.resolve("engine==1.0\n"), pythonTool: () => Promise.resolve("") },
   };
-  const converge = async ({ failsAt, binDir }: { failsAt?: string; binDir?: string } = {}) => {
+  const converge = async ({ failsAt, binDir, changes = {} }: Circumstances = {}) => {
     const { operation, steps } = operationOf(failsAt);
-    await backendVersionKind.converge({ ...context, reference: { ...reference, binDir } }, operation, inputs);
+    const wanted = { ...inputs, ...changes };
+    await backendVersionKind.converge({ ...context, reference: { ...reference, binDir } }, operation, wanted);
     return steps;
   };
   const observe = () => backendVersionKind.observe(context, inputs, undefined);
@@ -162,6 +170,24 @@ describe("installing a backend version", () => {
     await host.writeFile(link, "an administrator's");
     await expect(converge()).rejects.toMatchObject({ code: "host-foreign" });
     expect(await host.readText(link)).toBe("an administrator's");
+  });
+
+  it("does not take its own link for an administrator's executable, and leaves it as it is", async () => {
+    const { host, dataDir, version, converge, observe } = await setUp();
+    await converge();
+    const before = await host.walk(version);
+    const manual = { changes: { method: "manual" as const } };
+    const error = await rejectionOf(converge(manual));
+    expect([error.code, error.parts.where]).toEqual([
+      "file-not-found",
+      `host local: ${join(dataDir, "bin", "engine_1.0")}`,
+    ]);
+    expect([await host.walk(version), (await observe()).drift]).toEqual([before, []]);
+
+    const link = join(dataDir, "bin", "engine_1.0");
+    await host.link("/bin/true", link);
+    expect(await converge(manual)).toEqual(["verify the administrator's executable", "remove the installation before"]);
+    expect([await host.readLink(link), await host.list(version)]).toEqual(["/bin/true", ["installation.json"]]);
   });
 
   it("refuses somebody else's link in another bin directory", async () => {
