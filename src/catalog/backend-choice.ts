@@ -2,11 +2,11 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { backendFile, backendVersion, type BackendVersionEntry, type ImageInstall } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
+import { parseConstraint, sameVersion } from "../schema/version-constraint.js";
 import { findBackend, type ResolvedBackend } from "./catalogue.js";
 import { parseImageReference } from "./image-reference.js";
 import type { ReleaseProblem } from "./release-problem.js";
 import { chooseInstall, formatOf, selectBackend, type Platform } from "./selection.js";
-import { parseConstraint, sameVersion } from "./version.js";
 
 /** Backends from which `backend: auto` chooses. */
 export const autoBackends: readonly string[] = ["llama-box", "llama-cpp", "mindie", "vllm", "vox-box"];

@@ -2,8 +2,9 @@ import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { backendFile, type BackendFile, type BackendVersionEntry } from "../schema/backend.js";
+import { parseConstraint, sameVersion } from "../schema/version-constraint.js";
 import { highestOf, resolveVersion, type ChoiceOfVersion } from "./version-choice.js";
-import { parseConstraint, sameVersion, satisfies } from "./version.js";
+import { satisfies } from "./version.js";
 
 /** Where a backend, or a version of it, comes from. */
 export type BackendSource = "built-in" | "community" | "project";
@@ -72,9 +73,10 @@ export function findBackend(catalogue: Catalogue, request: BackendRequest): Reso
     });
   }
   const available = Object.keys(backend.versions);
+  const kept = before === undefined ? undefined : spelling(available, before);
   const chosen =
-    before !== undefined && available.includes(before) && allows(backend, request, before)
-      ? { version: before, reason: "as locked before" }
+    kept !== undefined && allows(backend, request, kept)
+      ? { version: kept, reason: "as locked before" }
       : choosePreferred(backend, available, request);
   const entry = lookUp(backend.versions, chosen.version);
   if (entry === undefined) throw new Error(`the catalogue lost ${name} ${chosen.version}`);
@@ -100,6 +102,11 @@ function choosePreferred(backend: BackendFile, available: readonly string[], req
       return { version: chosen, reason: `the highest that can be installed there, unlike ${plain.version}` };
   }
   return plain;
+}
+
+/** How a backend's files write a version. */
+function spelling(available: readonly string[], version: string): string | undefined {
+  return available.find((name) => name === version) ?? available.find((name) => sameVersion(name, version));
 }
 
 /** Without a request the version that was locked stays, whatever the default is now. */
@@ -143,11 +150,13 @@ export function assembleCatalogue(
 function parseMerged(name: string, written: Json, documents: readonly BackendDocument[]): BackendFile {
   const result = backendFile.safeParse(written);
   if (result.success) return result.data;
-  const last = documents.findLast((document) => document.name === name);
+  const own = documents.filter((document) => document.name === name);
   const problems = result.error.issues.map(({ path, message }) => {
-    const place = last?.locate?.(path);
+    // Of several files the last one that says it.
+    const says = own.findLast(({ written }) => Object.hasOwn(fieldsOf(written), path[0] ?? "")) ?? own.at(-1);
+    const place = says?.locate?.(path);
     const at = place === undefined ? "" : `:${place.line}:${place.column}`;
-    return `${last?.where ?? name}${at}: "${path.map(String).join(".")}": ${message}`;
+    return `${says?.where ?? name}${at}: "${path.map(String).join(".")}": ${message}`;
   });
   throw new BerthError("file-invalid", { what: problems.join("\n") });
 }

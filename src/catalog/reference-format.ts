@@ -3,6 +3,7 @@ import { z } from "zod";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { environment, version } from "../schema/scalars.js";
+import { withoutV } from "../schema/version-constraint.js";
 import { backendName, berthName } from "./reference-name.js";
 import { flattenParameters } from "./reference-parameters.js";
 import {
@@ -131,9 +132,13 @@ function defaultVersionOf(
 
 function versionsOf(document: ReferenceBackend, notes: ReferenceNote[]): BackendFileInput["versions"] {
   const versions: BackendFileInput["versions"] = {};
+  const taken = new Map<string, string>();
   for (const [name, config] of Object.entries(document.version_configs ?? {})) {
-    const entry = versionEntry(config, ["version_configs", name], notes);
-    if (entry !== undefined) versions[name] = entry;
+    const path = ["version_configs", name];
+    const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, notes);
+    if (entry === undefined) continue;
+    versions[name] = entry;
+    taken.set(withoutV(name), name);
   }
   // Of its community backends the API returns the versions here; of its own, without images, those of its runners.
   let runners = 0;
@@ -141,8 +146,11 @@ function versionsOf(document: ReferenceBackend, notes: ReferenceNote[]): Backend
     if (Object.hasOwn(versions, name)) continue;
     if (filled(config.image_name) === undefined) runners += 1;
     else {
-      const entry = versionEntry(config, ["built_in_version_configs", name], notes);
-      if (entry !== undefined) versions[name] = entry;
+      const path = ["built_in_version_configs", name];
+      const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, notes);
+      if (entry === undefined) continue;
+      versions[name] = entry;
+      taken.set(withoutV(name), name);
     }
   }
   if (runners > 0) {
@@ -150,6 +158,19 @@ function versionsOf(document: ReferenceBackend, notes: ReferenceNote[]): Backend
     notes.push({ path: ["built_in_version_configs"], kind: "dropped", text });
   }
   return versions;
+}
+
+/** Here `v1.0` and `1.0` are one version; of two the first is taken. */
+function isTaken(
+  name: string,
+  taken: ReadonlyMap<string, string>,
+  path: readonly string[],
+  notes: ReferenceNote[],
+): boolean {
+  const first = taken.get(withoutV(name));
+  if (first === undefined) return false;
+  notes.push({ path, kind: "refused", text: `the same version as ${first}, so this one is left out` });
+  return true;
 }
 
 function noteOtherKeys(document: ReferenceBackend, notes: ReferenceNote[]): void {

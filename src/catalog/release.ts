@@ -2,6 +2,7 @@ import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { BackendFile, BackendVersionEntry, BinaryArtifact } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
+import { parseConstraint } from "../schema/version-constraint.js";
 import { refuseAbbreviations } from "./abbreviation.js";
 import { pinnedInstall, type DraftInstall } from "./artifact.js";
 import type { ResolvedBackend } from "./catalogue.js";
@@ -11,7 +12,7 @@ import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
 import type { ReleaseProblem } from "./release-problem.js";
 import { chooseInstall, isHostSystem, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
-import { covers, parseConstraint } from "./version.js";
+import { covers } from "./version.js";
 
 /** Values that a deployment's parameters give and Berth decides otherwise: they bind it. */
 export interface ParameterConstraints {

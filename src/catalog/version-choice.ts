@@ -1,5 +1,6 @@
 import { BerthError } from "../lib/errors.js";
-import { compareVersions, parseConstraint, sameVersion, satisfies, type Constraint } from "./version.js";
+import { parseConstraint, sameVersion, type Constraint } from "../schema/version-constraint.js";
+import { compareVersions, satisfies } from "./version.js";
 
 /** So many versions at most stand in an error. */
 const shownVersions = 8;

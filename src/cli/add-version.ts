@@ -12,6 +12,7 @@ import { createPinEdges, type PinEdges } from "../lock/pin-edges.js";
 import { readCatalogue } from "../lock/project.js";
 import type { BackendVersionEntry } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
+import { sameVersion } from "../schema/version-constraint.js";
 import { addVersionText } from "./backend-text.js";
 import { pinVersion, type PinnedMethod } from "./pin-version.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -97,9 +98,10 @@ function findModel(
     });
   }
   const { versions, defaultVersion } = backend;
-  const names = [...(defaultVersion === undefined ? [] : [defaultVersion]), ...Object.keys(versions)];
+  const spelled = (wanted: string) => Object.keys(versions).filter((one) => sameVersion(one, wanted));
+  const names = [...(defaultVersion === undefined ? [] : spelled(defaultVersion)), ...Object.keys(versions)];
   const fitting = names.filter((one) => method === undefined || versions[one]?.install[method] !== undefined);
-  const itself = Object.hasOwn(versions, version) ? version : undefined;
+  const [itself] = spelled(version);
   const chosen = like ?? itself ?? fitting.find((one) => shapeOf(one) === shapeOf(version)) ?? fitting[0] ?? names[0];
   const model = chosen === undefined ? undefined : lookUp(versions, chosen);
   if (chosen !== undefined && model !== undefined) return { like: chosen, model };

@@ -3,11 +3,12 @@ import { join } from "node:path";
 
 import type { BackendSource, Catalogue } from "../catalog/catalogue.js";
 import type { Satisfies } from "../catalog/runner-command.js";
-import { parseConstraint, covers } from "../catalog/version.js";
+import { covers } from "../catalog/version.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { readCatalogue } from "../lock/project.js";
 import { largestDocumentBytes, tooLarge } from "../schema/document.js";
+import { parseConstraint } from "../schema/version-constraint.js";
 
 /** A backend file that was read. */
 export interface BackendFileRead {

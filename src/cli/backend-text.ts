@@ -4,6 +4,7 @@ import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { backendOverlay } from "../schema/backend.js";
 import { parseYaml } from "../schema/document.js";
+import { sameVersion } from "../schema/version-constraint.js";
 
 /**
  * The text of a backend file with one more version, last of all. Everything else stays as it was written, to the
@@ -36,7 +37,7 @@ function refuse(text: string, file: string, name: string, version: string): void
   if (backend.name !== name) {
     throw new BerthError("file-invalid", { where: file, what: "the file is of another backend", got: backend.name });
   }
-  if (!Object.hasOwn(backend.versions ?? {}, version)) return;
+  if (!Object.keys(backend.versions ?? {}).some((one) => sameVersion(one, version))) return;
   throw new BerthError("usage", {
     where: file,
     what: `the backend ${name} has this version already`,

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { acceleratorTypes } from "./facts.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
+import { sameVersion, withoutV } from "./version-constraint.js";
 
 const relativeFile = z
   .string()
@@ -264,11 +265,31 @@ const backendFields = z.strictObject({
   versions: z
     .record(version, backendVersion)
     .refine((versions) => Object.keys(versions).length > 0, { error: "expected at least one version" })
+    .superRefine(refuseTwice)
     .describe("The versions, by name"),
 });
 
+/** `v0.19.0` and `0.19.0` are one version, so a file that has both does not tell which counts. */
+function refuseTwice(versions: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
+  const seen = new Map<string, string>();
+  for (const name of Object.keys(versions)) {
+    const first = seen.get(withoutV(name));
+    if (first === undefined) seen.set(withoutV(name), name);
+    else
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: `expected each version once, and ${first} is the same`,
+      });
+  }
+}
+
+function hasVersion(versions: Readonly<Record<string, unknown>>, wanted: string): boolean {
+  return Object.keys(versions).some((version) => sameVersion(version, wanted));
+}
+
 export const backendFile = backendFields
-  .refine((file) => file.defaultVersion === undefined || Object.hasOwn(file.versions, file.defaultVersion), {
+  .refine(({ defaultVersion: wanted, versions }) => wanted === undefined || hasVersion(versions, wanted), {
     error: "expected one of the versions below",
     path: ["defaultVersion"],
   })

@@ -59,6 +59,12 @@ describe("what a lock decided before", () => {
     expect(version(">1.0", "1.0")).toBe("2.0");
   });
 
+  it("stays when a file writes it with another v", () => {
+    const version = { install: { manual: {} } };
+    const catalogue = catalogueOf([engineBackend({ versions: { "v1.0": version, "2.0": version } })]);
+    expect(findBackend(catalogue, { name: "engine", version: undefined, before: "1.0", where }).version).toBe("v1.0");
+  });
+
   it("goes when another version is named, or when the catalogue lost it", () => {
     expect(version("2.0", "1.0")).toBe("2.0");
     expect(version(undefined, "0.9")).toBe("2.0");
@@ -104,6 +110,13 @@ describe("assembleCatalogue", () => {
     expect(sources.engine).toEqual({ "1.0": "built-in", "2.0": "project" });
   });
 
+  it("keeps the default version when a project's file says it with another v", () => {
+    const catalogue = assembleCatalogue([builtIn, overlay({ versions: { "v1.0": pipx("own") } })], {});
+    expect(catalogue.backends.engine?.defaultVersion).toBe("1.0");
+    const found = findBackend(catalogue, { name: "engine", version: undefined, where });
+    expect([found.version, found.entry.install.pipx?.package]).toEqual(["v1.0", "own"]);
+  });
+
   it("needs no versions in a project's file about a backend that has some", () => {
     const { backends } = assembleCatalogue([builtIn, overlay({ env: { LEVEL: "own" } })], {});
     expect(backends.engine?.env).toEqual({ LEVEL: "own" });
@@ -115,6 +128,12 @@ describe("assembleCatalogue", () => {
       "file-invalid",
       `project's backends/engine.yaml: "defaultVersion": expected one of the versions below`,
     ]);
+  });
+
+  it("names the file that says what is wrong, though another lies over it", () => {
+    const wrong = { ...overlay({ defaultVersion: "9" }), where: "community.yaml" };
+    const error = thrownBy(() => assembleCatalogue([builtIn, wrong, overlay({ healthPath: "/up" })], {}));
+    expect(error.message).toBe(`community.yaml: "defaultVersion": expected one of the versions below`);
   });
 
   it("changes none of the files", () => {

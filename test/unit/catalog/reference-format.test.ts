@@ -51,6 +51,14 @@ describe("fromReference", () => {
     expect(notes).toEqual([]);
   });
 
+  it("takes one of two names of the same version, and says so", () => {
+    const { file, notes } = convert({ backend_name: "e", version_configs: { "1.0": image, "v1.0": image } });
+    expect(Object.keys(file.versions)).toEqual(["1.0"]);
+    expect(notes).toEqual([
+      { path: ["version_configs", "v1.0"], kind: "refused", text: "the same version as 1.0, so this one is left out" },
+    ]);
+  });
+
   it("leaves out what is empty, so that Berth's defaults and the backend's fields count", () => {
     const empty = { description: "", default_run_command: "", default_entrypoint: " ", health_check_path: null };
     const { file } = convert({

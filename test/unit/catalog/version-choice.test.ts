@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { compareVersions, parseConstraint, satisfies } from "../../../src/catalog/version.js";
+import { compareVersions, satisfies } from "../../../src/catalog/version.js";
+import { parseConstraint } from "../../../src/schema/version-constraint.js";
 import { resolveVersion } from "../../../src/catalog/version-choice.js";
 import { thrownBy } from "../support/thrown.js";
 

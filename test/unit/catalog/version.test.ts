@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 
-import { compareVersions, covers, parseConstraint, sameVersion, satisfies } from "../../../src/catalog/version.js";
+import { compareVersions, covers, satisfies } from "../../../src/catalog/version.js";
+import { parseConstraint, sameVersion } from "../../../src/schema/version-constraint.js";
 import { pythonOracle } from "../support/python-oracle.js";
 import { thrownBy } from "../support/thrown.js";
 

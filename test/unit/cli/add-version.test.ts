@@ -215,6 +215,17 @@ describe("berth backend add-version", () => {
     expect(existsSync(join(root, "backends/nothing.yaml"))).toBe(false);
   });
 
+  it("takes a version for the one that is there, with a v or without", async () => {
+    const { add, asked, write } = await project();
+    expect((await rejectionOf(add("engine", "1.8.0"))).message).toContain("has this version already");
+    await write(
+      "backends/llama-box.yaml",
+      'schemaVersion: 1\nname: llama-box\nversions: { "0.0.171": { install: { image: { reference: "e/box:0.0.171" } } } }\n',
+    );
+    await add("llama-box", "v0.0.172", { method: "image" });
+    expect(asked).toEqual(["e/box:0.0.172"]);
+  });
+
   it("refuses to guess where nothing tells the version", async () => {
     const { add, write } = await project();
     await write(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { backendFile } from "../../../src/schema/backend.js";
+import { backendFile, backendOverlay } from "../../../src/schema/backend.js";
 import { parseYaml } from "../../../src/schema/document.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -59,6 +59,19 @@ describe("backendFile", () => {
     ],
   ])("refuses the default version %s when only 0.10 is there", (version, problem) => {
     expect(thrownBy(() => read(written(version))).message).toBe(`backends/engine.yaml:${problem}`);
+  });
+
+  it("takes a default version that is written with another v than the version", () => {
+    expect(read(written("v0.10")).defaultVersion).toBe("v0.10");
+  });
+
+  it("refuses one version twice, with a v and without", () => {
+    const text = `${written('"0.10"')}  v0.10: { install: { manual: {} } }\n`;
+    const problem = '8:10: "versions.v0.10": expected each version once, and 0.10 is the same; got { install:';
+    for (const schema of [backendFile, backendOverlay]) {
+      const error = thrownBy(() => parseYaml(text, "backends/engine.yaml", schema));
+      expect(error.message).toContain(`backends/engine.yaml:${problem}`);
+    }
   });
 
   it("refuses a version without quotes, which YAML reads as another", () => {
