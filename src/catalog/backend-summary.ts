@@ -1,5 +1,7 @@
 import { BerthError } from "../lib/errors.js";
+import { createRedact } from "../lib/redact.js";
 import type { BackendFile, BackendVersionEntry, HealthRequest } from "../schema/backend.js";
+import { isSecretVariable } from "./backend-secrets.js";
 import {
   chooseImage,
   placeholderValues,
@@ -8,6 +10,7 @@ import {
   type RunnerForm,
   type Satisfies,
 } from "./runner-command.js";
+import { maskWords } from "./secret-words.js";
 
 /** One way to install a version, or one of its files for a platform. */
 export interface InstallSummary {
@@ -22,7 +25,7 @@ export interface InstallSummary {
   readonly pin: string | undefined;
 }
 
-/** What an example deployment of a version would run. */
+/** What an example deployment of a version would run. Secrets are masked. */
 export type ExampleCommand = { readonly form: RunnerForm["kind"] } & (
   { readonly command: RunnerCommand } | { readonly problem: string }
 );
@@ -30,7 +33,7 @@ export type ExampleCommand = { readonly form: RunnerForm["kind"] } & (
 export interface VersionSummary {
   readonly version: string;
   readonly installs: readonly InstallSummary[];
-  /** Backend < version. */
+  /** Backend < version; secrets are masked. */
   readonly env: Readonly<Record<string, string>>;
   readonly healthPath: string;
   readonly healthRequest: HealthRequest | undefined;
@@ -52,21 +55,37 @@ export function summarizeVersion(
   return {
     version,
     installs: summarizeInstalls(backend.name, version, entry),
-    env: { ...backend.env, ...entry.env },
+    env: maskEnvironment({ ...backend.env, ...entry.env }),
     healthPath: entry.healthPath ?? backend.healthPath,
     healthRequest: entry.healthRequest ?? backend.healthRequest,
     commands: exampleForms(backend.name, version, entry).map((form) => {
       const choice = { backend, version, entry, deployment: {}, form, satisfies };
       try {
-        return {
-          form: form.kind,
-          command: resolveRunnerCommand(choice, exampleValues(form), exampleParameters(backend)),
-        };
+        const command = resolveRunnerCommand(choice, exampleValues(form), exampleParameters(backend));
+        return { form: form.kind, command: maskCommand(command) };
       } catch (error) {
         if (error instanceof BerthError) return { form: form.kind, problem: error.parts.what };
         throw error;
       }
     }),
+  };
+}
+
+function maskEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, isSecretVariable(name, value) ? "[secret]" : value]),
+  );
+}
+
+/** A secret variable's value may stand in any word, by a placeholder. */
+function maskCommand({ entrypoint, argv, env }: RunnerCommand): RunnerCommand {
+  const secrets = Object.entries(env).flatMap(([name, value]) => (isSecretVariable(name, value) ? [value] : []));
+  const redact = createRedact(secrets);
+  const mask = (words: readonly string[]) => maskWords(words).map(redact);
+  return {
+    entrypoint: entrypoint === undefined ? undefined : mask(entrypoint),
+    argv: mask(argv),
+    env: maskEnvironment(env),
   };
 }
 

@@ -1,4 +1,5 @@
 import { flattenOldParameters, flattenParameters, isFlag } from "./reference-parameters.js";
+import { stripWords } from "./secret-words.js";
 
 /** A model's own arguments, as a deployment has them. */
 export interface ConvertedArguments {
@@ -17,16 +18,6 @@ const contextFlags: Readonly<Record<string, readonly string[]>> = {
   auto: ["--max-model-len", "--ctx-size"],
 };
 
-const secretFlag =
-  /^--?(?:[\w-]+[-_])?(?:api[-_]?key|hf[-_]token|auth[-_]token|access[-_]token|token|password|secret)$/i;
-
-/** Whether words hold a secret as the value of a flag, and not as a placeholder. */
-export function holdsSecret(words: readonly string[]): boolean {
-  return groupsOf(words).some(
-    ({ flag, values }) => secretFlag.test(flag) && values.some((value) => !value.startsWith("{{")),
-  );
-}
-
 /**
  * Converts a parameter list.
  *
@@ -40,15 +31,14 @@ export function convertArguments(
   const words = isOld ? flattenOldParameters(entries) : flattenParameters(entries, where);
   const flags = Object.hasOwn(contextFlags, backend) ? (contextFlags[backend] ?? []) : [];
   const parameters: string[] = [];
-  const secretFlags: string[] = [];
   let contextLength: number | undefined;
   for (const { flag, values, words: group } of groupsOf(words)) {
     const length = flags.includes(flag) && values.length === 1 ? contextOf(values[0]) : undefined;
     if (length !== undefined) contextLength = length;
-    else if (secretFlag.test(flag)) secretFlags.push(flag);
     else parameters.push(...group);
   }
-  return { parameters, contextLength, secretFlags };
+  const { words: kept, names: secretFlags } = stripWords(parameters);
+  return { parameters: kept, contextLength, secretFlags };
 }
 
 function contextOf(value: string | undefined): number | undefined {

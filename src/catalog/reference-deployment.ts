@@ -1,10 +1,12 @@
 import type { Json } from "../lib/canonical.js";
 import { environment, secretReference, version } from "../schema/scalars.js";
 import { deploymentEntry } from "../schema/stack.js";
-import { convertArguments, holdsSecret, type ConvertedArguments } from "./reference-arguments.js";
+import { isSecretVariable } from "./backend-secrets.js";
+import { convertArguments, type ConvertedArguments } from "./reference-arguments.js";
 import { referenceModel, type ReferenceModel } from "./reference-export.js";
 import { convertSource, isGguf } from "./reference-model.js";
 import { backendName } from "./reference-name.js";
+import { stripCommand } from "./secret-words.js";
 
 /** A deployment of a stack file, from a model of GPUStack. */
 export interface ConvertedDeployment {
@@ -85,9 +87,12 @@ function sayEngine(model: ReferenceModel, backend: string, said: Said): void {
   else if (wanted !== "") said.withoutCounterpart.push(`backend version ${JSON.stringify(wanted)}`);
   const image = model.image_name ?? "";
   if (image !== "") say(said, "imageName", image, `image ${image} of this deployment alone`);
-  const command = model.run_command ?? "";
+  const { text: command = "", names } = stripCommand(model.run_command ?? "");
   if (command !== "") say(said, "runCommand", command, "a run command of this deployment alone");
-  if (holdsSecret(command.split(/\s+/))) said.toComplete.push("the run command holds a key: put it into secretEnv");
+  if (names.length === 0) return;
+  const what =
+    command === "" ? "the run command is left out, because it holds" : "left out of the run command, because it is";
+  said.toComplete.push(`${names.join(", ")}: ${what} a secret: use apiKey or secretEnv`);
 }
 
 function sayArguments(
@@ -114,20 +119,17 @@ function sayEnvironment({ env }: ReferenceModel, said: Said): void {
       said.withoutCounterpart.push(`environment variable ${name}, which tells GPUStack something`);
     } else if (!environment.safeParse({ [name]: value }).success) {
       said.withoutCounterpart.push(`environment variable ${JSON.stringify(name)}, whose name is none`);
-    } else if (isSecretName(name) && secretReference.safeParse({ secret: name }).success) {
+    } else if (!isSecretVariable(name, value)) {
+      plain[name] = value;
+    } else if (secretReference.safeParse({ secret: name }).success) {
       secrets[name] = { secret: name };
       said.toComplete.push(`the secret ${name}: pulumi config set --secret berth:${name}`);
-    } else plain[name] = value;
+    } else {
+      said.toComplete.push(`${name} is left out, because its value is likely a secret: add it to secretEnv`);
+    }
   }
   if (Object.keys(plain).length > 0) said.entry.env = plain;
   if (Object.keys(secrets).length > 0) said.entry.secretEnv = secrets;
-}
-
-/** Whether the value of an environment variable of this name is likely a secret. */
-export function isSecretName(name: string): boolean {
-  return /(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|KEY|APIKEY|CREDENTIALS?)(?:$|_(?!COUNT|LENGTH|LIMIT|PATH|FILE|DIR))/i.test(
-    name,
-  );
 }
 
 function sayPlacement(model: ReferenceModel, backend: string, said: Said): void {

@@ -1,12 +1,18 @@
-import { convertModel, isSecretName, type ConvertedDeployment } from "./reference-deployment.js";
+import type { Json } from "../lib/canonical.js";
+import { findSecretPlaces, withoutSecrets } from "./backend-secrets.js";
+import { convertModel, type ConvertedDeployment } from "./reference-deployment.js";
 import type { ReferenceItem, ReferenceWorker } from "./reference-export.js";
 import { fromReference, type ReferenceBackend } from "./reference-format.js";
 import { backendName, berthName } from "./reference-name.js";
-import type { BackendFileInput } from "./reference-version.js";
+import { stripWords } from "./secret-words.js";
 
 /** A backend file, from a backend of GPUStack. */
 export interface ConvertedBackend {
-  readonly file: BackendFileInput;
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly defaultParameters: readonly string[];
+  /** What its file is to say, without secrets. */
+  readonly written: Json;
   readonly notes: readonly string[];
 }
 
@@ -39,7 +45,7 @@ export function convertExport(items: readonly ReferenceItem[]): ConvertedProject
   const used = new Set(models.map(({ value }) => value.backend ?? ""));
   const sources = items.filter((item) => item.kind === "backend").map(({ value }) => value);
   const backends = convertBackends(sources, used, notes);
-  const defaults = new Map(backends.map(({ file }) => [file.name, file.defaultParameters ?? []]));
+  const defaults = new Map(backends.map((backend) => [backend.name, backend.defaultParameters]));
   const names = new Set<string>();
   const deployments: ConvertedDeployment[] = [];
   for (const { value, isOld } of models) {
@@ -82,7 +88,7 @@ function convertBackends(
     if (isOffered) notes.push(`backend ${given}: it is offered there, but not enabled`);
     else if (!versions.some(({ image_name: image }) => typeof image === "string" && image !== "")) {
       notes.push(`backend ${given}: it has no versions of your own; Berth's own are taken`);
-    } else if (converted.some(({ file }) => file.name === backendName(given))) {
+    } else if (converted.some(({ name }) => name === backendName(given))) {
       notes.push(`backend ${given}: another one has the same name, and this one is left out`);
     } else converted.push(convertBackend(backend));
   }
@@ -91,17 +97,15 @@ function convertBackends(
 
 function convertBackend(backend: ReferenceBackend): ConvertedBackend {
   const { file, notes } = fromReference(backend, (path) => [`backend ${backend.backend_name}`, ...path].join(" "));
-  const variables = [file.env, ...Object.values(file.versions).map(({ env }) => env)].flatMap((env) =>
-    Object.keys(env ?? {}),
-  );
-  const secrets = [...new Set(variables.filter(isSecretName))].map(
-    (name) => `${name} looks like a secret: move it to the deployments' secretEnv before this file is committed`,
-  );
+  const secrets = findSecretPlaces(file);
   return {
-    file,
+    name: file.name,
+    versions: Object.keys(file.versions),
+    defaultParameters: stripWords(file.defaultParameters ?? []).words,
+    written: withoutSecrets(file, secrets),
     notes: [
       ...notes.map(({ path, text }) => (path.length > 1 ? `${path.slice(1).join(".")}: ${text}` : text)),
-      ...secrets,
+      ...secrets.map(({ text: told }) => told),
     ],
   };
 }

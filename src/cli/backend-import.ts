@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 
 import { parseDocument } from "yaml";
 
+import { findSecretPlaces, withoutSecrets, type SecretPlace } from "../catalog/backend-secrets.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { backendText, commentText } from "../lock/backend-text.js";
@@ -34,9 +35,11 @@ export async function importBackend(workplace: Workplace, from: string, options:
   const document = readBackendDocument(text, remote ? origin : from);
   const name = options.name === undefined ? document.value.name : checkName(options.name);
   const path = join(root, "backends", `${name}.yaml`);
-  await writeNew([{ path, text: importedText(document, text, name, origin) }], root, options.force === true);
+  const secrets = findSecretPlaces(document.written);
+  await writeNew([{ path, text: importedText(document, text, secrets, name, origin) }], root, options.force === true);
 
   for (const note of document.notes) workplace.note(note);
+  for (const secret of secrets) workplace.note(`note: ${secret.text}`);
   for (const note of notesOf(document.value, name, dirname(path))) workplace.note(note);
   const versions = Object.keys(document.value.versions ?? {});
   workplace.print(
@@ -54,14 +57,23 @@ function checkName(given: string): string {
   });
 }
 
-/** Berth's own format stays as it is written, but for its name. */
-function importedText(document: BackendText, text: string, name: string, origin: string): string {
+/** Berth's own format stays as it is written, but for its name and its secrets. */
+function importedText(
+  document: BackendText,
+  text: string,
+  secrets: readonly SecretPlace[],
+  name: string,
+  origin: string,
+): string {
   const head = `Imported by \`berth backend import\` from ${origin}`;
+  const told = secrets.map((secret) => `- ${secret.text}`);
+  const written = withoutSecrets(document.written, secrets);
   if (document.format === "reference") {
     const remarks = document.remarks.map((remark) => `- ${remark.text}`);
-    const comments = [`${head}, which is in GPUStack's format.`, ...remarks];
-    return backendText(document.written, comments, name);
+    return backendText(written, [`${head}, which is in GPUStack's format.`, ...remarks, ...told], name);
   }
+  // A comment may hold one too, and an alias may write one twice.
+  if (secrets.length > 0) return backendText(written, [`${head}, without its comments.`, ...told], name);
   const own = parseDocument(text);
   own.set("name", name);
   own.commentBefore = [commentText([`${head}.`]), own.commentBefore].filter(Boolean).join("\n");

@@ -34,17 +34,17 @@ export async function importGpustack(
   const origin = files.map((file) => basename(file)).join(", ");
   const stack = importedStack(project, origin);
   const stackPath = resolve(root, options.out);
-  const backends = project.backends.map(({ file, notes }) => {
+  const backends = project.backends.map(({ name, written, notes }) => {
     const head = `Imported by \`berth import gpustack\` from ${origin}.`;
-    const text = backendText(file, [head, ...notes.map((note) => `- ${note}`)]);
-    return { path: join(root, "backends", `${file.name}.yaml`), text };
+    const text = backendText(written, [head, ...notes.map((note) => `- ${note}`)]);
+    return { path: join(root, "backends", `${name}.yaml`), text };
   });
   const hasStack = project.deployments.length + project.hosts.length > 0;
-  const written = [...backends, ...(hasStack ? [{ path: stackPath, text: stack.text }] : [])];
-  await writeNew(written, root, options.force === true);
+  const newFiles = [...backends, ...(hasStack ? [{ path: stackPath, text: stack.text }] : [])];
+  await writeNew(newFiles, root, options.force === true);
 
-  for (const { file } of project.backends) {
-    workplace.print(`backends/${file.name}.yaml: versions ${Object.keys(file.versions).join(", ")}`);
+  for (const { name, versions } of project.backends) {
+    workplace.print(`backends/${name}.yaml: versions ${versions.join(", ")}`);
   }
   if (hasStack) workplace.print(`${shown(root, stackPath)}: ${describeStack(project, stack.complete)}`);
   for (const line of describeRest(project)) workplace.print(printable(line));
@@ -81,7 +81,7 @@ function describeRest({ backends, deployments, hosts, notes }: ConvertedProject)
     ...section("Without counterpart:", [...of("withoutCounterpart"), ...workers]),
     ...section("Otherwise than there:", [
       ...of("changes"),
-      ...backends.flatMap(({ file, notes: own }) => own.map((note) => `backend ${file.name}: ${note}`)),
+      ...backends.flatMap(({ name, notes: own }) => own.map((note) => `backend ${name}: ${note}`)),
     ]),
     ...section("Not imported:", notes),
   ];

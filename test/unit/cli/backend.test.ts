@@ -75,6 +75,16 @@ describe("berth backend show", () => {
     ]);
   });
 
+  it.each([{}, { json: true }])("shows no secret, as %j", async (options) => {
+    const text = engine
+      .replace("name: engine", "name: engine\nenv: { HF_TOKEN: hunter2 }")
+      .replace("{{port}}", "{{port}} --api-key hunter3 --token {{HF_TOKEN}}");
+    const project = await testProject({ "backends/engine.yaml": text });
+    showBackend(project.workplace, "engine", options);
+    expect(project.printed.join("\n")).toContain("[secret]");
+    expect(project.printed.join("\n")).not.toMatch(/hunter/);
+  });
+
   it.each(["2.0", "v2.0"])("shows one version, which %s names too", async (version) => {
     const project = await testProject(inProject);
     showBackend(project.workplace, "engine", { version, json: true });
@@ -163,6 +173,29 @@ describe("berth backend import", () => {
       ...readBackendDocument(engine, "x.yaml").value,
       name: "other",
     });
+  });
+
+  it.each([
+    [
+      "GPUStack's",
+      referenceText("sglang-custom")
+        .replace("{{port}}", "{{port}} --api-key hunter2")
+        .replace(/^version_configs/m, "default_env: { HF_TOKEN: hunter2 }\nversion_configs"),
+    ],
+    [
+      "Berth's own",
+      `# hunter2\n${engine.replace("name: engine", "name: sglang-custom\nenv: { HF_TOKEN: hunter2 }").replace("{{port}}", "{{port}} --api-key hunter2")}`,
+    ],
+  ])("leaves secrets out of %s format, and says so", async (_, text) => {
+    const project = await testProject({ "from/x.yaml": text });
+    await importBackend(project.workplace, join(project.workplace.root, "from/x.yaml"), {});
+    const written = readFileSync(fileOf(project, "sglang-custom"), "utf8");
+    expect([written, ...project.printed, ...project.noted].join("\n")).not.toContain("hunter2");
+    expect(written).toContain("--port {{port}}");
+    expect(project.noted.filter((note) => note.includes("is left out, because its value is likely a secret"))).toEqual([
+      expect.stringContaining("note: HF_TOKEN "),
+      expect.stringMatching(/^note: (?:version 0\.5\.10: )?--api-key of runCommand /),
+    ]);
   });
 
   it("takes an address, and writes where it is from without what may be a key", async () => {
