@@ -3,6 +3,8 @@ import { z } from "zod";
 import { BerthError } from "../lib/errors.js";
 import { referenceBackend, type ReferenceBackend } from "./reference-format.js";
 
+const mostLevels = 100;
+
 const text = z.string().optional();
 const flag = z.boolean().optional();
 const texts = z.array(z.string()).optional();
@@ -91,6 +93,13 @@ export type ReferenceItem =
  * @throws BerthError `file-invalid` if it is of another shape, or a key has a value that it never has there
  */
 export function readReferenceExport(document: unknown, where: string): ReferenceItem[] {
+  if (isDeeperThan(document, mostLevels)) {
+    throw new BerthError("file-invalid", {
+      where,
+      what: "the file is nested too deeply",
+      expected: `at most ${mostLevels} levels, as what GPUStack's API returns`,
+    });
+  }
   const items = itemsOf(document);
   if (items === undefined) {
     throw new BerthError("file-invalid", {
@@ -100,6 +109,19 @@ export function readReferenceExport(document: unknown, where: string): Reference
     });
   }
   return items.map(({ path, value }) => readItem(value, path === "" ? where : `${where} ${path}`));
+}
+
+/** Level by level, because a stack of calls ends sooner than a file does. */
+function isDeeperThan(document: unknown, levels: number): boolean {
+  let level: unknown[] = [document];
+  for (let depth = 0; depth < levels && level.length > 0; depth++) {
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? membersOf(value) : []));
+  }
+  return level.length > 0;
+}
+
+function membersOf(value: object): unknown[] {
+  return Object.values(value);
 }
 
 function itemsOf(document: unknown): { path: string; value: object }[] | undefined {

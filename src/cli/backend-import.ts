@@ -6,6 +6,7 @@ import { parseDocument } from "yaml";
 
 import { findSecretPlaces, withoutSecrets, type SecretPlace } from "../catalog/backend-secrets.js";
 import { BerthError, systemCode } from "../lib/errors.js";
+import { printable } from "../lib/printable.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { backendText, commentText } from "../lock/backend-text.js";
 import { shown } from "../lock/project.js";
@@ -38,7 +39,7 @@ export async function importBackend(workplace: Workplace, from: string, options:
   const secrets = findSecretPlaces(document.written);
   await writeNew([{ path, text: importedText(document, text, secrets, name, origin) }], root, options.force === true);
 
-  for (const note of document.notes) workplace.note(note);
+  for (const note of document.notes) workplace.note(printable(note));
   for (const secret of secrets) workplace.note(`note: ${secret.text}`);
   for (const note of notesOf(document.value, name, dirname(path))) workplace.note(note);
   const versions = Object.keys(document.value.versions ?? {});

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { lintBackend } from "../catalog/backend-lint.js";
 import { assembleCatalogue, type Catalogue } from "../catalog/catalogue.js";
 import { BerthError } from "../lib/errors.js";
+import { printable } from "../lib/printable.js";
 import { lookUp } from "../lib/record.js";
 import { readCatalogue, shown } from "../lock/project.js";
 import { backendFilesIn, readBackend, satisfies } from "./backend-files.js";
@@ -45,7 +46,7 @@ function lintFile(path: string, name: string, builtIn: Catalogue): Remark[] {
   if (Array.isArray(read)) return read;
   const { value, written, remarks, locate } = read.document;
   const own = remarks.map(({ kind, line, column, text }): Remark => {
-    return { severity: kind === "refused" ? "problem" : "note", line, column, text };
+    return { severity: kind === "refused" ? "problem" : "note", line, column, text: printable(text) };
   });
   const below = lookUp(builtIn.written, value.name);
   const document = { name: value.name, source: "project", where: name } as const;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 import { BerthError } from "../lib/errors.js";
+import { printableLines } from "../lib/printable.js";
 import { addVersion, type AddVersionOptions } from "./add-version.js";
 import { importBackend, type ImportOptions } from "./backend-import.js";
 import { lintBackends } from "./backend-lint.js";
@@ -19,15 +20,15 @@ import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
-import { findRoot, packageRoot, type Workplace } from "./workplace.js";
+import { findRoot, openWorkplace, packageRoot, type Workplace } from "./workplace.js";
 
-function openWorkplace(): Workplace {
-  return {
+function here(): Workplace {
+  return openWorkplace({
     environment: process.env,
     root: findRoot(process.cwd()),
-    print: (text) => process.stdout.write(`${text}\n`),
-    note: (text) => process.stderr.write(`${text}\n`),
-  };
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+  });
 }
 
 /** Ends a command that follows something when the user is done with it. */
@@ -72,13 +73,13 @@ program
   .command("lock [stack]")
   .description("solve a stack file and write its lock")
   .option("--check", "fail when the lock does not hold, and write nothing")
-  .action((stack: string | undefined, options: LockOptions) => lock(openWorkplace(), stack, options));
+  .action((stack: string | undefined, options: LockOptions) => lock(here(), stack, options));
 
 program
   .command("status [stack]")
   .description("show what is wanted beside what is there")
   .option("--json", "for programs")
-  .action((stack: string | undefined, options: { json?: boolean }) => status(openWorkplace(), stack, options));
+  .action((stack: string | undefined, options: { json?: boolean }) => status(here(), stack, options));
 
 program
   .command("logs <deployment>")
@@ -86,31 +87,31 @@ program
   .option("-s, --stack <stack>", "the stack")
   .option("-f, --follow", "go on as more comes")
   .option("-n, --lines <count>", "so many lines from the end", parseCount, 50)
-  .action((deployment: string, options: LogsOptions) => logs(openWorkplace(), deployment, options, untilInterrupted()));
+  .action((deployment: string, options: LogsOptions) => logs(here(), deployment, options, untilInterrupted()));
 
 program
   .command("doctor [stack]")
   .description("tell what this machine has and lacks, with the command that mends each")
   .option("--data-dir <folder>", "data directory to look at, instead of the stack's")
   .option("--json", "for programs")
-  .action((stack: string | undefined, options: DoctorOptions) => doctor(openWorkplace(), stack, options));
+  .action((stack: string | undefined, options: DoctorOptions) => doctor(here(), stack, options));
 
 program
   .command("recover [stack]")
   .description(
     "after a kill: unlock the state if its holder is dead, look at what is there, clear interrupted operations",
   )
-  .action((stack: string | undefined) => recover(openWorkplace(), stack));
+  .action((stack: string | undefined) => recover(here(), stack));
 
 program
   .command("env")
   .description('print what prepares a shell for Pulumi: eval "$(npx berth env)"')
-  .action(() => printEnvironment(openWorkplace()));
+  .action(() => printEnvironment(here()));
 
 program
   .command("schema [document]")
   .description("print the JSON Schema of a document: stack, backend or lock")
-  .action((document = "stack") => printSchema(openWorkplace(), document as string));
+  .action((document = "stack") => printSchema(here(), document as string));
 
 const backend = program.command("backend").description("inference engines: what there is, what it runs, what is wrong");
 
@@ -118,35 +119,33 @@ backend
   .command("list")
   .description("list the backends that the project can use, and how many of their versions are not pinned yet")
   .option("--json", "for programs")
-  .action((options: { json?: boolean }) => listBackends(openWorkplace(), options));
+  .action((options: { json?: boolean }) => listBackends(here(), options));
 
 backend
   .command("show <name>")
   .description("show a backend's versions, how each is installed, and what an example deployment would run")
   .option("--version <version>", "this version alone")
   .option("--json", "for programs")
-  .action((name: string, options: ShowOptions) => showBackend(openWorkplace(), name, options));
+  .action((name: string, options: ShowOptions) => showBackend(here(), name, options));
 
 backend
   .command("lint [files...]")
   .description("tell what is wrong with backend files: the project's, unless others are given")
-  .action((files: string[]) => lintBackends(openWorkplace(), files));
+  .action((files: string[]) => lintBackends(here(), files));
 
 backend
   .command("import <source>")
   .description("write backends/NAME.yaml from a file or an address, in Berth's format or GPUStack's")
   .option("--name <name>", "another name for the backend")
   .option("--force", "replace a file that is there")
-  .action((source: string, options: ImportOptions) => importBackend(openWorkplace(), source, options));
+  .action((source: string, options: ImportOptions) => importBackend(here(), source, options));
 
 backend
   .command("add-version <name> <version>")
   .description("add a version to backends/NAME.yaml, with its digests and hashes looked up")
   .addOption(new Option("--method <method>", "this way to install it alone").choices(pinnedMethods))
   .option("--like <version>", "the version that it is like")
-  .action((name: string, version: string, options: AddVersionOptions) =>
-    addVersion(openWorkplace(), name, version, options),
-  );
+  .action((name: string, version: string, options: AddVersionOptions) => addVersion(here(), name, version, options));
 
 program
   .command("host")
@@ -162,14 +161,14 @@ program
   .description("write backend files and a stack file from what GPUStack's API returned, as JSON")
   .option("-o, --out <file>", "the stack file", "stacks/imported.yaml")
   .option("--force", "replace files that are there")
-  .action((files: string[], options: GpustackOptions) => importGpustack(openWorkplace(), files, options));
+  .action((files: string[], options: GpustackOptions) => importGpustack(here(), files, options));
 
 program
   .command("quickstart [what]")
   .description("serve a small model on this machine; `down` takes it away again")
   .option("--purge", "with down: the downloads too")
   .action((what: string | undefined, options: QuickstartOptions) => {
-    const workplace = openWorkplace();
+    const workplace = here();
     leaveInterruptsToPulumi(workplace);
     return quickstart(workplace, what, options);
   });
@@ -185,7 +184,8 @@ function report(error: unknown): number {
   // Commander has printed its own message.
   if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof BerthError) {
-    if (error.parts.what !== "interrupted") process.stderr.write(`error: ${error.message} (${error.code})\n`);
+    if (error.parts.what !== "interrupted")
+      process.stderr.write(`${printableLines(`error: ${error.message} (${error.code})`)}\n`);
     return error.code === "usage" ? 2 : 1;
   }
   process.stderr.write(

@@ -9,6 +9,7 @@ import { parse } from "yaml";
 
 import { BerthError, systemCode } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
+import { printableLines } from "../lib/printable.js";
 import { findPulumi, obtainPulumi, type Toolchain } from "./toolchain.js";
 
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -23,6 +24,25 @@ export interface Workplace {
   print(text: string): void;
   /** For people alone: progress and notes, apart from what programs read. */
   note(text: string): void;
+}
+
+export interface WorkplaceOptions {
+  readonly environment: Environment;
+  readonly root: string;
+  /** Where lines go that programs read. */
+  readonly out: (text: string) => void;
+  /** Where lines go that are for people alone. */
+  readonly err: (text: string) => void;
+}
+
+/** A workplace of a terminal: whatever is printed holds texts of files and of others, which must not move its cursor. */
+export function openWorkplace({ environment, root, out, err }: WorkplaceOptions): Workplace {
+  return {
+    environment,
+    root,
+    print: (text) => out(printableLines(text)),
+    note: (text) => err(printableLines(text)),
+  };
 }
 
 /** The folder of the nearest `Pulumi.yaml`, from a folder upwards. */

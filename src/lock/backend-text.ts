@@ -2,6 +2,7 @@ import { Document, isMap, isScalar, Scalar, type Pair } from "yaml";
 
 import type { BackendFileInput } from "../catalog/reference-version.js";
 import type { Json } from "../lib/canonical.js";
+import { printable } from "../lib/printable.js";
 
 const widestLine = 120;
 
@@ -26,11 +27,6 @@ export function commentText(comments: readonly string[]): string {
     .flatMap((comment) => comment.split(/\r\n|[\n\r\u0085\u2028\u2029]/))
     .map((line) => ` ${printable(line)}`)
     .join("\n");
-}
-
-/** A text without the characters that move a terminal's cursor, or end a line. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, "?");
 }
 
 function quote(node: unknown): void {

@@ -4,6 +4,7 @@ import { z } from "zod";
 
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { printable } from "../lib/printable.js";
 import { findAlias, findSlips, isWritten, lowerFirst, startOf, type Issue, type Position } from "./yaml-slips.js";
 
 /** Larger files are refused before they are parsed. */
@@ -179,7 +180,7 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 const longestExcerpt = 80;
 
-/** The value as it stands in the file, so that `0.10` is not told as 0.1. Without the user and password of an address. */
+/** The value as it stands in the file, so that `0.10` is not told as 0.1. Without user, password and query of an address. */
 function excerpt({ document, source }: Parsed, path: readonly PropertyKey[]): string {
   const node = path.reduce<unknown>((parent, key) => child(follow(parent, document), key), document.contents);
   const value = follow(node, document);
@@ -187,7 +188,7 @@ function excerpt({ document, source }: Parsed, path: readonly PropertyKey[]): st
   const [from, to] = value.range ?? [0, 0];
   const plain = isScalar(value) && typeof value.value === "string" ? JSON.stringify(value.value) : undefined;
   const whole = plain ?? source.slice(from, to).replace(/\s+/g, " ").trim();
-  const text = whole.replace(/\/\/[^/@\s"]*@/g, "//[secret]@");
+  const text = whole.replace(/\/\/[^/@\s"]*@/g, "//[secret]@").replace(/(:\/\/[^\s"?#]*\?)[^\s"#]+/g, "$1[secret]");
   return text.length > longestExcerpt ? `${text.slice(0, longestExcerpt - 3)}...` : text;
 }
 
@@ -235,7 +236,9 @@ function pairOf(node: unknown, key: PropertyKey): Pair | undefined {
 
 function invalid(file: string, issues: Issue[]): BerthError {
   const sorted = [...issues].sort((a, b) => a.line - b.line || a.column - b.column);
-  const shown = sorted.slice(0, mostIssuesShown).map(({ line, column, text }) => `${file}:${line}:${column}: ${text}`);
+  const shown = sorted
+    .slice(0, mostIssuesShown)
+    .map(({ line, column, text }) => `${file}:${line}:${column}: ${printable(text)}`);
   if (sorted.length > shown.length) shown.push(`and ${sorted.length - shown.length} more`);
   return new BerthError("file-invalid", { what: shown.join("\n") });
 }

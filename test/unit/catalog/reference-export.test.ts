@@ -59,3 +59,21 @@ describe("readReferenceExport", () => {
     );
   });
 });
+
+describe("a file that is nested very deeply", () => {
+  it.each([
+    ["lists", (inner: unknown): unknown => [inner]],
+    ["maps", (inner: unknown): unknown => ({ items: inner })],
+    ["a model", (inner: unknown): unknown => ({ name: "m", source: "s", meta: inner })],
+  ])("is refused, of %s", (_, wrap) => {
+    let document: unknown = {};
+    for (let depth = 0; depth < 200_000; depth++) document = wrap(document);
+    const error = thrownBy(() => readReferenceExport(document, "x.json"));
+    expect([error.code, error.parts.what]).toEqual(["file-invalid", "the file is nested too deeply"]);
+  });
+
+  it("is taken with a few levels", () => {
+    const model = { name: "m", source: "s", meta: { a: [{ b: [{ c: null }] }] } };
+    expect(readReferenceExport({ items: [model] }, "x.json")).toHaveLength(1);
+  });
+});

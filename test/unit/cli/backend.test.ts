@@ -149,6 +149,34 @@ describe("berth backend lint", () => {
   });
 });
 
+describe("a file whose texts move a terminal's cursor", () => {
+  const move = "\u001b[2J\u009b1A";
+  const escaped = '"\\e[2J\\x9b1A';
+  const own = engine.replace("# Ours\n", `description: ${escaped}"\n`);
+  const reference = referenceText("sglang-custom").replace(/^backend_name/m, `${escaped}\\nx": 1\nbackend_name`);
+  const files = { "backends/engine.yaml": own, "from.yaml": reference, "bad/a.yaml": `${engine}${escaped}\\nb": 1\n` };
+
+  it.each<[string, (project: TestProject) => unknown]>([
+    ["show", ({ workplace }) => showBackend(workplace, "engine", {})],
+    ["list", ({ workplace }) => listBackends(workplace, {})],
+    ["import", ({ workplace }) => importBackend(workplace, join(workplace.root, "from.yaml"), {})],
+    ["lint", ({ workplace }) => thrownBy(() => lintBackends(workplace, [join(workplace.root, "bad/a.yaml")]))],
+    ["lint", ({ workplace }) => lintBackends(workplace, [join(workplace.root, "from.yaml")])],
+  ])("does not move it by %s", async (_, action) => {
+    const project = await testProject(files);
+    await action(project);
+    const lines = [...project.printed, ...project.noted];
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join("")).not.toMatch(/\p{Cc}/u);
+  });
+
+  it("does not by an error either, and makes no lines of its own", () => {
+    const error = thrownBy(() => readBackendDocument(files["bad/a.yaml"], "a.yaml"));
+    expect(error.message).toMatch(/^a\.yaml:12:1: unknown key "\?\[2J\?1A\?b"; expected one of [\w, ]+$/);
+    expect(error.message).not.toContain(move);
+  });
+});
+
 describe("berth backend import", () => {
   const source = { "from/sglang.yaml": referenceText("sglang-custom"), "from/engine.yaml": engine };
   const fileOf = ({ workplace }: TestProject, name: string) => join(workplace.root, "backends", `${name}.yaml`);

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import type { Workplace } from "../../../src/cli/workplace.js";
+import { openWorkplace, type Workplace } from "../../../src/cli/workplace.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 /** A project in a folder of its own, and what commands say in it. */
@@ -20,11 +20,11 @@ export async function testProject(files: Readonly<Record<string, string>> = {}):
   }
   const printed: string[] = [];
   const noted: string[] = [];
-  const workplace: Workplace = {
+  const workplace = openWorkplace({
     environment: {},
     root,
-    print: (text) => printed.push(...text.split("\n")),
-    note: (text) => noted.push(...text.split("\n")),
-  };
+    out: (text) => printed.push(...text.split("\n")),
+    err: (text) => noted.push(...text.split("\n")),
+  });
   return { workplace, printed, noted };
 }
