@@ -77,16 +77,20 @@ export const secretReference = z
   );
 
 /** An http or https address without user, password or fragment. */
-export const httpUrl = addressExpecting("an address without user, password or fragment");
+export const httpUrl = addressExpecting("an address without user, password or fragment", /[@#]/);
+
+/** The same of a folder: paths are put behind it, so it has no query either. */
+export const folderUrl = addressExpecting("an address without user, password, query or fragment", /[@#?]/);
 
 /** The same for a package index: the stack file and the lock are shown and committed, so no password stands in them. */
 export const indexUrl = addressExpecting(
-  "an address without user, password or fragment; give an index that asks for them as PIP_INDEX_URL, or its password in ~/.netrc of the host",
+  "an address without user, password, query or fragment; give an index that asks for them as PIP_INDEX_URL, or its password in ~/.netrc of the host",
+  /[@#?]/,
 );
 
-function addressExpecting(form: string) {
+function addressExpecting(form: string, refused: RegExp) {
   return z
     .url({ protocol: /^https?$/, error: "expected an http or https address" })
-    .refine((text) => !/[@#]/.test(text), { error: `expected ${form}` })
+    .refine((text) => !refused.test(text), { error: `expected ${form}` })
     .describe("An http or https address");
 }

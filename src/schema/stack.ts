@@ -7,6 +7,7 @@ import {
   duration,
   environment,
   fileName,
+  folderUrl,
   httpUrl,
   indexUrl,
   name,
@@ -150,7 +151,7 @@ export const mirrors = z
     pip: indexUrl
       .optional()
       .describe("Python package index (the address that ends in /simple). Default: pip's own configuration"),
-    downloadBaseUrl: httpUrl
+    downloadBaseUrl: folderUrl
       .optional()
       .describe(
         "Where releases are downloaded from, instead of the host in their address, as https://files.example.net/tools",

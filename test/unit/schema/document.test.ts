@@ -180,7 +180,7 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
       "an address with a password, without the password",
       `${head}mirrors: { pip: "https://me:hunter2@pip.example/simple" }\n`,
       [
-        '4:17: "mirrors.pip": expected an address without user, password or fragment; give an index that asks for them as PIP_INDEX_URL, or its password in ~/.netrc of the host; got "https://[secret]@pip.example/simple"',
+        '4:17: "mirrors.pip": expected an address without user, password, query or fragment; give an index that asks for them as PIP_INDEX_URL, or its password in ~/.netrc of the host; got "https://[secret]@pip.example/simple"',
       ],
     ],
   ])("%s", (_, text, problems) => {
@@ -240,4 +240,12 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
       "file-too-large",
     );
   });
+});
+
+it("shows neither the query nor the password of an address that it refuses", () => {
+  const told = (address: string) => problemsOf(`${head}mirrors: { downloadBaseUrl: "${address}" }\n`).join();
+  expect(told("https://m.example/x?token=hunter2")).toMatch(
+    /expected an address without .*got "https:\/\/m\.example\/x\?\[secret\]"$/,
+  );
+  expect(told("https://u:hunter2@m.example/x?a=hunter2")).not.toContain("hunter2");
 });

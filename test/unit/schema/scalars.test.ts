@@ -113,6 +113,19 @@ describe("httpUrl", () => {
   });
 });
 
+describe.each(["folderUrl", "indexUrl"] as const)("%s", (kind) => {
+  it.each(["http://a.example", "https://a.example:8443/simple/", "http://[::1]:3000/a%20b"])("accepts %s", (text) => {
+    expect(accepts(scalars[kind], text)).toBe(true);
+  });
+
+  it.each([
+    ...["https://a.example/x?token=abc", "https://a.example/?", "https://a.example?x=1", "https://a.example/x#y"],
+    ...["https://me:key@a.example/", "https://me@a.example/", "ftp://a.example/", "", "/x"],
+  ])("refuses %s, behind which no path can be put, or which holds a key", (text) => {
+    expect(accepts(scalars[kind], text)).toBe(false);
+  });
+});
+
 describe("secretReference", () => {
   it("is the name of a secret, never the secret", () => {
     expect(accepts(scalars.secretReference, { secret: "chat-key" })).toBe(true);
