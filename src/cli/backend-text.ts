@@ -2,6 +2,7 @@ import { isMap, isPair, isScalar, parseDocument, stringify, type Document } from
 
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { readBackendDocument } from "../lock/backend-document.js";
 import { backendOverlay } from "../schema/backend.js";
 import { parseYaml } from "../schema/document.js";
 import { sameVersion } from "../schema/version-constraint.js";
@@ -33,6 +34,13 @@ function newFile(name: string): string {
 }
 
 function refuse(text: string, file: string, name: string, version: string): void {
+  if (readBackendDocument(text, file).format === "reference") {
+    throw new BerthError("usage", {
+      where: file,
+      what: "the file is in GPUStack's format, to which no version is added",
+      hint: `import it first: berth backend import ${file} --force`,
+    });
+  }
   const backend = parseYaml(text, file, backendOverlay);
   if (backend.name !== name) {
     throw new BerthError("file-invalid", { where: file, what: "the file is of another backend", got: backend.name });

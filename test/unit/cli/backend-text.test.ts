@@ -104,3 +104,15 @@ describe("a backend file with one more version", () => {
     );
   });
 });
+
+it("tells to import a file in GPUStack's format first", () => {
+  const text = 'backend_name: engine\nversion_configs: { "1": { image_name: "e:1" } }\n';
+  const error = thrownBy(() => addVersionText(text, "backends/engine.yaml", "engine", "2", entry));
+  expect([error.code, error.message]).toEqual([
+    "usage",
+    [
+      "backends/engine.yaml: the file is in GPUStack's format, to which no version is added",
+      "  to do: import it first: berth backend import backends/engine.yaml --force",
+    ].join("\n"),
+  ]);
+});
