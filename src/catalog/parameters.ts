@@ -39,6 +39,7 @@ type Decided = keyof BackendFile["flags"];
  *
  * @param parameters one argument each (see {@link splitParameters})
  * @param owned flags that nobody but Berth gives
+ * @param contextLengthFlags the engine's flag for the context length, by all its names
  * @param where what has the parameters, for errors
  * @throws BerthError `stack-inconsistent` for an owned flag, the context length, a flag without a value, with one that
  * is not of its kind, or with two
@@ -47,14 +48,14 @@ export function readParameters(
   parameters: readonly string[],
   flags: BackendFile["flags"],
   owned: readonly string[],
-  contextLengthFlag: string | undefined,
+  contextLengthFlags: readonly string[],
   where: string,
 ): GivenParameters {
   const rest: string[] = [];
   const given = new Map<Decided, string>();
   for (let at = 0; at < parameters.length; at++) {
     const parameter = parameters[at] ?? "";
-    refuseOwned(parameter, owned, contextLengthFlag, where);
+    refuseOwned(parameter, owned, contextLengthFlags, where);
     const found = decidedBy(parameter, flags);
     if (found === undefined) {
       rest.push(parameter);
@@ -126,10 +127,10 @@ export function checkArchitecture(
 function refuseOwned(
   parameter: string,
   owned: readonly string[],
-  contextFlag: string | undefined,
+  contextFlags: readonly string[],
   where: string,
 ): void {
-  if (contextFlag !== undefined && read(parameter, contextFlag) !== undefined) {
+  if (contextFlags.some((flag) => read(parameter, flag) !== undefined)) {
     throw new BerthError("stack-inconsistent", {
       where,
       what: `the context length has a field of its own`,

@@ -57,7 +57,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     splitParameters(given, where),
     backend.flags,
     backend.ownedFlags,
-    backend.contextLengthFlag,
+    [...(backend.contextLengthFlag === undefined ? [] : [backend.contextLengthFlag]), ...backend.contextLengthAliases],
     where,
   );
   refuseAbbreviations(parameters.rest, backend, entry.knownFlags, where);

@@ -228,6 +228,7 @@ const backendFields = z.strictObject({
     .default([])
     .describe("Arguments after the command, unless the deployment has `parameters`"),
   contextLengthFlag: flag.optional().describe("The engine's flag for the context length"),
+  contextLengthAliases: z.array(flag).default([]).describe("Other names of that flag, such as its short form"),
   flags: z
     .strictObject({
       host: z.array(flag).default([]).describe("Of the address to listen on"),

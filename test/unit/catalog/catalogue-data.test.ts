@@ -100,6 +100,13 @@ describe("the backend files that come with Berth", () => {
     expect(given.filter((flag) => !known.includes(flag))).toEqual([]);
   });
 
+  it.each(["llama-cpp", "llama-box"])("%s takes no flag that loads another model, or holds a key", (name) => {
+    const backend = files.find((one) => one.backend.name === name)?.backend;
+    const others = ["-hf", "-hfr", "--hf-repo", "--hf-file", "-mu", "--model-url", "--hf-token", "-hft", "--model"];
+    expect(backend?.ownedFlags).toEqual(expect.arrayContaining(others));
+    expect([backend?.contextLengthFlag, backend?.contextLengthAliases]).toEqual(["--ctx-size", ["-c"]]);
+  });
+
   it.each(files)("$file says for each image how it is started", ({ backend }) => {
     for (const { entry, version, image } of images.filter((one) => one.backend === backend)) {
       expect(entry.entrypoint ?? ruleOf(backend, version, entry)?.entrypoint, image.reference).toBeDefined();

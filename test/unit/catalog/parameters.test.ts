@@ -77,7 +77,7 @@ const flags = {
   tensorParallelSize: ["--tensor-parallel-size", "-tp"],
 };
 const owned = ["--api-key", "--api-key-file", "-m", "--model"];
-const read = (...parameters: string[]) => readParameters(parameters, flags, owned, "--ctx-size", where);
+const read = (...parameters: string[]) => readParameters(parameters, flags, owned, ["--ctx-size", "-c"], where);
 
 describe("readParameters", () => {
   it.each<[string[], ReturnType<typeof read>]>([
@@ -176,7 +176,7 @@ describe("readParameters", () => {
     ]);
   });
 
-  it.each(["--ctx-size", "--ctx-size=8192", "--ctx_size=8192"])(
+  it.each(["--ctx-size", "--ctx-size=8192", "--ctx_size=8192", "-c", "-c8192", "-c=8192"])(
     "refuses %s: the context length has a field of its own",
     (parameter) => {
       expect(thrownBy(() => read(parameter, "8192")).message).toBe(
@@ -190,7 +190,7 @@ describe("readParameters", () => {
   );
 
   it("refuses a context length that is joined to its one letter", () => {
-    const error = thrownBy(() => readParameters(["-c8192"], flags, [], "-c", where));
+    const error = thrownBy(() => readParameters(["-c8192"], flags, [], ["-c"], where));
     expect(error.message).toContain("the context length has a field of its own\n  got: -c8192");
   });
 

@@ -25,6 +25,7 @@ describe("backendFile", () => {
       env: {},
       runCommand: "serve --port {{port}}",
       defaultParameters: [],
+      contextLengthAliases: [],
       flags: { host: [], port: [], servedModel: [], tensorParallelSize: [] },
       ownedFlags: [],
       installOrder: ["binary", "pipx", "image", "manual"],
