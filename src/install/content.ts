@@ -6,7 +6,7 @@ import { BerthError } from "../lib/errors.js";
 
 /** A file beside a backend file, as inputs carry it: small, and exact by its digest. */
 export interface ContentReference {
-  /** Path below a `backends` folder, or below `stacks` for what a lock resolved. */
+  /** Path below a `backends` folder or its `community`, or below `stacks` for what a lock resolved. */
   readonly file: string;
   readonly sha256: string;
 }
@@ -19,10 +19,14 @@ export interface Content {
   pythonTool(name: string): Promise<string>;
 }
 
+/** Where files that backends name lie, those that count first. */
+export function backendFolders(projectRoot: string, packageRoot: string): string[] {
+  const folders = [projectRoot, packageRoot].map((root) => join(root, "backends"));
+  return [...new Set(folders)].flatMap((folder) => [folder, join(folder, "community")]);
+}
+
 export function createContent(packageRoot: string, projectRoot: string): Content {
-  const folders = [
-    ...new Set([join(projectRoot, "backends"), join(packageRoot, "backends"), join(projectRoot, "stacks")]),
-  ];
+  const folders = [...backendFolders(projectRoot, packageRoot), join(projectRoot, "stacks")];
   return {
     async backendFile(reference) {
       const found: string[] = [];

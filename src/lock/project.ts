@@ -3,6 +3,7 @@ import { join, relative, resolve } from "node:path";
 
 import { autoBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
+import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { largestDocumentBytes, readYaml, tooLarge } from "../schema/document.js";
@@ -53,11 +54,31 @@ export function readCatalogue(root: string, packageRoot: string, asked?: readonl
     readFolder(join(builtIn, "community"), "community", root, wanted),
     ...own,
   ];
+  const documents = folders.flatMap(({ documents: of }) => of);
+  const named = new Set(folders.flatMap(({ named: of }) => of));
   return assembleCatalogue(
-    folders.flatMap(({ documents }) => documents),
-    Object.assign({}, ...folders.map(({ files }) => files)) as Folder["files"],
+    documents,
+    digestFiles(named, backendFolders(root, packageRoot)),
     folders.flatMap(({ unread }) => unread),
   );
+}
+
+/** SHA-256 of the files that backends name, each from the first folder that has it; those of none are left out. */
+function digestFiles(files: Iterable<string>, folders: readonly string[]): Record<string, string> {
+  const found = [...files].sort().flatMap((file) => {
+    const content = folders.map((folder) => readFile(join(folder, file))).find((bytes) => bytes !== undefined);
+    return content === undefined ? [] : [[file, sha256(content)] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function readFile(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
 }
 
 /** A path as people know it: relative to the project when it is inside. */
@@ -68,8 +89,8 @@ export function shown(root: string, path: string): string {
 
 interface Folder {
   readonly documents: readonly BackendDocument[];
-  /** SHA-256 of the files in the folders below. */
-  readonly files: Readonly<Record<string, string>>;
+  /** Files that versions of these backends name. */
+  readonly named: readonly string[];
   /** Names of backends that nobody asks for. */
   readonly unread: readonly string[];
 }
@@ -77,26 +98,24 @@ interface Folder {
 function readFolder(folder: string, source: BackendSource, root: string, asked?: readonly string[]): Folder {
   const documents: BackendDocument[] = [];
   const unread: string[] = [];
-  const files: Record<string, string> = {};
+  const named: string[] = [];
   for (const entry of list(folder)) {
+    if (entry.isDirectory() || !/\.ya?ml$/.test(entry.name)) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) {
-      for (const inner of list(path)) {
-        if (inner.isFile()) files[`${entry.name}/${inner.name}`] = sha256(readFileSync(join(path, inner.name)));
-      }
-    } else if (/\.ya?ml$/.test(entry.name)) {
-      const where = shown(root, path);
-      const text = readDocument(path, where);
-      const [, name] = /^name: ([a-z0-9-]+)$/m.exec(text) ?? [];
-      if (asked !== undefined && name !== undefined && !asked.includes(name)) {
-        unread.push(name);
-        continue;
-      }
-      const { value, written, locate } = readBackendDocument(text, where);
-      documents.push({ name: value.name, written, source, where, locate });
+    const where = shown(root, path);
+    const text = readDocument(path, where);
+    const [, name] = /^name: ([a-z0-9-]+)$/m.exec(text) ?? [];
+    if (asked !== undefined && name !== undefined && !asked.includes(name)) {
+      unread.push(name);
+      continue;
+    }
+    const { value, written, locate } = readBackendDocument(text, where);
+    documents.push({ name: value.name, written, source, where, locate });
+    for (const { install } of Object.values(value.versions ?? {})) {
+      for (const file of [install.pipx?.requirements, install.pipx?.launcher]) if (file !== undefined) named.push(file);
     }
   }
-  return { documents, files, unread };
+  return { documents, named, unread };
 }
 
 /** A file too large to be read is refused before it is read. */

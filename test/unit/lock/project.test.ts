@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { createContent } from "../../../src/install/content.js";
 import { sha256 } from "../../../src/lib/canonical.js";
 import { readCatalogue, readProject, shown } from "../../../src/lock/project.js";
 import { repository } from "../support/repository.js";
@@ -16,7 +17,8 @@ defaultVersion: "${version}"
 healthPath: ${healthPath}
 runCommand: serve --port {{port}}
 versions:
-  "${version}": { install: { pipx: { package: engine, requirements: ${name}/${version}.txt } } }
+  "${version}":
+    install: { pipx: { package: engine, requirements: ${name}/${version}.txt, launcher: ${name}/launcher.py } }
 `;
 
 /** A folder with files. */
@@ -73,7 +75,7 @@ describe("readProject", () => {
       /^dev\.yaml:3:1: unknown key "x"/,
     );
     expect(thrownBy(() => readProject(root, "ok.yaml", repository)).message).toMatch(
-      /^backends\/a\.yaml:8:1: unknown key "x"/,
+      /^backends\/a\.yaml:9:1: unknown key "x"/,
     );
   });
 
@@ -108,6 +110,26 @@ describe("readCatalogue", () => {
       "engine/launcher.py": sha256("own launcher"),
     });
   });
+
+  it.each(["r.txt", "sub/r.txt", "sub/deep/er/r.txt"])(
+    "finds %s beside a backend file, also in the community folder, and so does who installs it",
+    async (file) => {
+      const text = (name: string) => backend(name, "1").replace(`${name}/1.txt`, `${name}-${file}`);
+      const root = await folderOf({
+        "backends/own.yaml": text("own"),
+        "backends/community/theirs.yaml": text("theirs"),
+        [`backends/own-${file}`]: "of own",
+        [`backends/community/theirs-${file}`]: "of theirs",
+        "backends/other/unnamed.txt": "of nobody",
+      });
+      const { files } = readCatalogue(root, join(root, "none"));
+      expect(files).toEqual({ [`own-${file}`]: sha256("of own"), [`theirs-${file}`]: sha256("of theirs") });
+      const content = createContent(join(root, "none"), root);
+      for (const [named, digest] of Object.entries(files)) {
+        expect(sha256(await content.backendFile({ file: named, sha256: digest }))).toBe(digest);
+      }
+    },
+  );
 
   it("reads Berth's own folder once when that is the project", () => {
     expect(readCatalogue(repository, repository)).toEqual(
