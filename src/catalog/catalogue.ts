@@ -16,7 +16,7 @@ export interface Catalogue {
   readonly written: Readonly<Record<string, Json>>;
   /** Source of each version, by backend. */
   readonly sources: Readonly<Record<string, Readonly<Record<string, BackendSource>>>>;
-  /** SHA-256 of each file in a `backends` folder, by its path below the folder. */
+  /** SHA-256 of each file that a version names, by its path below the folder of its backend file. */
   readonly files: Readonly<Record<string, string>>;
   /** Names of backends that are there too, and were not read. */
   readonly unread: readonly string[];
@@ -118,7 +118,7 @@ function allows(backend: BackendFile, { version, where }: BackendRequest, before
 
 /**
  * A catalogue from what files say, the first file first: of a backend that several files tell, the last one's fields
- * count, and its versions are added to those before or take their place.
+ * count, and its versions are added to those before or take their place. `env` and `flags` count key by key.
  *
  * @throws BerthError `file-invalid` when what they say together is no backend
  */
@@ -156,17 +156,24 @@ function parseMerged(name: string, written: Json, documents: readonly BackendDoc
     const says = own.findLast(({ written }) => Object.hasOwn(fieldsOf(written), path[0] ?? "")) ?? own.at(-1);
     const place = says?.locate?.(path);
     const at = place === undefined ? "" : `:${place.line}:${place.column}`;
-    return `${says?.where ?? name}${at}: "${path.map(String).join(".")}": ${message}`;
+    return `${says?.where ?? name}${at}: "${path.map(String).join(".")}": ${message.replace(/^Invalid input: /, "")}`;
   });
   throw new BerthError("file-invalid", { what: problems.join("\n") });
 }
 
 type Fields = Readonly<Record<string, Json | undefined>>;
 
+/** Maps in which a file says only the keys that it changes. */
+const keyed = ["env", "flags"] as const;
+
 function mergeWritten(below: Json, over: Json): Json {
   const own = versionsOf(over);
   const kept = Object.entries(versionsOf(below)).filter(([version]) => !replaces(Object.keys(own), version));
-  return { ...fieldsOf(below), ...fieldsOf(over), versions: { ...Object.fromEntries(kept), ...own } };
+  const [lower, upper] = [fieldsOf(below), fieldsOf(over)];
+  const maps = keyed
+    .filter((key) => Object.hasOwn(lower, key) && Object.hasOwn(upper, key))
+    .map((key) => [key, { ...fieldsOf(lower[key] ?? null), ...fieldsOf(upper[key] ?? null) }] as const);
+  return { ...lower, ...upper, ...Object.fromEntries(maps), versions: { ...Object.fromEntries(kept), ...own } };
 }
 
 /** `v0.19.0` and `0.19.0` are one version, whichever way a file writes it. */

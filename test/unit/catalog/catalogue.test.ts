@@ -117,6 +117,25 @@ describe("assembleCatalogue", () => {
     expect([found.version, found.entry.install.pipx?.package]).toEqual(["v1.0", "own"]);
   });
 
+  it("merges environment and flags key by key, and takes every other field whole", () => {
+    const below = {
+      ...builtIn,
+      written: {
+        ...(builtIn.written as object),
+        env: { A: "1", B: "1" },
+        flags: { host: ["--host"], port: ["--port"] },
+        ownedFlags: ["--a"],
+      },
+    };
+    const changes = { env: { B: "2", C: "2" }, flags: { port: ["-p"] }, ownedFlags: ["--b"] };
+    const { backends } = assembleCatalogue([below, overlay(changes)], {});
+    expect(backends.engine).toMatchObject({
+      env: { A: "1", B: "2", C: "2" },
+      flags: { host: ["--host"], port: ["-p"] },
+      ownedFlags: ["--b"],
+    });
+  });
+
   it("needs no versions in a project's file about a backend that has some", () => {
     const { backends } = assembleCatalogue([builtIn, overlay({ env: { LEVEL: "own" } })], {});
     expect(backends.engine?.env).toEqual({ LEVEL: "own" });
