@@ -19,8 +19,14 @@ export interface Finding {
  *
  * @param merged the backend with the one that it lies over, if there is one
  * @param versions those that the file itself has
+ * @param affected those whose commands the file changes: of a backend below also, where it says more than versions
  */
-export function lintBackend(merged: BackendFile, versions: readonly string[], satisfies: Satisfies): Finding[] {
+export function lintBackend(
+  merged: BackendFile,
+  versions: readonly string[],
+  satisfies: Satisfies,
+  affected: readonly string[] = versions,
+): Finding[] {
   const findings: Finding[] = [];
   if (merged.defaultVersion === undefined) {
     findings.push({
@@ -37,13 +43,15 @@ export function lintBackend(merged: BackendFile, versions: readonly string[], sa
       const text = `version ${version} has no way to be installed`;
       findings.push({ path: ["versions", version, "install"], severity: "problem", text });
     }
+    findings.push(...lintPins(version, entry.install));
+  }
+  for (const version of affected) {
     for (const finding of lintCommands(merged, version, satisfies)) {
       const key = JSON.stringify([finding.path, finding.text]);
       const known = commands.get(key) ?? { finding, versions: [] };
       if (!known.versions.includes(version)) known.versions.push(version);
       commands.set(key, known);
     }
-    findings.push(...lintPins(version, entry.install));
   }
   for (const { finding, versions: affected } of commands.values()) {
     findings.push({ ...finding, text: `${finding.text} (of version ${affected.join(", ")})` });

@@ -1,14 +1,18 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
-import type { BackendSource, Catalogue } from "../catalog/catalogue.js";
+import { assembleCatalogue, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
 import type { Satisfies } from "../catalog/runner-command.js";
 import { covers } from "../catalog/version.js";
+import type { Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
-import { readCatalogue } from "../lock/project.js";
+import { readCatalogue, shown } from "../lock/project.js";
+import type { BackendFile } from "../schema/backend.js";
 import { largestDocumentBytes, tooLarge } from "../schema/document.js";
 import { parseConstraint } from "../schema/version-constraint.js";
+import { packageRoot } from "./workplace.js";
 
 /** A backend file that was read. */
 export interface BackendFileRead {
@@ -24,8 +28,8 @@ export interface KnownBackends {
 }
 
 /** The built-in backends, those of the community, and the project's own over them. */
-export function readBackends(root: string, packageRoot: string): KnownBackends {
-  const { backends, sources } = readCatalogue(root, packageRoot);
+export function readBackends(root: string, from: string): KnownBackends {
+  const { backends, sources } = readCatalogue(root, from);
   return { backends, sources: Object.fromEntries(Object.entries(sources).map(([name, of]) => [name, sourceOf(of)])) };
 }
 
@@ -64,5 +68,41 @@ export function readText(path: string, name: string, largestBytes: number): stri
   }
 }
 
-/** Whether a version lies within a constraint, without a backend's own way to count. */
-export const satisfies: Satisfies = (version, constraint) => covers(version, parseConstraint(constraint));
+/** Whether a version lies within a constraint, by the backend's own way to count, as for the lock. */
+export function satisfiesOf({ buildNumber }: BackendFile): Satisfies {
+  return (version, constraint) => covers(version, parseConstraint(constraint), buildNumber);
+}
+
+/**
+ * A backend file together with what lies below it: Berth's own of the same backend, and for the project's the one of its
+ * community folder.
+ *
+ * @param path where the file is or will be, absolute
+ * @throws BerthError `file-invalid` when what they say together is no backend
+ */
+export function readOver(root: string, path: string, { value, written, locate }: BackendText): BackendFile {
+  const { name } = value;
+  const own = { name, source: "project", where: shown(root, path), written, locate } as const;
+  const builtIn = lookUp(readCatalogue(packageRoot, packageRoot, [name]).written, name);
+  const community = join(root, "backends", "community");
+  const between = dirname(path) === community ? [] : readNamed(community, name, path);
+  const below = [...(builtIn === undefined ? [] : [builtIn]), ...between].map((text) => ({ ...own, written: text }));
+  const { backends } = assembleCatalogue([...below, own], {});
+  const backend = lookUp(backends, name);
+  if (backend === undefined) throw new Error(`the catalogue lost ${name}`);
+  return backend;
+}
+
+/** What a folder's files say of a backend. One that is wrong is told where it is itself looked at. */
+function readNamed(folder: string, name: string, except: string): Json[] {
+  const files = backendFilesIn(folder).filter((file) => file !== except);
+  return files.flatMap((file) => {
+    try {
+      const { document } = readBackend(file, file);
+      return document.value.name === name ? [document.written] : [];
+    } catch (error) {
+      if (error instanceof BerthError) return [];
+      throw error;
+    }
+  });
+}

@@ -1,12 +1,13 @@
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
-import { lintBackend } from "../catalog/backend-lint.js";
-import { assembleCatalogue, type Catalogue } from "../catalog/catalogue.js";
+import { lintBackend, type Finding } from "../catalog/backend-lint.js";
+import { backendFolders } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
-import { lookUp } from "../lib/record.js";
-import { readCatalogue, shown } from "../lock/project.js";
-import { backendFilesIn, readBackend, satisfies } from "./backend-files.js";
+import { shown } from "../lock/project.js";
+import type { BackendOverlay } from "../schema/backend.js";
+import { backendFilesIn, readBackend, readOver, satisfiesOf } from "./backend-files.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 interface Remark {
@@ -28,11 +29,10 @@ export function lintBackends(workplace: Workplace, files: readonly string[]): vo
     files.length > 0
       ? files.map((file) => resolve(file))
       : [...backendFilesIn(folder), ...backendFilesIn(join(folder, "community"))];
-  const builtIn = readCatalogue(packageRoot, packageRoot);
   let problems = 0;
   for (const path of paths) {
     const name = shown(root, path);
-    for (const { severity, line, column, text } of lintFile(path, name, builtIn)) {
+    for (const { severity, line, column, text } of lintFile(root, path, name)) {
       if (severity === "problem") problems += 1;
       workplace.print(`${name}:${line}:${column}: ${severity === "note" ? "note: " : ""}${text}`);
     }
@@ -41,31 +41,37 @@ export function lintBackends(workplace: Workplace, files: readonly string[]): vo
   workplace.note(`${paths.length} backend files, no problems`);
 }
 
-function lintFile(path: string, name: string, builtIn: Catalogue): Remark[] {
+function lintFile(root: string, path: string, name: string): Remark[] {
   const read = tryRead(name, () => readBackend(path, name));
   if (Array.isArray(read)) return read;
   const { value, written, remarks, locate } = read.document;
   const own = remarks.map(({ kind, line, column, text }): Remark => {
     return { severity: kind === "refused" ? "problem" : "note", line, column, text: printable(text) };
   });
-  const below = lookUp(builtIn.written, value.name);
-  const document = { name: value.name, source: "project", where: name } as const;
-  const merged = tryRead(name, () =>
-    assembleCatalogue(
-      [...(below === undefined ? [] : [{ ...document, written: below }]), { ...document, written, locate }],
-      {},
-    ),
-  );
-  if (Array.isArray(merged)) return [...own, ...merged];
-  const backend = lookUp(merged.backends, value.name);
-  if (backend === undefined) throw new Error(`the catalogue lost ${value.name}`);
+  const backend = tryRead(name, () => readOver(root, path, read.document));
+  if (Array.isArray(backend)) return [...own, ...backend];
   const versions = Object.keys(value.versions ?? {});
-  const found = lintBackend(backend, versions, satisfies).map(({ path: part, severity, text }): Remark => ({
-    severity,
-    ...locate(part),
-    text,
-  }));
+  // Other fields are those of the versions below too.
+  const changesAll = Object.keys(written ?? {}).some((field) => !["schemaVersion", "name", "versions"].includes(field));
+  const affected = changesAll ? Object.keys(backend.versions) : versions;
+  const found = [
+    ...lintBackend(backend, versions, satisfiesOf(backend), affected),
+    ...lintFiles(root, dirname(path), value),
+  ].map(({ path: part, severity, text }): Remark => ({ severity, ...locate(part), text }));
   return [...own, ...found].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Files that versions name, and that are neither beside the file nor in a `backends` folder. */
+function lintFiles(root: string, folder: string, { versions = {} }: BackendOverlay): Finding[] {
+  const folders = [folder, ...backendFolders(root, packageRoot)];
+  return Object.entries(versions).flatMap(([version, { install }]) =>
+    (["requirements", "launcher"] as const).flatMap((field): Finding[] => {
+      const file = install.pipx?.[field];
+      if (file === undefined || folders.some((one) => existsSync(join(one, file)))) return [];
+      const path = ["versions", version, "install", "pipx", field];
+      return [{ path, severity: "problem", text: `there is no file ${file} beside this one` }];
+    }),
+  );
 }
 
 /** The file, or the problems for which it cannot be read. */

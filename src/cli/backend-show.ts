@@ -9,7 +9,7 @@ import type { BackendSource } from "../catalog/catalogue.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import type { BackendFile } from "../schema/backend.js";
-import { readBackends, satisfies } from "./backend-files.js";
+import { readBackends, satisfiesOf } from "./backend-files.js";
 import { plainTable } from "./table.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
@@ -65,7 +65,7 @@ export function showBackend(workplace: Workplace, name: string, options: ShowOpt
   const names = versionNames(backend, options.version);
   const versions = names.flatMap((version) => {
     const entry = lookUp(backend.versions, version);
-    return entry === undefined ? [] : [summarizeVersion(backend, version, entry, satisfies)];
+    return entry === undefined ? [] : [summarizeVersion(backend, version, entry, satisfiesOf(backend))];
   });
   const source = sources[name] ?? "project";
   const { description, defaultVersion, hostSelector } = backend;

@@ -1,8 +1,9 @@
 import { z } from "zod";
 
+import { BerthError } from "../lib/errors.js";
 import { acceleratorTypes } from "./facts.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
-import { sameVersion, withoutV } from "./version-constraint.js";
+import { parseConstraint, sameVersion, withoutV } from "./version-constraint.js";
 
 const relativeFile = z
   .string()
@@ -27,6 +28,26 @@ export const versionConstraint = z
     error: 'expected a version, such as "0.19.0", or a constraint, such as "0.19.x" or ">=0.10 <0.12"',
   })
   .describe('A version in quotes, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12"');
+
+/** The same in a backend file, where it names no version but a range of them. */
+const versionRange = versionConstraint.superRefine((text, context) => {
+  try {
+    parseConstraint(text);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    context.addIssue({ code: "custom", message: `expected ${error.parts.expected ?? ""}` });
+  }
+});
+
+const regularExpression = z.string().refine(isRegularExpression, { error: "expected a regular expression" });
+
+function isRegularExpression(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
 
 const acceleratorList = z
   .array(z.enum(acceleratorTypes))
@@ -196,7 +217,7 @@ export const backendVersion = z
 const imageCommand = z
   .strictObject({
     repository: z.string().describe("The image's repository, without registry and tag"),
-    versions: versionConstraint.default("*").describe("Versions of the backend that it holds for"),
+    versions: versionRange.default("*").describe("Versions of the backend that it holds for"),
     entrypoint: z.string().describe("The image's own entrypoint, split into words the POSIX way"),
     runCommand: z.string().optional().describe("Arguments after it. Default: those of the version or the backend"),
   })
@@ -207,8 +228,7 @@ const backendFields = z.strictObject({
   name,
   description: z.string().default("").describe("What the backend is"),
   defaultVersion: version.optional().describe("The version of deployments that name none"),
-  buildNumber: z
-    .string()
+  buildNumber: regularExpression
     .optional()
     .describe(
       "Where versions are build numbers: a regular expression whose first group is the number by which they compare",

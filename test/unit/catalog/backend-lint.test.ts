@@ -94,6 +94,15 @@ describe("lintBackend", () => {
     expect(findingsOf(changes)).toEqual(findings);
   });
 
+  it("looks at the commands of the versions below that the file changes, and at nothing else of them", () => {
+    const versions = { "1": { install: { image } }, "2": { install: {}, runCommand: "{{GONE}}" } };
+    const merged = backendFile.parse({ ...good, versions });
+    expect(lintBackend(merged, ["1"], () => true)).toEqual([]);
+    expect(lintBackend(merged, ["1"], () => true, ["1", "2"]).map(({ path }) => path.join("."))).toEqual([
+      "versions.2.runCommand",
+    ]);
+  });
+
   it("is content with the default version of the backend below", () => {
     expect(findingsOf({ defaultVersion: undefined }, { defaultVersion: "0" })).toEqual([]);
   });

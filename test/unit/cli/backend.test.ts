@@ -139,6 +139,53 @@ describe("berth backend lint", () => {
     expect(error.parts.what).toBe("problems in backend files: 7");
   });
 
+  it.each([
+    ['buildNumber: "("', /^backends\/a\.yaml:12:14: "buildNumber": expected a regular expression/],
+    ['images: [{ repository: e, entrypoint: e, versions: ">==1" }]', /^backends\/a\.yaml:12:52: "images\.0\.versions"/],
+  ])("tells where %s is, and goes on to the next file", async (line, problem) => {
+    const { workplace, printed } = await testProject({
+      "backends/a.yaml": `${engine}${line}\n`,
+      "backends/b.yaml": "a: 1\n",
+    });
+    expect(thrownBy(() => lintBackends(workplace, [])).code).toBe("file-invalid");
+    expect(printed[0]).toMatch(problem);
+    expect(printed.some((text) => text.startsWith("backends/b.yaml:"))).toBe(true);
+  });
+
+  it("misses a file that a version names and nobody has", async () => {
+    const pipx = "pipx: { package: engine, requirements: deep/er/r.txt, launcher: l.py }";
+    const files = { "backends/a.yaml": engine.replace("manual: {}", pipx), "backends/l.py": "" };
+    const { workplace, printed } = await testProject(files);
+    expect(thrownBy(() => lintBackends(workplace, [])).code).toBe("file-invalid");
+    expect(printed.filter((line) => !line.includes(" note: "))).toEqual([
+      "backends/a.yaml:8:55: there is no file deep/er/r.txt beside this one",
+    ]);
+  });
+
+  it("sees what a project's file does to the versions below it, and keeps what it does not say", async () => {
+    const overlay = (text: string) => `schemaVersion: 1\nname: vox-box\n${text}\n`;
+    const good = await testProject({ "backends/vox-box.yaml": overlay("env: { FOO: bar }") });
+    lintBackends(good.workplace, []);
+    expect(good.noted).toEqual(["1 backend files, no problems"]);
+    const bad = await testProject({ "backends/vox-box.yaml": overlay("runCommand: start {{GONE}}") });
+    expect(thrownBy(() => lintBackends(bad.workplace, [])).code).toBe("file-invalid");
+    expect(bad.printed).toEqual([
+      expect.stringContaining("vox-box.yaml:3:13: the command names an unknown placeholder {{GONE}}"),
+    ]);
+  });
+
+  it("counts versions as the lock does, by build number", async () => {
+    const text = engine
+      .replace(
+        "versions:",
+        `buildNumber: 'b(\\d+)$'\nimages: [{ repository: team/engine, entrypoint: e, versions: "<b100", runCommand: "{{GONE}}" }]\nversions:`,
+      )
+      .replace("v2.0", "b99")
+      .replace("    entrypoint: engine run\n", "");
+    const { workplace } = await testProject({ "backends/engine.yaml": text });
+    expect(thrownBy(() => lintBackends(workplace, [])).code).toBe("file-invalid");
+  });
+
   it("looks at the files that are given, and no others", async () => {
     const { workplace, printed } = await testProject({ "backends/bad.yaml": "a: 1\n", "x/good.yaml": engine });
     lintBackends(workplace, [join(workplace.root, "x", "good.yaml")]);

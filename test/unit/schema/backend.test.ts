@@ -75,6 +75,21 @@ describe("backendFile", () => {
     }
   });
 
+  it.each([
+    ['buildNumber: "("', '8:14: "buildNumber": expected a regular expression; got "("'],
+    [
+      'images: [{ repository: e, entrypoint: e, versions: ">==1" }]',
+      '8:52: "images.0.versions": expected one version, such as',
+    ],
+    [
+      'images: [{ repository: e, entrypoint: e, versions: "1.0 2.0" }]',
+      '8:52: "images.0.versions": expected one version',
+    ],
+  ])("refuses %s with its place", (line, problem) => {
+    const text = `${written('"0.10"')}${line}\n`;
+    expect(thrownBy(() => read(text)).message).toContain(`backends/engine.yaml:${problem}`);
+  });
+
   it("refuses a version without quotes, which YAML reads as another", () => {
     const text = written('"0.10"').replace('"0.10":', "0.10:");
     expect(thrownBy(() => read(text)).message).toBe(
