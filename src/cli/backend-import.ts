@@ -13,7 +13,7 @@ import { shown } from "../lock/project.js";
 import type { BackendOverlay } from "../schema/backend.js";
 import { largestDocumentBytes } from "../schema/document.js";
 import { name as nameSchema } from "../schema/scalars.js";
-import { readBackends, readText } from "./backend-files.js";
+import { readBackends, readOver, readText } from "./backend-files.js";
 import { fetchText, isAddress, shownAddress } from "./remote-text.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
@@ -37,7 +37,10 @@ export async function importBackend(workplace: Workplace, from: string, options:
   const name = options.name === undefined ? document.value.name : checkName(options.name);
   const path = join(root, "backends", `${name}.yaml`);
   const secrets = findSecretPlaces(document.written);
-  await writeNew([{ path, text: importedText(document, text, secrets, name, origin) }], root, options.force === true);
+  const imported = importedText(document, text, secrets, name, origin);
+  // A file that is no backend with those below it would make the whole catalogue unreadable.
+  readOver(root, path, readBackendDocument(imported, shown(root, path)));
+  await writeNew([{ path, text: imported }], root, options.force === true);
 
   for (const note of document.notes) workplace.note(printable(note));
   for (const secret of secrets) workplace.note(`note: ${secret.text}`);

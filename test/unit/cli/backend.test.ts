@@ -308,6 +308,22 @@ describe("berth backend import", () => {
     expect(existsSync(join(project.workplace.root, "backends"))).toBe(false);
   });
 
+  it("writes nothing that is no backend with those below it", async () => {
+    const project = await testProject({
+      "x.yaml": "schemaVersion: 1\nname: foo\n",
+      "y.yaml": "schemaVersion: 1\nname: vllm\n",
+    });
+    const { root } = project.workplace;
+    const error = await rejectionOf(importBackend(project.workplace, join(root, "x.yaml"), {}));
+    expect([error.code, error.message]).toEqual([
+      "file-invalid",
+      expect.stringMatching(/^backends\/foo\.yaml:\d+:\d+: "versions": /),
+    ]);
+    expect(existsSync(join(root, "backends"))).toBe(false);
+    await importBackend(project.workplace, join(root, "y.yaml"), {});
+    listBackends(project.workplace, {});
+  });
+
   it("tells of a backend that lies over Berth's own, and of files to copy too", async () => {
     const pipx = "pipx: { package: engine, requirements: engine/1.txt }";
     const project = await testProject({ "x.yaml": engine.replace("manual: {}", pipx) });
