@@ -152,7 +152,7 @@ program
   .description("the machines of a stack")
   .command("forget <host> [stack]")
   .description("drop a host that is gone for good from the state; it is not asked, and nothing on it is touched")
-  .action((host: string, stack: string | undefined) => forgetHost(openWorkplace(), host, stack));
+  .action((host: string, stack: string | undefined) => forgetHost(here(), host, stack));
 
 program
   .command("import")
