@@ -10,8 +10,6 @@ export interface SecretPlace {
   readonly text: string;
 }
 
-const because = "is left out, because its value is likely a secret";
-
 /**
  * Where a backend file likely holds secrets: a file that is committed has none. Looked at are environments, commands,
  * parameters and the description.
@@ -48,7 +46,7 @@ function inRunner(fields: Fields, path: readonly (string | number)[], of: string
     ...variables.map(([name]) => ({
       path: [...path, "env", name],
       value: undefined,
-      text: `${of}${name} ${because}: give it as secretEnv of the deployments`,
+      text: `${of}${leftOut([name])}: give it as secretEnv of the deployments`,
     })),
     ...commands,
   ];
@@ -67,15 +65,23 @@ function inCommand(command: Json | undefined, path: readonly (string | number)[]
     return [{ path, value: undefined, text: `${of}${field} is left out, because a command in quotes holds a secret` }];
   }
   if (names.length === 0) return [];
-  return [{ path, value: text, text: `${of}${names.join(", ")} of ${field} ${because}: use apiKey or secretEnv` }];
+  return [{ path, value: text, text: `${of}${leftOut(names, ` of ${field}`)}: use apiKey or secretEnv` }];
 }
 
 function inParameters({ defaultParameters }: Fields): SecretPlace[] {
   const words = listOf(defaultParameters).filter((word) => typeof word === "string");
   const { words: kept, names } = stripWords(words);
   if (names.length === 0) return [];
-  const text = `${names.join(", ")} of defaultParameters ${because}: use apiKey or secretEnv`;
+  const text = `${leftOut(names, " of defaultParameters")}: use apiKey or secretEnv`;
   return [{ path: ["defaultParameters"], value: kept, text }];
+}
+
+function leftOut(names: readonly string[], of = ""): string {
+  const why =
+    names.length === 1
+      ? "is left out, because its value is likely a secret"
+      : "are left out, because their values are likely secrets";
+  return `${names.join(", ")}${of} ${why}`;
 }
 
 function replaceAt(value: Json, [key, ...rest]: readonly (string | number)[], changed: Json | undefined): Json {

@@ -156,7 +156,9 @@ function parseMerged(name: string, written: Json, documents: readonly BackendDoc
     const says = own.findLast(({ written }) => Object.hasOwn(fieldsOf(written), path[0] ?? "")) ?? own.at(-1);
     const place = says?.locate?.(path);
     const at = place === undefined ? "" : `:${place.line}:${place.column}`;
-    return `${says?.where ?? name}${at}: "${path.map(String).join(".")}": ${message.replace(/^Invalid input: /, "")}`;
+    const part = `${says?.where ?? name}${at}: "${path.map(String).join(".")}"`;
+    if (message.endsWith(", received undefined")) return `${part} is missing, and no other file of this backend has it`;
+    return `${part}: ${message.replace(/^Invalid input: /, "")}`;
   });
   throw new BerthError("file-invalid", { what: problems.join("\n") });
 }

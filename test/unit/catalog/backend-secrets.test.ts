@@ -47,9 +47,11 @@ describe("a backend file's secrets", () => {
   });
 
   it("are told by what they are, and what to do", () => {
-    const written = { env: { HF_TOKEN: "x" }, versions: { "1.0": { runCommand: "--api-key x" } } };
+    const parameters = { defaultParameters: ["--api-key=x", "--token=x"] };
+    const written = { env: { HF_TOKEN: "x" }, ...parameters, versions: { "1.0": { runCommand: "--api-key x" } } };
     expect(findSecretPlaces(written).map(({ text }) => text)).toEqual([
       "HF_TOKEN is left out, because its value is likely a secret: give it as secretEnv of the deployments",
+      "--api-key, --token of defaultParameters are left out, because their values are likely secrets: use apiKey or secretEnv",
       "version 1.0: --api-key of runCommand is left out, because its value is likely a secret: use apiKey or secretEnv",
     ]);
   });
