@@ -1,7 +1,5 @@
 import { posix } from "node:path";
 
-import semver from "semver";
-
 import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
@@ -9,6 +7,7 @@ import { BerthError, systemCode } from "../lib/errors.js";
 import { diskFull } from "../host/download.js";
 import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
+import { parsePythonRange, takesPython } from "../schema/python-range.js";
 import type { Content } from "./content.js";
 import { runPip } from "./pip.js";
 
@@ -115,41 +114,26 @@ export async function pythonTag(host: Host, python: string): Promise<string> {
 }
 
 /**
- * Throws `host-unsuitable` when a Python is not one that a constraint takes: comparisons that must all hold, such as
- * `>=3.10 <3.13` or `>=3.9,!=3.11.*`. A shorter version stands for all of its releases: 3.12.5 is `<=3.12`.
+ * Throws `host-unsuitable` when a Python is not one that a range takes, such as `>=3.10 <3.13`, and `file-invalid` for a
+ * text that is no range.
  */
 export function assertPython(found: { path: string; version: string }, wanted: string, subject: string): void {
-  const comparisons = parseComparisons(wanted, subject);
-  // Previews count as what they preview.
-  const version = semver.coerce(found.version);
-  if (version !== null && comparisons.every(({ range, holds }) => semver.satisfies(version, range) === holds)) return;
-  throw new BerthError("host-unsuitable", {
-    where: subject,
-    what: "the host's Python is not one that the package works with",
-    got: `Python ${found.version} (${found.path})`,
-    expected: `Python ${wanted}`,
-    hint: "install such a Python on the host, or choose a version of the backend that works with this one",
-  });
-}
-
-/** Signs of Python's own constraints, as ranges have them. */
-const signs: Readonly<Record<string, string>> = { "==": "", "===": "", "!=": "" };
-
-function parseComparisons(wanted: string, subject: string): { range: string; holds: boolean }[] {
-  const parts = wanted.replaceAll(/(?<=[<>=!~^])\s+/g, "").split(/[\s,]+/);
-  return parts.filter(Boolean).map((part) => {
-    const [, operator = "", version] = /^(===?|!=|~=|[<>]=?|[=^~]?)(\d+(?:\.\d+)*(?:\.[*x])?|\*)$/.exec(part) ?? [];
-    // In Python's own way, `~=3.10` is any 3 from there on, and `~=3.10.2` any 3.10.
-    const compatible = version?.split(".").length === 2 ? "^" : "~";
-    const sign = operator === "~=" ? compatible : (signs[operator] ?? operator);
-    const range = version === undefined ? null : semver.validRange(`${sign}${version}`);
-    if (range !== null) return { range, holds: operator !== "!=" };
+  const range = parsePythonRange(wanted);
+  if (range === undefined) {
     throw new BerthError("file-invalid", {
       where: subject,
       what: "this is no constraint on the version of Python",
       got: wanted,
       expected: "comparisons, such as >=3.10 <3.13",
     });
+  }
+  if (takesPython(range, found.version)) return;
+  throw new BerthError("host-unsuitable", {
+    where: subject,
+    what: "the host's Python is not one that the package works with",
+    got: `Python ${found.version} (${found.path})`,
+    expected: `Python ${wanted}`,
+    hint: "install such a Python on the host, or choose a version of the backend that works with this one",
   });
 }
 

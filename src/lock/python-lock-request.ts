@@ -1,4 +1,7 @@
+import semver from "semver";
+
 import { BerthError } from "../lib/errors.js";
+import { parsePythonRange, takesSomeOf, type PythonComparison } from "../schema/python-range.js";
 
 /** A kind of machine that the packages are installed on. */
 export interface LockPlatform {
@@ -15,7 +18,7 @@ export interface LockRequest {
   readonly pins: readonly string[];
   /** Bounds for what it needs. */
   readonly constraints: readonly string[];
-  /** Python versions that it works with, such as `>=3.10,<3.14`. */
+  /** Python versions that it works with, such as `>=3.10 <3.14`. */
   readonly python: string;
   /** At least one. */
   readonly platforms: readonly LockPlatform[];
@@ -40,7 +43,7 @@ const systems = { linux: "linux", darwin: "darwin", windows: "win32" } as const;
  */
 export function projectFile(request: LockRequest): string {
   const { extras, platforms, python } = request;
-  const bounds = markers(readBounds(python));
+  const bounds = markers(readRange(python));
   const system = (os: LockPlatform["os"]) => `sys_platform == '${systems[os]}'`;
   const machine = ({ os, arch }: LockPlatform) => `platform_machine == '${machines[os][arch]}'`;
   const environment = (os: LockPlatform["os"]) => {
@@ -60,7 +63,7 @@ export function projectFile(request: LockRequest): string {
     list(
       "required-environments",
       platforms.flatMap((platform) =>
-        pythonsOf(python).map((one) => `${system(platform.os)} and ${machine(platform)} and ${markers(one)}`),
+        pythonsOf(python).map((one) => `${system(platform.os)} and ${machine(platform)} and ${markersOf(one)}`),
       ),
     ),
     "",
@@ -76,38 +79,56 @@ function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-interface PythonBound {
-  readonly operator: string;
-  readonly version: string;
-}
-
-function readBounds(python: string): PythonBound[] {
-  return python.split(",").map((part) => {
-    const [, operator, version] = /^\s*(>=|<=|<|>|==|!=)\s*(\d+(?:\.\d+){0,2}(?:\.\*)?)\s*$/.exec(part) ?? [];
-    if (operator !== undefined && version !== undefined) return { operator, version };
-    throw new BerthError("packages-unsolvable", {
-      what: "the Python versions of a backend version cannot be read",
-      got: python,
-      expected: "bounds, such as >=3.10,<3.14",
-      hint: "correct `python` in the backend file",
-    });
+function readRange(python: string): PythonComparison[] {
+  const range = parsePythonRange(python);
+  if (range !== undefined && range.length > 0) return range;
+  throw new BerthError("packages-unsolvable", {
+    what: "the Python versions of a backend version cannot be read",
+    got: python,
+    expected: "comparisons, such as >=3.10 <3.13",
+    hint: "correct `python` in the backend file",
   });
 }
 
-function markers(bounds: readonly PythonBound[]): string {
-  return bounds.map(({ operator, version }) => `python_full_version ${operator} '${version}'`).join(" and ");
+/** A range as markers have it; one that takes any Python has the bound of what Berth works with. */
+function markers(range: readonly PythonComparison[]): string {
+  const parts = range.flatMap(({ range: text, holds }) => {
+    const bounds = new semver.Range(text).set.flat().flatMap(boundOf);
+    if (holds) return bounds.map(marker);
+    const others = bounds.map(({ operator, version }) => marker({ operator: opposites[operator], version }));
+    return others.length === 0 ? [] : [`(${others.join(" or ")})`];
+  });
+  return parts.length === 0 ? marker({ operator: ">=", version: knownPythons[0] }) : parts.join(" and ");
 }
 
-/** Each Python version that the bounds allow, as bounds of its own. */
-function pythonsOf(python: string): PythonBound[][] {
-  const range = readBounds(python);
-  const allowed = knownPythons.filter((known) => range.every((bound) => allows(bound, minorOf(known))));
-  if (allowed.length > 0) {
-    return allowed.map((known) => [
-      { operator: ">=", version: known },
-      { operator: "<", version: `3.${minorOf(known) + 1}` },
-    ]);
-  }
+const opposites = { ">=": "<", "<": ">=", ">": "<=", "<=": ">", "==": "!=", "!=": "==" } as const;
+
+interface PythonBound {
+  readonly operator: keyof typeof opposites;
+  readonly version: string;
+}
+
+/** None for any version. Where a range ends before a release, semver has it end before that one's previews. */
+function boundOf({ operator, semver: at }: semver.Comparator): PythonBound[] {
+  if (!(at instanceof semver.SemVer)) return [];
+  const version = [at.major, at.minor, ...(at.patch === 0 ? [] : [at.patch])].join(".");
+  return [{ operator: operator === "" || operator === "=" ? "==" : operator, version }];
+}
+
+function marker({ operator, version }: PythonBound): string {
+  return `python_full_version ${operator} '${version}'`;
+}
+
+/** All releases of a minor version. */
+function markersOf(minor: string): string {
+  return markers([{ range: `${minor}.x`, holds: true }]);
+}
+
+/** The minor versions that the range takes. */
+function pythonsOf(python: string): (typeof knownPythons)[number][] {
+  const range = readRange(python);
+  const allowed = knownPythons.filter((known) => takesSomeOf(range, known));
+  if (allowed.length > 0) return allowed;
   throw new BerthError("packages-unsolvable", {
     what: "a backend version works with no Python that Berth works with",
     got: python,
@@ -116,33 +137,10 @@ function pythonsOf(python: string): PythonBound[][] {
   });
 }
 
-/** Whether some release of a minor version of Python 3 is within a bound. */
-function allows({ operator, version }: PythonBound, minor: number): boolean {
-  const [major = 0, bound = 0, patch] = version.split(".").map(Number);
-  if (major !== 3) return operator === "!=" || (operator.startsWith("<") ? major > 3 : major < 3 && operator !== "==");
-  switch (operator) {
-    case ">=":
-    case ">":
-      return minor >= bound;
-    case "<":
-      return minor < bound || (minor === bound && patch !== undefined && patch > 0);
-    case "<=":
-      return minor <= bound;
-    case "==":
-      return minor === bound;
-    default:
-      return minor !== bound || (patch !== undefined && !Number.isNaN(patch));
-  }
-}
-
-function minorOf(version: string): number {
-  return Number(version.split(".")[1]);
-}
-
 /** The lowest Python that a lock is for. */
 export function lowestPython(python: string): string {
-  const [[lowest] = []] = pythonsOf(python);
-  return lowest?.version ?? knownPythons[0];
+  const [lowest = knownPythons[0]] = pythonsOf(python);
+  return lowest;
 }
 
 /** What a lock is of, for errors. */

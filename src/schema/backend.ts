@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
 import { acceleratorTypes } from "./facts.js";
+import { pythonRange } from "./python-range.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
 import { parseConstraint, sameVersion, withoutV } from "./version-constraint.js";
 
@@ -106,7 +107,9 @@ export const pipxInstall = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
       .optional()
       .describe("The package's command that is the engine. Default: the package's only one, or the one of its name"),
-    python: z.string().default(">=3.10").describe("Python versions that the package works with"),
+    python: pythonRange
+      .default(">=3.10")
+      .describe("Python versions that the package works with, as comparisons that must all hold: >=3.10 <3.13"),
     acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: cpu"),
     os: z
       .array(operatingSystem)

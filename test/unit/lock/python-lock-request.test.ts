@@ -49,7 +49,14 @@ describe("what uv is asked for", () => {
     [">=3.10", ["3.10", "3.11", "3.12", "3.13", "3.14"]],
     [">=3.9,<3.14", ["3.10", "3.11", "3.12", "3.13"]],
     [">=3.11, <=3.12", ["3.11", "3.12"]],
-    [">3.10,<3.13.5", ["3.10", "3.11", "3.12", "3.13"]],
+    [">3.10,<3.13.5", ["3.11", "3.12", "3.13"]],
+    [">3.10.0,<3.13.5", ["3.10", "3.11", "3.12", "3.13"]],
+    [">=3.10 <3.13", ["3.10", "3.11", "3.12"]],
+    ["~=3.12", ["3.12", "3.13", "3.14"]],
+    ["~=3.12.1", ["3.12"]],
+    ["3.12.x", ["3.12"]],
+    ["3.12", ["3.12"]],
+    ["*", ["3.10", "3.11", "3.12", "3.13", "3.14"]],
     [">=3.10,<3.13.0", ["3.10", "3.11", "3.12"]],
     ["==3.12.*", ["3.12"]],
     [">=3.10,!=3.11.*,<3.13", ["3.10", "3.12"]],
@@ -60,19 +67,38 @@ describe("what uv is asked for", () => {
     expect(lowestPython(python)).toBe(expected[0]);
   });
 
-  it.each(["", "3.10 or so", ">=3.10;<3.12", "~=3.10", ">=three", '>=3.10"\nevil = "'])(
-    "refuses Python %j",
-    (python) => {
-      const error = thrownBy(() => projectFile({ ...request, python }));
-      expect(error.code).toBe("packages-unsolvable");
-      expect(error.message).toContain("cannot be read");
-    },
-  );
+  it.each(["", "3.10 or so", ">=3.10;<3.12", "~=", ">=three", '>=3.10"\nevil = "'])("refuses Python %j", (python) => {
+    const error = thrownBy(() => projectFile({ ...request, python }));
+    expect(error.code).toBe("packages-unsolvable");
+    expect(error.message).toContain("cannot be read");
+  });
 
   it.each([">=3.15", "<3.10", ">=4", "==2.7"])("refuses Python %s, with which Berth does not work", (python) => {
     const error = thrownBy(() => projectFile({ ...request, python }));
     expect(error.code).toBe("packages-unsolvable");
     expect(error.parts.got).toBe(python);
+  });
+
+  it("is the same for one range, whichever way it is written", () => {
+    const texts = [">=3.11 <3.13", ">=3.11,<3.13", ">= 3.11, <=3.12", ">3.10 <3.13.0"];
+    expect(new Set(texts.map((python) => projectFile({ ...request, python })))).toHaveLength(1);
+  });
+
+  it.each([
+    ["<=3.12", "python_full_version < '3.13'"],
+    ["3.12.4", "python_full_version == '3.12.4'"],
+    [
+      ">=3.10,!=3.11.*",
+      "python_full_version >= '3.10' and (python_full_version < '3.11' or python_full_version >= '3.12')",
+    ],
+    [">=3.10,!=3.11.2", "python_full_version >= '3.10' and (python_full_version != '3.11.2')"],
+    ["*", "python_full_version >= '3.10'"],
+  ])("says of Python %s that %s", (python, marker) => {
+    const platforms = [{ os: "linux", arch: "x64" }] as const;
+    const file = projectFile({ ...request, platforms, python });
+    expect(file).toContain(
+      `environments = ["sys_platform == 'linux' and (platform_machine == 'x86_64') and ${marker}"]`,
+    );
   });
 
   it("keeps every text inside its quotes", () => {
