@@ -11,7 +11,7 @@ import type { Host } from "../host/host.js";
 import { backendFolder, executablePath } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
 import { manifest, type Manifest } from "./manifest.js";
-import { retireDownloads } from "./retention.js";
+import { retireDownloads, reviveDownloads } from "./retention.js";
 
 const installationFile = z.strictObject({
   schemaVersion: z.literal(1),
@@ -60,13 +60,21 @@ export async function writeManifest(place: InstallationPlace, id: string, files:
   await place.host.writeFile(manifestPath(place, id), JSON.stringify(files));
 }
 
-/** Makes an installation the one that counts; the one before stays beside it. */
+/**
+ * Makes an installation the one that counts; the one before stays beside it. Downloads that only that one was made from
+ * are retired, as those of a version that nobody wants.
+ */
 export async function switchInstallation(place: InstallationPlace, installation: Installation): Promise<void> {
+  const before = await readInstallation(place);
   if (installation.adopted === undefined) {
     await assertOwnLink(place);
     await place.host.link(installation.executable, linkPath(place));
   }
   await place.host.writeFile(recordPath(place), JSON.stringify({ ...installation, link: linkPath(place) }));
+  await reviveDownloads(place, installation.downloads);
+  const retired = before?.downloads.filter((path) => !installation.downloads.includes(path)) ?? [];
+  if (before === undefined || retired.length === 0) return;
+  await retireDownloads(place, { installation: before.id, downloads: retired, retention: installation.retention });
 }
 
 /**
@@ -134,7 +142,10 @@ export async function removeUnused(place: InstallationPlace): Promise<void> {
 export async function uninstall(place: InstallationPlace): Promise<void> {
   const record = await readInstallation(place);
   if (await leadsToOwn(place)) await place.host.remove(linkPath(place));
-  if (record !== undefined) await retireDownloads(place, record);
+  if (record !== undefined) {
+    const { downloads, retention } = record;
+    await retireDownloads(place, { downloads, retention });
+  }
   await place.host.remove(versionFolder(place));
 }
 

@@ -13,6 +13,8 @@ const retiredFile = z.strictObject({
   schemaVersion: z.literal(1),
   backend: z.string(),
   version: z.string(),
+  /** The installation, of a version that was installed anew with other downloads. */
+  installation: z.string().optional(),
   /** Counts up with each version of the backend that is retired. */
   order: z.int(),
   /** What of the cache it was made from. */
@@ -39,44 +41,71 @@ export function chooseEvicted(
   return { versions, downloads: versions.flatMap(({ downloads }) => downloads).filter((path) => !kept.has(path)) };
 }
 
-/** Notes that nobody wants a version any more, and removes the downloads of the backend's oldest such versions. */
-export async function retireDownloads(
-  place: VersionPlace,
-  { downloads, retention }: { downloads: readonly string[]; retention: number },
-): Promise<void> {
+/** What an installation was made from. */
+export interface RetiredDownloads {
+  /** Of a version that is installed anew with other downloads: which installation goes. */
+  readonly installation?: string | undefined;
+  readonly downloads: readonly string[];
+  readonly retention: number;
+}
+
+/**
+ * Notes that nobody wants a version any more, or one installation of it, and removes the downloads of the backend's
+ * oldest such ones.
+ */
+export async function retireDownloads(place: VersionPlace, retired: RetiredDownloads): Promise<void> {
   const { host, dataDir, backend, version } = place;
-  const before = (await listRetired(place)).filter((entry) => entry.version !== version);
+  const { installation, downloads, retention } = retired;
+  const path = retiredPath(dataDir, { backend, version, installation });
+  const before = (await listRetired(place)).filter((entry) => retiredPath(dataDir, entry) !== path);
   const order = Math.max(0, ...before.map((entry) => entry.order)) + 1;
-  const entry: Retired = { schemaVersion: 1, backend, version, order, downloads: [...downloads] };
-  await host.writeFile(retiredPath(dataDir, backend, version), JSON.stringify(entry));
+  const own = installation === undefined ? {} : { installation };
+  const entry: Retired = { schemaVersion: 1, backend, version, ...own, order, downloads: [...downloads] };
+  await host.writeFile(path, JSON.stringify(entry));
   const evicted = chooseEvicted([...before, entry], retention);
-  for (const path of evicted.downloads) if (isCached(dataDir, path)) await host.remove(path);
-  for (const old of evicted.versions) await host.remove(retiredPath(dataDir, backend, old.version));
+  const inUse = await downloadsInUse(place, evicted.versions);
+  for (const path of evicted.downloads) if (isCached(dataDir, path) && !inUse.has(path)) await host.remove(path);
+  for (const old of evicted.versions) await host.remove(retiredPath(dataDir, old));
 }
 
-/** Forgets that a version was retired, because it is wanted again. */
-export async function reviveDownloads({ host, dataDir, backend, version }: VersionPlace): Promise<void> {
-  await host.remove(retiredPath(dataDir, backend, version));
+/** Forgets what was retired of a version and is wanted again: all that was made from nothing but these downloads. */
+export async function reviveDownloads(place: VersionPlace, downloads: readonly string[]): Promise<void> {
+  const { host, dataDir, version } = place;
+  for (const entry of await listRetired(place)) {
+    const isWanted = entry.downloads.every((path) => downloads.includes(path));
+    if (entry.version === version && isWanted) await host.remove(retiredPath(dataDir, entry));
+  }
 }
 
-/** The backend's retired versions that are not installed again. */
 async function listRetired({ host, dataDir, backend }: VersionPlace): Promise<Retired[]> {
   const folder = retiredFolder(dataDir);
   const found: Retired[] = [];
   for (const name of await host.list(folder)) {
-    const entry = parsed((await host.readText(posix.join(folder, name))) ?? "");
-    if (entry?.backend !== backend) continue;
-    const installed = await host.status(
-      posix.join(backendFolder(dataDir, backend, entry.version), "installation.json"),
-    );
-    if (installed === undefined) found.push(entry);
+    const entry = parsed((await host.readText(posix.join(folder, name))) ?? "", retiredFile);
+    if (entry?.backend === backend) found.push(entry);
   }
   return found;
 }
 
-function parsed(text: string): Retired | undefined {
+const installed = z.object({ downloads: z.array(z.string()) });
+
+/** What other versions among these are installed from: a kill may have kept them from being forgotten here. */
+async function downloadsInUse(
+  { host, dataDir, backend, version: own }: VersionPlace,
+  versions: readonly Retired[],
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const { version } of versions) {
+    if (version === own) continue;
+    const text = await host.readText(posix.join(backendFolder(dataDir, backend, version), "installation.json"));
+    for (const path of parsed(text ?? "", installed)?.downloads ?? []) found.add(path);
+  }
+  return found;
+}
+
+function parsed<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> | undefined {
   try {
-    return retiredFile.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text));
   } catch {
     // Changed by hand: as good as missing.
     return undefined;
@@ -92,6 +121,10 @@ function retiredFolder(dataDir: string): string {
   return posix.join(dataPaths(dataDir).cache, "retired");
 }
 
-function retiredPath(dataDir: string, backend: string, version: string): string {
-  return posix.join(retiredFolder(dataDir), `${executableName(backend, version)}.json`);
+function retiredPath(
+  dataDir: string,
+  { backend, version, installation }: Pick<Retired, "backend" | "version" | "installation">,
+): string {
+  const suffix = installation === undefined ? "" : `_${installation}`;
+  return posix.join(retiredFolder(dataDir), `${executableName(backend, version)}${suffix}.json`);
 }

@@ -23,7 +23,6 @@ import {
 } from "../install/installation.js";
 import { compareManifest, makeManifest } from "../install/manifest.js";
 import { adoptExecutable, manualDrift } from "../install/manual.js";
-import { reviveDownloads } from "../install/retention.js";
 import {
   artifactDigest,
   backendVersionDifferences,
@@ -156,7 +155,6 @@ function making(
       const { folder: environment, executable } = made;
       const identity = { id, artifact: artifactDigest(wanted), environment, executable };
       await switchInstallation(place, { schemaVersion: 1, ...identity, downloads, retention: retentionOf(inputs) });
-      await reviveDownloads(place);
     },
     retire: () => removeUnused(place),
   };

@@ -58,9 +58,19 @@ describe("a host's download cache", () => {
   it("does not count a version that is wanted again", async () => {
     const dataDir = await temporaryFolder();
     for (const version of ["1", "2"]) await retire(dataDir, version);
-    await reviveDownloads({ host, dataDir, backend: "engine", version: "1" });
+    const place = { host, dataDir, backend: "engine", version: "1" };
+    await reviveDownloads(place, [join(dataDir, "cache", "archives", "1")]);
     await retire(dataDir, "3");
     expect(await host.list(join(dataDir, "cache", "archives"))).toEqual(["1", "2", "3"]);
+  });
+
+  it("keeps what an installed version was made from, which a kill kept from being forgotten here", async () => {
+    const dataDir = await temporaryFolder();
+    await retire(dataDir, "1");
+    const downloads = [join(dataDir, "cache", "archives", "1")];
+    await host.writeFile(join(dataDir, "backends", "engine_1", "installation.json"), JSON.stringify({ downloads }));
+    for (const version of ["2", "3", "4"]) await retire(dataDir, version);
+    expect(await host.list(join(dataDir, "cache", "archives"))).toEqual(["1", "3", "4"]);
   });
 
   it("never loses what is outside it, whatever a record says", async () => {

@@ -172,6 +172,21 @@ describe("installing a backend version", () => {
     expect(await host.readText(link)).toBe("an administrator's");
   });
 
+  it("retires the downloads of what it replaces, and keeps the last two such", async () => {
+    const { host, dataDir, converge } = await setUp();
+    const wheels = join(dataDir, "cache", "wheels");
+    const changesOf = (letter: string) => ({
+      changes: { requirements: { file: "engine/1.0.txt", sha256: letter.repeat(64) } },
+    });
+    for (const letter of ["b", "c", "d"])
+      await host.writeFile(join(wheels, `${letter.repeat(64)}-tag`, "complete"), "");
+    for (const letter of ["a", "b", "c"]) await converge(changesOf(letter));
+    expect((await host.list(wheels)).map((name) => name[0])).toEqual(["a", "b", "c", "d"]);
+    await converge(changesOf("a"));
+    await converge(changesOf("d"));
+    expect((await host.list(wheels)).map((name) => name[0])).toEqual(["a", "c", "d"]);
+  });
+
   it("does not take its own link for an administrator's executable, and leaves it as it is", async () => {
     const { host, dataDir, version, converge, observe } = await setUp();
     await converge();
