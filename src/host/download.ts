@@ -7,12 +7,9 @@ import { pipeline } from "node:stream/promises";
 import pRetry, { AbortError } from "p-retry";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
+import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
 import { defaultPace, TransferWatch, type DownloadPace } from "./transfer-watch.js";
-
-const transientStatus = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** The Fetch standard's own limit. */
-const mostRedirects = 20;
 
 interface Download {
   readonly url: string;
@@ -45,7 +42,7 @@ export async function downloadFile(
     });
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
-    throw error instanceof BerthError ? error : brokenOff(download, error);
+    throw error instanceof BerthError ? error : brokenOff(download, describeCause(error), error);
   }
 }
 
@@ -61,7 +58,10 @@ async function fetchRest(download: Download): Promise<void> {
       await truncate(path, 0);
       throw new Error("the server does not have the range that is missing");
     }
-    if (!response.ok || response.body === null) throw refusal(download.url, response.status);
+    if (!response.ok || response.body === null) {
+      const error = refusal(download.url, response.status);
+      throw isTransientStatus(response.status) ? error : new AbortError(error);
+    }
     await receive(download, response, response.body, watch);
   } catch (error) {
     if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(path));
@@ -78,16 +78,7 @@ async function ask({ url }: Download, begun: number, signal: AbortSignal): Promi
     return await fetch(url, { headers, signal });
   } catch (error) {
     if (!/redirect count exceeded/.test(messageOf(causeOf(error)))) throw error;
-    throw new AbortError(
-      new BerthError("download-failed", {
-        where: url,
-        what: "the server redirects without end",
-        got: `more than ${mostRedirects} redirects`,
-        expected: "the file",
-        hint: "check the address in a browser: the server, or something on the way such as a login page, is set up wrong",
-        cause: error,
-      }),
-    );
+    throw new AbortError(endlessRedirects(url, error));
   }
 }
 
@@ -111,7 +102,11 @@ async function receive(
       watch.received(chunk.byteLength);
       download.current += chunk.byteLength;
       options.onProgress?.(download.current, total);
-      done(tooLarge(download, download.current, `${download.current} bytes and no end`), chunk);
+      if (exceeds(download, download.current)) {
+        done(tooLarge(download.url, `${download.current} bytes and no end`, options.maxBytes));
+      } else {
+        done(null, chunk);
+      }
     },
   });
   try {
@@ -125,52 +120,11 @@ async function receive(
 }
 
 function assertWithin(download: Download, size: number, got: string): void {
-  const error = tooLarge(download, size, got);
-  if (error !== null) throw new AbortError(error);
+  if (exceeds(download, size)) throw new AbortError(tooLarge(download.url, got, download.options.maxBytes));
 }
 
-function tooLarge({ url, options: { maxBytes } }: Download, size: number, got: string): BerthError | null {
-  if (maxBytes === undefined || size <= maxBytes) return null;
-  return new BerthError("download-failed", {
-    where: url,
-    what: "the server sends more than the file can have",
-    got,
-    expected: `at most ${maxBytes} bytes`,
-    hint: "check the address, and the size that is pinned for it",
-  });
-}
-
-function refusal(url: string, status: number): Error {
-  const error = new BerthError("download-failed", {
-    where: url,
-    what: "the server refused the download",
-    got: `HTTP status ${status}`,
-    expected: "200 or 206",
-    hint: status === 404 ? "check the address" : "check that the address can be read without a login",
-  });
-  return transientStatus.has(status) ? error : new AbortError(error);
-}
-
-function brokenOff({ url, current, total }: Download, error: unknown): BerthError {
-  const cause = causeOf(error);
-  const code = systemCode(cause);
-  const reason = code === undefined ? messageOf(cause) : `${code}: ${messageOf(cause)}`;
-  return new BerthError("download-failed", {
-    where: url,
-    what: "the download failed",
-    got: total === undefined ? reason : `${current} of ${total} bytes, then ${reason}`,
-    ...(total === undefined ? {} : { expected: `${total} bytes` }),
-    hint: "check that this machine reaches the address, then run it again: the download goes on where it stopped",
-    cause: error,
-  });
-}
-
-export function diskFull(path: string): BerthError {
-  return new BerthError("disk-full", {
-    where: path,
-    what: "no space is left on the host's disk",
-    hint: "free some space on that file system, or give the host another dataDir, and run it again",
-  });
+function exceeds({ options: { maxBytes } }: Download, size: number): boolean {
+  return maxBytes !== undefined && size > maxBytes;
 }
 
 async function freeBytes(path: string): Promise<number> {
@@ -209,6 +163,12 @@ function completeSize(response: Response): number | undefined {
 function beginsAt(response: Response, begun: number): boolean {
   const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
   return response.status !== 206 || start === undefined || Number(start) === begun;
+}
+
+function describeCause(error: unknown): string {
+  const cause = causeOf(error);
+  const code = systemCode(cause);
+  return code === undefined ? messageOf(cause) : `${code}: ${messageOf(cause)}`;
 }
 
 /** What fetch and streams wrap is the reason. */

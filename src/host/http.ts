@@ -1,7 +1,7 @@
 import { messageOf, systemCode } from "../lib/errors.js";
 import type { HttpAnswer, HttpRequest } from "./host.js";
 
-const longestBodyBytes = 1_000_000;
+export const longestBodyBytes = 1_000_000;
 
 /** Sends one request over HTTP and reads the answer's body whole, up to 1 MB. */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
-import { diskFull } from "../host/download.js";
+import { diskFull } from "../host/download-failure.js";
 import type { DownloadOptions } from "../host/host.js";
 import { dataPaths, executableName } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
-import { diskFull } from "../host/download.js";
+import { diskFull } from "../host/download-failure.js";
 import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
 import { parsePythonRange, takesPython } from "../schema/python-range.js";

@@ -1,0 +1,108 @@
+import { mostRedirects } from "./download-failure.js";
+
+/**
+ * One try of a download by a host's own curl, else wget. Words: path, most bytes that the file may have or nothing, and
+ * a tag. Lines with the tag tell of the script, all others are the server's headers. The address comes by standard
+ * input, because it may hold a token.
+ *
+ * A file that is there is the beginning, and the rest is asked for. The limit on sizes of files ends a transfer that
+ * has no end; it counts blocks of 512 bytes.
+ */
+export const transferScript = String.raw`
+path=$1 most=$2 tag=$3
+say() { printf '%s %s\n' "$tag" "$*"; }
+size() { if [ -f "$path" ]; then echo $(($(wc -c <"$path"))); else echo 0; fi; }
+folder=${"${path%/*}"}
+mkdir -p -- "${"${folder:-/}"}" || exit 1
+begun=$(size)
+if [ -n "$most" ] && [ "$begun" -gt "$most" ]; then : >"$path"; begun=0; fi
+say begun "$begun"
+say free "$(df -Pk -- "${"${folder:-/}"}" | tail -n 1)"
+IFS= read -r url
+watch() {
+  while :; do
+    now=$(size)
+    [ "$now" = "$told" ] || say at "$now"
+    told=$now
+    sleep 0.2 >/dev/null 2>&1
+  done
+}
+transfer() {
+  [ -z "$most" ] || ulimit -f $((most / 512 + 1))
+  escaped=$(printf %s "$url" | sed 's/[\\"]/\\&/g')
+  if command -v curl >/dev/null; then
+    limit=
+    [ -z "$most" ] || limit="--max-filesize $((most - begun + 1))"
+    [ "$begun" -eq 0 ] || resume="--continue-at $begun"
+    printf 'url = "%s"\n' "$escaped" | curl -q --config - --silent --show-error --fail --location --globoff --no-buffer \
+      --max-redirs ${mostRedirects} --proto =http,https --connect-timeout 30 --header 'Accept-Encoding: identity' \
+      --dump-header - --output "$path" $limit $resume
+  else
+    [ "$begun" -eq 0 ] || resume=--continue
+    printf '%s\n' "$url" | wget --no-config --input-file=- --tries=1 --timeout=30 --max-redirect=${mostRedirects} \
+      --no-verbose --server-response --header='Accept-Encoding: identity' --output-document="$path" $resume 2>&1
+  fi
+}
+if command -v curl >/dev/null; then tool=curl; elif command -v wget >/dev/null; then tool=wget; else exit 9; fi
+resume=
+told=
+watch &
+watcher=$!
+(transfer)
+code=$?
+{ kill -s KILL "$watcher"; wait "$watcher"; } 2>/dev/null
+if [ "$code" -eq 0 ] && [ ! -e "$path" ]; then : >"$path"; fi
+if [ "$code" -ne 0 ] && [ -f "$path" ] && [ ! -s "$path" ]; then rm -f -- "$path"; fi
+say at "$(size)"
+say free "$(df -Pk -- "${"${folder:-/}"}" | tail -n 1)"
+say end "$tool" "$code"`;
+
+/** What a host told of a try so far. Sizes are in bytes. */
+export interface Transfer {
+  begun: number;
+  current: number;
+  free: number | undefined;
+  /** Of the server's last answer; undefined until one came. */
+  status: number | undefined;
+  /** Size of the whole file by that answer. */
+  total: number | undefined;
+  ended: { tool: string; exitCode: number } | undefined;
+}
+
+export function newTransfer(): Transfer {
+  return { begun: 0, current: 0, free: undefined, status: undefined, total: undefined, ended: undefined };
+}
+
+/** Takes a line of {@link transferScript} into account; says whether it told how far the file is. */
+export function takeLine(transfer: Transfer, tag: string, line: string): boolean {
+  if (!line.startsWith(`${tag} `)) {
+    takeHeader(transfer, line.trim());
+    return false;
+  }
+  const [what, ...words] = line.slice(tag.length + 1).split(" ");
+  const number = Number(words[0]);
+  if (what === "begun") transfer.begun = number;
+  if (what === "free") transfer.free = Number(/\s(\d+)\s+(?:\d+%|-)\s+\//.exec(line)?.[1] ?? 0) * 1024;
+  if (what === "end") transfer.ended = { tool: words[0] ?? "", exitCode: Number(words[1]) };
+  if (what !== "at") return false;
+  transfer.current = number;
+  return true;
+}
+
+function takeHeader(transfer: Transfer, line: string): void {
+  const status = /^HTTP\/[\d.]+ (\d{3})/.exec(line)?.[1];
+  if (status !== undefined) {
+    transfer.status = Number(status);
+    transfer.total = undefined;
+    return;
+  }
+  const [, name = "", value = ""] = /^([A-Za-z-]+):\s*(.*)$/.exec(line) ?? [];
+  const { status: answered, begun } = transfer;
+  if (name.toLowerCase() === "content-length" && (answered === 200 || answered === 206)) {
+    transfer.total = Number(value) + (answered === 206 ? begun : 0);
+  }
+  if (name.toLowerCase() === "content-range" && answered === 416) {
+    const total = /\/(\d+)$/.exec(value)?.[1];
+    if (total !== undefined) transfer.total = Number(total);
+  }
+}
