@@ -36,9 +36,11 @@ export class SshConnections {
 
   /** Starts something over a connection, whether there is one or not. */
   async open(connection: number, purpose: SshPurpose): Promise<SshChild> {
+    const socket = this.#socket(connection);
+    if (Buffer.byteLength(socket) > longestControlPath) throw pathTooLong(socket);
     await preparePrivateFolder(this.#settings.folder);
     this.#used.add(connection);
-    return new SshChild(this.target, this.#settings, this.#socket(connection), purpose);
+    return new SshChild(this.target, this.#settings, socket, purpose);
   }
 
   async isAlive(connection: number): Promise<boolean> {
@@ -81,7 +83,6 @@ export class SshConnections {
 
   async #login(connection: number): Promise<void> {
     const socket = this.#socket(connection);
-    if (Buffer.byteLength(socket) > longestControlPath) throw pathTooLong(socket);
     const { retries, firstWaitSeconds } = this.#settings.pace;
     await pRetry(() => this.#connect(socket), { retries, minTimeout: firstWaitSeconds * 1000 });
     this.#generations.set(connection, this.generation(connection) + 1);

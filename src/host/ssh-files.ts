@@ -107,17 +107,28 @@ export function parseAvailable(text: string): number {
 /** Processes, of those that the script `processes` prints, whose arguments hold the given ones in a row. */
 export function parseProcesses(text: string, args: readonly string[]): number[] {
   const [format, ...rest] = text.split("\n");
-  const lines = format === "proc" ? processesByProc(rest.join("\n")) : rest;
+  const processes = format === "proc" ? processesByProc(rest.join("\n")) : processesByPs(rest);
   const wanted = ` ${args.join(" ")} `;
-  return lines.filter((line) => `${line} `.includes(wanted)).map((line) => Number.parseInt(line, 10));
+  return processes.filter(([, line]) => ` ${line} `.includes(wanted)).map(([pid]) => Number(pid));
 }
 
-/** `<pid> <arguments>` from arguments that each come as `<pid>/cmdline:<argument>` with a zero byte. */
-function processesByProc(text: string): string[] {
+type CommandLine = readonly [pid: string, line: string];
+
+/** Each argument comes as `<pid>/cmdline:<argument>` with a zero byte. */
+function processesByProc(text: string): CommandLine[] {
   const lines = new Map<string, string>();
   for (const record of text.split("\0")) {
     const [, pid, argument = ""] = /^(\d+)\/cmdline:(.*)$/s.exec(record) ?? [];
-    if (pid !== undefined) lines.set(pid, `${lines.get(pid) ?? pid} ${argument}`);
+    if (pid === undefined) continue;
+    const before = lines.get(pid);
+    lines.set(pid, before === undefined ? argument : `${before} ${argument}`);
   }
-  return [...lines.values()];
+  return [...lines];
+}
+
+function processesByPs(lines: readonly string[]): CommandLine[] {
+  return lines.flatMap((line) => {
+    const [, pid, command = ""] = /^\s*(\d+)\s(.*)$/.exec(line) ?? [];
+    return pid === undefined ? [] : [[pid, command] as const];
+  });
 }

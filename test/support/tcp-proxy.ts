@@ -1,0 +1,87 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { once } from "node:events";
+
+type Pair = readonly [client: Socket, server: Socket];
+
+/** Stands between a client and a port of loopback, and can be as bad as a network: slow, silent, or cut. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  #delayMilliseconds = 0;
+  #hangs = false;
+  /** Bytes that the client has sent, over all connections. */
+  sent = 0;
+  /** Connections that were made so far. */
+  connections = 0;
+
+  private constructor(server: Server, targetPort: number) {
+    this.#server = server;
+    server.on("connection", (client) => this.#accept(client, targetPort));
+  }
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new TcpProxy(server, targetPort);
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Holds back all bytes for so long, each way. */
+  delay(milliseconds: number): void {
+    this.#delayMilliseconds = milliseconds;
+  }
+
+  /** Ends all connections, as when a machine on the way restarts: both ends are told. */
+  cut(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    this.#pairs.clear();
+  }
+
+  /** Loses all bytes of the connections there are, and tells nobody. New connections work. */
+  hang(): void {
+    for (const pair of this.#pairs) {
+      for (const socket of pair) {
+        socket.removeAllListeners("data");
+        socket.on("data", () => undefined);
+        socket.removeAllListeners("close");
+      }
+    }
+    this.#pairs.clear();
+  }
+
+  /** Accepts new connections and never says a word. */
+  stayMute(mute: boolean): void {
+    this.#hangs = mute;
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+
+  #accept(client: Socket, targetPort: number): void {
+    this.connections += 1;
+    client.on("error", () => undefined);
+    if (this.#hangs) return;
+    const server = connect(targetPort, "127.0.0.1");
+    server.on("error", () => undefined);
+    const pair = [client, server] as const;
+    this.#pairs.add(pair);
+    client.on("data", (bytes: Buffer) => (this.sent += bytes.byteLength));
+    this.#pass(client, server);
+    this.#pass(server, client);
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    const later = (action: () => void): void => {
+      if (this.#delayMilliseconds === 0) action();
+      else setTimeout(action, this.#delayMilliseconds);
+    };
+    from.on("data", (bytes: Buffer) => later(() => to.write(bytes)));
+    from.on("close", () => later(() => to.destroy()));
+  }
+}
