@@ -17,7 +17,6 @@ export const errorCodes = {
   "secret-missing": "A secret that the stack names is found nowhere.",
   "host-unreachable": "The host does not answer, or the connection to it was lost.",
   "host-unsuitable": "The host lacks something that the stack needs.",
-  "host-unreachable": "The host could not be reached, or the connection to it was lost.",
   "host-key-unknown": "The host's key is not among those that ssh knows, so nothing tells that it is the right host.",
   "host-key-mismatch": "The host's key is not the one that ssh knows: perhaps it is another host.",
   "host-login-refused": "The host did not accept the login.",
