@@ -8,6 +8,7 @@ import {
 import type { BackendSource } from "../catalog/catalogue.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
+import { describeSelector } from "../planner/selector.js";
 import type { BackendFile } from "../schema/backend.js";
 import { readBackends, satisfiesOf } from "./backend-files.js";
 import { plainTable } from "./table.js";
@@ -92,10 +93,10 @@ function versionNames({ name, versions }: BackendFile, wanted: string | undefine
 
 function formatBackend(backend: BackendFile, source: BackendSource, versions: readonly VersionSummary[]): string {
   const { name, description, defaultVersion = "none", hostSelector } = backend;
-  const labels = Object.entries(hostSelector).map(([label, value]) => `${label}=${value}`);
+  const labels = describeSelector(hostSelector);
   return [
     `${name} (${source})${description === "" ? "" : `: ${description.split("\n")[0] ?? ""}`}`,
-    `default version ${defaultVersion}${labels.length === 0 ? "" : `, on hosts with ${labels.join(", ")}`}`,
+    `default version ${defaultVersion}${labels === "" ? "" : `, on hosts with ${labels}`}`,
     ...versions.map((version) => `\n${formatVersion(version)}`),
   ].join("\n");
 }

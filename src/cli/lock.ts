@@ -33,6 +33,7 @@ export async function solveLock(
   const edges = createLockEdges({
     openHost: createOpenHost({ environment, projectRoot: root }),
     defaultIndex: environment.PIP_INDEX_URL,
+    root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
   });

@@ -1,7 +1,10 @@
 import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
-import type { Accelerator, HostFacts, HostUsage } from "../schema/facts.js";
+import type { AcceleratorUsage, HostFacts, HostUsage } from "../schema/facts.js";
+import { nameOwners, readParents } from "./accelerators/owners.js";
+import { findAccelerators } from "./accelerators/search.js";
+import { findContainerEngine } from "./container-engine.js";
 import type { Host, RunResult } from "./host.js";
 
 const toolSeconds = 15;
@@ -13,9 +16,80 @@ assert sys.version_info >= (3, 10)
 print(json.dumps({"path": sys.executable, "version": platform.python_version(), "pipx": shutil.which("pipx")}))
 `;
 
-/** Gathers what a host is. `dataDir` need not exist yet. */
+/** What one look at a host found. */
+export interface HostSighting {
+  /** Only what stays the same between two looks. */
+  readonly facts: HostFacts;
+  readonly usage: HostUsage;
+  /** What could not be found out, and why. */
+  readonly warnings: readonly string[];
+}
+
+export interface GatherOptions {
+  /** It need not exist yet. */
+  readonly dataDir?: string | undefined;
+  /** Process ids of Berth's runners on the host, to the instances they run; asked only when accelerators are in use. */
+  readonly findRunners?: (facts: HostFacts) => Promise<ReadonlyMap<number, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Gathers all that is known of a host. A tool that hangs, fails or is not understood costs its deadline once and is a
+ * warning.
+ *
+ * @throws BerthError `host-unsuitable` for a system that Berth does not run models on, `command-failed` when one of the
+ *   system's own commands fails
+ */
+export async function gatherHost(host: Host, { dataDir, findRunners, signal }: GatherOptions): Promise<HostSighting> {
+  const { system, engine, found } = await gather(host, dataDir, signal);
+  const { containerEngine, warnings } = engine;
+  const facts: HostFacts = {
+    ...system,
+    ...(containerEngine === undefined ? {} : { containerEngine }),
+    accelerators: [...found.accelerators],
+  };
+  const accelerators = await findOwners(host, found.usage, () => findRunners?.(facts) ?? Promise.resolve(new Map()));
+  const ports = await findListeningPorts(host);
+  const usage: HostUsage =
+    accelerators.length === 0 ? { listeningPorts: ports } : { listeningPorts: ports, accelerators };
+  return { facts, usage, warnings: [...warnings, ...found.warnings] };
+}
+
+/** Gathers what a host is: only what stays the same. `dataDir` need not exist yet. */
 export async function gatherFacts(host: Host, dataDir: string | undefined): Promise<HostFacts> {
-  const [system, architecture] = (await output(host, ["uname", "-sm"])).split(" ");
+  const { system, engine, found } = await gather(host, dataDir, undefined);
+  const { containerEngine } = engine;
+  return {
+    ...system,
+    ...(containerEngine === undefined ? {} : { containerEngine }),
+    accelerators: [...found.accelerators],
+  };
+}
+
+async function gather(host: Host, dataDir: string | undefined, signal: AbortSignal | undefined) {
+  const system = await gatherSystem(host, dataDir);
+  const [engine, found] = await Promise.all([
+    findContainerEngine(host),
+    findAccelerators(host, { ramBytes: system.ramBytes, signal }),
+  ]);
+  return { system, engine, found };
+}
+
+async function findOwners(
+  host: Host,
+  usage: readonly AcceleratorUsage[],
+  findRunners: () => Promise<ReadonlyMap<number, string>>,
+): Promise<AcceleratorUsage[]> {
+  if (!usage.some(({ processes = [] }) => processes.length > 0)) return [...usage];
+  const runners = await findRunners();
+  if (runners.size === 0) return [...usage];
+  const table = await attempt(host, ["ps", "-axo", "pid=,ppid="]);
+  return nameOwners(usage, runners, readParents(table?.exitCode === 0 ? table.stdout : ""));
+}
+
+/** What of a host has nothing to do with containers and accelerators. */
+async function gatherSystem(host: Host, dataDir: string | undefined): Promise<Omit<HostFacts, "accelerators">> {
+  const [system, kernel, architecture] = (await output(host, ["uname", "-srm"])).split(" ");
   const os = system === "Linux" ? "linux" : system === "Darwin" ? "darwin" : undefined;
   const arch =
     architecture === "x86_64" ? "x64" : architecture === "aarch64" || architecture === "arm64" ? "arm64" : undefined;
@@ -32,11 +106,12 @@ export async function gatherFacts(host: Host, dataDir: string | undefined): Prom
   const python = await findPython(host);
   return {
     os,
-    arch,
     distribution:
       os === "linux"
         ? parseOsRelease(await host.readText("/etc/os-release"))
         : `macOS ${await output(host, ["sw_vers", "-productVersion"])}`,
+    ...(kernel === undefined ? {} : { kernel }),
+    arch,
     cpus: Number(await output(host, ["getconf", "_NPROCESSORS_ONLN"])),
     ramBytes:
       os === "linux"
@@ -48,12 +123,11 @@ export async function gatherFacts(host: Host, dataDir: string | undefined): Prom
     initSystem: await findInitSystem(host, user),
     ...(python === undefined ? {} : { python: python.python }),
     ...(python?.pipx === undefined ? {} : { pipx: python.pipx }),
-    accelerators: await findNvidia(host),
   };
 }
 
-export async function gatherUsage(host: Host): Promise<HostUsage> {
-  return { listeningPorts: [...(await host.listeningPorts())].sort((a, b) => a - b) };
+async function findListeningPorts(host: Host): Promise<number[]> {
+  return [...(await host.listeningPorts())].sort((a, b) => a - b);
 }
 
 /** Where Berth keeps its things when the stack does not say: by the custom of the system, for root and for others. */
@@ -83,23 +157,6 @@ async function findInitSystem(host: Host, user: string): Promise<HostFacts["init
   return manager !== undefined && /^(running|degraded|starting)$/.test(manager.stdout.trim())
     ? "systemd-user"
     : "other";
-}
-
-async function findNvidia(host: Host): Promise<Accelerator[]> {
-  const query = "--query-gpu=index,uuid,name,memory.total,driver_version";
-  const result = await attempt(host, ["nvidia-smi", query, "--format=csv,noheader,nounits"]);
-  return result?.exitCode === 0 ? parseNvidia(result.stdout) : [];
-}
-
-/** The accelerators of `nvidia-smi --query-gpu=index,uuid,name,memory.total,driver_version --format=csv,noheader,nounits`. */
-export function parseNvidia(csv: string): Accelerator[] {
-  return csv.split("\n").flatMap((line) => {
-    const [index, uuid, name, memoryMib, driverVersion] = line.split(",").map((field) => field.trim());
-    if (index === undefined || uuid === undefined || name === undefined || driverVersion === undefined) return [];
-    const memoryBytes = Number(memoryMib) * 2 ** 20;
-    if (!/^\d+$/.test(index) || !Number.isInteger(memoryBytes)) return [];
-    return [{ type: "cuda", name, index: Number(index), uuid, memoryBytes, driverVersion }];
-  });
 }
 
 export function parseOsRelease(text = ""): string {

@@ -69,8 +69,14 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     lock: { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement },
     files,
     reasons: drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
-    warnings: [...new Set(warnings)],
+    warnings: [...hostWarnings(hosts), ...new Set(warnings)],
   };
+}
+
+function hostWarnings(hosts: Readonly<Record<string, KnownHost>>): string[] {
+  return Object.entries(hosts).flatMap(([name, { warnings = [] }]) =>
+    warnings.map((warning) => `host ${name}: ${warning}`),
+  );
 }
 
 interface Draft {

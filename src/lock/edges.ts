@@ -1,8 +1,11 @@
-import { defaultDataDir, gatherFacts, gatherUsage } from "../host/facts.js";
+import { posix } from "node:path";
+
+import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
+import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { LockEdges } from "./build.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
@@ -14,20 +17,26 @@ export interface LockEdgeOptions {
   readonly openHost: OpenHost;
   /** The index of stacks that name none (pip's own setting), or undefined for the public one. */
   readonly defaultIndex: string | undefined;
+  /** Folder of the project: what a relative data directory is below. */
+  readonly root: string;
   /** Berth's folder in the project: uv is installed there when a lock needs it. */
   readonly workDir: string;
   readonly content: Content;
 }
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
-export function createLockEdges({ openHost, defaultIndex, workDir, content }: LockEdgeOptions): LockEdges {
+export function createLockEdges({ openHost, defaultIndex, root, workDir, content }: LockEdgeOptions): LockEdges {
   const host = openHost({ name: "this machine", connection: "local" });
   const pins = createPinEdges({ host, folder: workDir, content, defaultIndex });
   return {
     async knowHost(name, entry) {
       const host = openHost({ name, ...connectionOf(entry) });
-      const facts = await gatherFacts(host, entry.dataDir?.startsWith("/") === true ? entry.dataDir : undefined);
-      return { facts, usage: await gatherUsage(host), dataDir: entry.dataDir ?? defaultDataDir(facts) };
+      const folder = entry.dataDir === undefined ? undefined : posix.resolve(root, entry.dataDir);
+      const { facts, usage, warnings } = await gatherHost(host, {
+        dataDir: folder,
+        findRunners: (facts) => findRunners(host, folder ?? defaultDataDir(facts)),
+      });
+      return { facts, usage, warnings, dataDir: entry.dataDir ?? defaultDataDir(facts) };
     },
     async findWheel(name, version, indexUrl) {
       const index = readIndexAddress(indexUrl ?? defaultIndex);

@@ -1,10 +1,15 @@
 import { BerthError } from "../lib/errors.js";
 import type { HostFacts, HostUsage } from "../schema/facts.js";
+import type { HostSelector } from "../schema/selector.js";
 import type { DeploymentEntry, StackFile } from "../schema/stack.js";
+import { deriveLabels } from "./labels.js";
+import { describeSelector, unmetBy, type Labels } from "./selector.js";
 
 export interface KnownHost {
   readonly facts: HostFacts;
   readonly usage: HostUsage;
+  /** What of it could not be found out, and why. */
+  readonly warnings?: readonly string[];
   /** Absolute, or relative to the project. */
   readonly dataDir: string;
 }
@@ -13,11 +18,8 @@ export interface HostChoice {
   readonly stack: StackFile;
   readonly hosts: Readonly<Record<string, KnownHost>>;
   /** Labels that the backend asks for, unless the deployment says which. */
-  readonly selector: Readonly<Record<string, string>>;
+  readonly selector: HostSelector;
 }
-
-/** Labels by which the reference system and container images call an architecture. */
-const archLabels: Readonly<Record<HostFacts["arch"], string>> = { x64: "amd64", arm64: "arm64" };
 
 /**
  * The host of a deployment: the one it names, else the only one that has the labels asked for. Pure.
@@ -28,7 +30,7 @@ export function chooseHost(choice: HostChoice, name: string, deployment: Deploym
   const { stack } = choice;
   const wanted = deployment.hostSelector ?? choice.selector;
   const all = Object.keys(stack.hosts).sort();
-  const fitting = all.filter((host) => lacking(choice, host, wanted).length === 0);
+  const fitting = all.filter((host) => unmetBy(labelsOf(choice, host), wanted).length === 0);
   if (deployment.host !== undefined) {
     if (!all.includes(deployment.host))
       throw inconsistent(name, "the stack has no such host", deployment.host, all.join(", "), "correct `host`");
@@ -47,42 +49,25 @@ export function chooseHost(choice: HostChoice, name: string, deployment: Deploym
   );
 }
 
-/** The labels of a host: those that the stack gives it, and what it is. */
-export function labelsOf(
-  { stack, hosts }: Omit<HostChoice, "selector">,
-  host: string,
-): Readonly<Record<string, string>> {
+/** The labels of a host: what it is, and those that the stack gives it, which count more. */
+export function labelsOf({ stack, hosts }: Omit<HostChoice, "selector">, host: string): Labels {
   const facts = hosts[host]?.facts;
-  const derived = facts === undefined ? {} : { os: facts.os, arch: archLabels[facts.arch] };
-  return { ...derived, ...stack.hosts[host]?.labels };
+  return { ...(facts === undefined ? {} : deriveLabels(facts)), ...stack.hosts[host]?.labels };
 }
 
-function lacking(choice: HostChoice, host: string, wanted: Readonly<Record<string, string>>): string[] {
-  const labels = labelsOf(choice, host);
-  return Object.entries(wanted)
-    .filter(([label, value]) => labels[label] !== value)
-    .map(([label, value]) => `${label}=${value}`);
-}
-
-function unfit(
-  choice: HostChoice,
-  name: string,
-  hosts: readonly string[],
-  wanted: Readonly<Record<string, string>>,
-): BerthError {
+function unfit(choice: HostChoice, name: string, hosts: readonly string[], wanted: HostSelector): BerthError {
   const found = hosts.map((host) => {
     const labels = labelsOf(choice, host);
     const values = Object.keys(wanted).map((label) => `${label}=${labels[label] ?? ""}`);
     return `${host}: ${values.join(", ")}`;
   });
-  const expected = Object.entries(wanted).map(([label, value]) => `${label}=${value}`);
   return inconsistent(
     name,
     hosts.length === 1
       ? "the host does not have the labels that are asked for"
       : "no host has the labels that are asked for",
     found.join("; "),
-    expected.join(", "),
+    describeSelector(wanted),
     "choose another host, or say which labels count with `hostSelector`",
   );
 }

@@ -107,6 +107,7 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   const edges = createLockEdges({
     openHost: createOpenHost({ environment: process.env, projectRoot: root }),
     defaultIndex: process.env.PIP_INDEX_URL,
+    root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
   });

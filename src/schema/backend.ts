@@ -4,6 +4,7 @@ import { BerthError } from "../lib/errors.js";
 import { acceleratorTypes } from "./facts.js";
 import { pythonRange } from "./python-range.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
+import { hostSelector } from "./selector.js";
 import { parseConstraint, sameVersion, withoutV } from "./version-constraint.js";
 
 const relativeFile = z
@@ -282,8 +283,7 @@ const backendFields = z.strictObject({
     .describe("Ways to install it that are tried unasked. Default: binary, pipx, image, manual"),
   versionProbe: versionProbe.optional(),
   images: z.array(imageCommand).default([]).describe("Entrypoints of the backend's images, by repository and version"),
-  hostSelector: z
-    .record(z.string(), z.string())
+  hostSelector: hostSelector
     .default({})
     .describe("Labels of hosts that it runs on, such as os and arch; a deployment's `hostSelector` counts instead"),
   versions: z

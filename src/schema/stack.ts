@@ -16,6 +16,7 @@ import {
   sha256,
   variable,
 } from "./scalars.js";
+import { hostSelector } from "./selector.js";
 
 const wheelRequirement = z
   .string()
@@ -127,10 +128,11 @@ export const deploymentEntry = z
       .default({})
       .describe("Environment variables whose values are secrets"),
     host: name.optional().describe("The host to run on. Needed when the stack has several that fit"),
-    hostSelector: z
-      .record(z.string(), z.string())
+    hostSelector: hostSelector
       .optional()
-      .describe("Labels that the host must have; `os` and `arch` are there by themselves. Default: the backend's"),
+      .describe(
+        "Labels that the host must have: a value, a list of values of which it has one, { notIn: [...] } or { exists: true }. `os`, `arch`, `accelerator` (its type, or cpu) and `gpu` (its product, such as h100) are there by themselves. Default: the backend's",
+      ),
     port: port
       .optional()
       .describe("The port to serve on. Default: the lock chooses one of the host's portRange and keeps it"),

@@ -1,46 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { defaultDataDir, parseDf, parseMemInfo, parseNvidia, parseOsRelease } from "../../../src/host/facts.js";
-
-describe("parseNvidia", () => {
-  it("reads each GPU that nvidia-smi tells of", () => {
-    const csv = [
-      "0, GPU-5f2b0e52-7d6c-9b1b-2a53-0f4f3a2f7c11, NVIDIA H100 80GB HBM3, 81559, 550.54.15",
-      "1, GPU-a1b2c3d4-0000-1111-2222-333344445555, NVIDIA L4, 23034, 550.54.15",
-      "",
-    ].join("\n");
-    expect(parseNvidia(csv)).toEqual([
-      {
-        type: "cuda",
-        name: "NVIDIA H100 80GB HBM3",
-        index: 0,
-        uuid: "GPU-5f2b0e52-7d6c-9b1b-2a53-0f4f3a2f7c11",
-        memoryBytes: 81_559 * 1024 * 1024,
-        driverVersion: "550.54.15",
-      },
-      {
-        type: "cuda",
-        name: "NVIDIA L4",
-        index: 1,
-        uuid: "GPU-a1b2c3d4-0000-1111-2222-333344445555",
-        memoryBytes: 23_034 * 1024 * 1024,
-        driverVersion: "550.54.15",
-      },
-    ]);
-  });
-
-  it.each([
-    "",
-    "No devices were found",
-    "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
-    "x, GPU-1, NVIDIA L4, 23034, 550",
-    "0, GPU-1, NVIDIA L4, [N/A], 550",
-    "0, GPU-1, NVIDIA L4",
-    "-1, GPU-1, NVIDIA L4, 23034, 550",
-  ])("reads none from %j", (csv) => {
-    expect(parseNvidia(csv)).toEqual([]);
-  });
-});
+import { defaultDataDir, parseDf, parseMemInfo, parseOsRelease } from "../../../src/host/facts.js";
 
 describe("parseOsRelease", () => {
   it.each([

@@ -24,6 +24,7 @@ describe("an index that asks for user and password", () => {
     createLockEdges({
       openHost: ({ name }) => new LocalHost(name, { PATH: "/nowhere", HOME: "/" }),
       defaultIndex,
+      root: "/nowhere",
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),
     }).findWheel("model", "1.0", undefined);

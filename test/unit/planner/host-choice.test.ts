@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { chooseHost, labelsOf } from "../../../src/planner/host-choice.js";
+import type { HostSelector } from "../../../src/schema/selector.js";
 import type { WrittenStack } from "../support/stacks.js";
 import { chat, knownHost, stackOf } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";
@@ -13,7 +14,7 @@ const hosts: Hosts = {
 };
 const known = { amd: knownHost("/amd"), arm: knownHost("/arm", { facts: { arch: "arm64" } }) };
 
-function choose(deployment: Parameters<typeof chat>[0] = {}, selector: Record<string, string> = {}, only?: string) {
+function choose(deployment: Parameters<typeof chat>[0] = {}, selector: HostSelector = {}, only?: string) {
   const chosen =
     only === undefined ? hosts : Object.fromEntries(Object.entries(hosts).filter(([name]) => name === only));
   const stack = stackOf({ chat: chat(deployment) }, { hosts: chosen });
@@ -39,7 +40,13 @@ describe("the host of a deployment", () => {
     expect(choose({ hostSelector: { pool: "b" } }, { arch: "amd64" })).toBe("arm");
   });
 
-  it.each<[string, Parameters<typeof chat>[0], Record<string, string>, string]>([
+  it("is the only one whose labels fit, by lists of values, values that it must not have, and labels that are there", () => {
+    expect(choose({ hostSelector: { pool: ["b", "c"] } })).toBe("arm");
+    expect(choose({ hostSelector: { pool: { notIn: ["b"] } } })).toBe("amd");
+    expect(choose({ hostSelector: { os: { exists: true }, arch: ["arm64"], accelerator: "cpu" } })).toBe("arm");
+  });
+
+  it.each<[string, Parameters<typeof chat>[0], HostSelector, string]>([
     [
       "several fit",
       {},
@@ -51,6 +58,12 @@ describe("the host of a deployment", () => {
       { hostSelector: { pool: "c" } },
       {},
       "deployment chat: no host has the labels that are asked for\n  got: amd: pool=a; arm: pool=b\n  expected: pool=c\n  to do: choose another host, or say which labels count with `hostSelector`",
+    ],
+    [
+      "none fits a list",
+      { hostSelector: { pool: ["c", "d"], gpu: { exists: true }, os: { notIn: ["linux"] } } },
+      {},
+      "deployment chat: no host has the labels that are asked for\n  got: amd: pool=a, gpu=, os=linux; arm: pool=b, gpu=, os=linux\n  expected: pool in (c, d), gpu there, os not in (linux)\n  to do: choose another host, or say which labels count with `hostSelector`",
     ],
     [
       "the one it names does not fit",
@@ -72,7 +85,13 @@ describe("the host of a deployment", () => {
 describe("a host's labels", () => {
   it("are what it is, as container images call it, and what the stack gives it", () => {
     const stack = stackOf({}, { hosts });
-    expect(labelsOf({ stack, hosts: known }, "amd")).toEqual({ os: "linux", arch: "amd64", pool: "a" });
-    expect(labelsOf({ stack, hosts: known }, "arm")).toEqual({ os: "linux", arch: "arm64", pool: "b" });
+    const own = { os: "linux", accelerator: "cpu" };
+    expect(labelsOf({ stack, hosts: known }, "amd")).toEqual({ ...own, arch: "amd64", pool: "a" });
+    expect(labelsOf({ stack, hosts: known }, "arm")).toEqual({ ...own, arch: "arm64", pool: "b" });
+  });
+
+  it("are those of the stack where both say something", () => {
+    const stack = stackOf({}, { hosts: { amd: { connection: "local", labels: { accelerator: "none" } } } });
+    expect(labelsOf({ stack, hosts: known }, "amd")).toMatchObject({ accelerator: "none" });
   });
 });
