@@ -11,6 +11,7 @@ import { lintBackends } from "./backend-lint.js";
 import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
+import { facts, type FactsOptions } from "./facts.js";
 import { forgetHost } from "./host-forget.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
@@ -80,6 +81,13 @@ program
   .description("show what is wanted beside what is there")
   .option("--json", "for programs")
   .action((stack: string | undefined, options: { json?: boolean }) => status(here(), stack, options));
+
+program
+  .command("facts [hosts...]")
+  .description("show what is known of the hosts: system, Python, container engine, accelerators and who uses them")
+  .option("-s, --stack <stack>", "the stack whose hosts are meant")
+  .option("--json", "for programs")
+  .action((hosts: string[], options: FactsOptions) => facts(here(), hosts, options));
 
 program
   .command("logs <deployment>")

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { formatBytes, formatSeconds, lastLines } from "../../../src/lib/format.js";
+import { formatBytes, formatGibibytes, formatSeconds, lastLines } from "../../../src/lib/format.js";
 
 describe("formatBytes", () => {
   it.each([
@@ -24,6 +24,16 @@ describe("formatBytes", () => {
         expect(formatBytes(bytes)).toMatch(/^\d{1,3}(\.\d)? (B|kB|MB|GB|TB)$/);
       }),
     );
+  });
+});
+
+describe("formatGibibytes", () => {
+  it.each([
+    [0, "0.0 GiB"],
+    [81_559 * 2 ** 20, "79.6 GiB"],
+    [2 ** 40, "1024.0 GiB"],
+  ])("%d is %s", (bytes, text) => {
+    expect(formatGibibytes(bytes)).toBe(text);
   });
 });
 
