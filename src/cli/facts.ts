@@ -9,6 +9,7 @@ import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes, formatGibibytes } from "../lib/format.js";
 import { lookUp } from "../lib/record.js";
 import { readProject } from "../lock/project.js";
+import { deriveLabels } from "../planner/labels.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import type { Accelerator, AcceleratorUsage, HostFacts, HostReport } from "../schema/facts.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
@@ -68,7 +69,8 @@ async function lookAt(host: Host, root: string, entry: HostEntry, signal: AbortS
   const dataDir = entry.dataDir === undefined ? undefined : resolve(root, entry.dataDir);
   const findOwn = (known: HostFacts) => findRunners(host, dataDir ?? defaultDataDir(known));
   const { facts: known, usage, warnings } = await gatherHost(host, { dataDir, findRunners: findOwn, signal });
-  return { reachable: true, facts: known, usage, warnings: [...warnings] };
+  const labels = { ...deriveLabels(known), ...entry.labels };
+  return { reachable: true, labels, facts: known, usage, warnings: [...warnings] };
 }
 
 /** What a look at a host tells; an error, and running past the deadline, make it one that is not reachable. */
@@ -99,7 +101,7 @@ export async function reportOn(
 /** The tables for people: hosts, then accelerators, then what could not be found out. */
 export function formatFacts(report: FactsReport): string {
   const hosts = Object.entries(report);
-  const rows = hosts.map(([name, host]) => (host.reachable ? systemRow(name, host.facts) : lostRow(name)));
+  const rows = hosts.map(([name, host]) => (host.reachable ? systemRow(name, host.facts, host.labels) : lostRow(name)));
   const devices = hosts.flatMap(([name, host]) =>
     host.reachable
       ? host.facts.accelerators.flatMap((device) => deviceRows(name, device, host.usage.accelerators))
@@ -107,21 +109,21 @@ export function formatFacts(report: FactsReport): string {
   );
   const notes = hosts.flatMap(([name, host]) =>
     host.reachable
-      ? host.warnings.map((warning) => `warning: ${name}: ${warning}`)
+      ? host.warnings.map(({ text }) => `warning: ${name}: ${text}`)
       : [`not reached: ${name}: ${host.problem}`],
   );
   return [
-    plainTable(["HOST", "SYSTEM", "CPUS", "RAM", "DISK", "PYTHON", "PIPX", "CONTAINERS", "INIT"], rows),
+    plainTable(["HOST", "SYSTEM", "CPUS", "RAM", "DISK", "PYTHON", "PIPX", "CONTAINERS", "INIT", "LABELS"], rows),
     ...(devices.length === 0 ? [] : ["", plainTable(deviceHead, devices)]),
     ...(notes.length === 0 ? [] : ["", ...notes]),
   ].join("\n");
 }
 
 function lostRow(name: string): string[] {
-  return [name, "not reached", ...new Array<string>(7).fill("-")];
+  return [name, "not reached", ...new Array<string>(8).fill("-")];
 }
 
-function systemRow(name: string, host: HostFacts): string[] {
+function systemRow(name: string, host: HostFacts, labels: Readonly<Record<string, string>>): string[] {
   const { distribution, kernel, arch, cpus, ramBytes, diskBytes, python, pipx, containerEngine, initSystem } = host;
   const engine = containerEngine === undefined ? "-" : `${containerEngine.engine} ${containerEngine.version}`;
   return [
@@ -134,6 +136,9 @@ function systemRow(name: string, host: HostFacts): string[] {
     pipx?.version ?? "-",
     engine,
     initSystem,
+    Object.entries(labels)
+      .map(([label, value]) => `${label}=${value}`)
+      .join("\n"),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
-import type { AcceleratorUsage, HostFacts, HostUsage } from "../schema/facts.js";
+import type { AcceleratorUsage, HostFacts, HostUsage, HostWarning } from "../schema/facts.js";
 import { nameOwners, readParents } from "./accelerators/owners.js";
 import { findAccelerators } from "./accelerators/search.js";
 import { findContainerEngine } from "./container-engine.js";
@@ -21,8 +21,7 @@ export interface HostSighting {
   /** Only what stays the same between two looks. */
   readonly facts: HostFacts;
   readonly usage: HostUsage;
-  /** What could not be found out, and why. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly HostWarning[];
 }
 
 export interface GatherOptions {
@@ -52,7 +51,12 @@ export async function gatherHost(host: Host, { dataDir, findRunners, signal }: G
   const ports = await findListeningPorts(host);
   const usage: HostUsage =
     accelerators.length === 0 ? { listeningPorts: ports } : { listeningPorts: ports, accelerators };
-  return { facts, usage, warnings: [...warnings, ...found.warnings] };
+  const about = (subject: HostWarning["subject"]) => (text: string) => ({ subject, text });
+  return {
+    facts,
+    usage,
+    warnings: [...warnings.map(about("containerEngine")), ...found.warnings.map(about("accelerators"))],
+  };
 }
 
 /** Gathers what a host is: only what stays the same. `dataDir` need not exist yet. */

@@ -36,7 +36,9 @@ export function createLockEdges({ openHost, defaultIndex, root, workDir, content
         dataDir: folder,
         findRunners: (facts) => findRunners(host, folder ?? defaultDataDir(facts)),
       });
-      return { facts, usage, warnings, dataDir: entry.dataDir ?? defaultDataDir(facts) };
+      // Processes run without a container engine; what is placed on accelerators does not run without them.
+      const telling = warnings.filter(({ subject }) => subject === "accelerators").map(({ text }) => text);
+      return { facts, usage, warnings: telling, dataDir: entry.dataDir ?? defaultDataDir(facts) };
     },
     async findWheel(name, version, indexUrl) {
       const index = readIndexAddress(indexUrl ?? defaultIndex);

@@ -145,14 +145,22 @@ export const hostUsage = z
   })
   .describe("What was in use on a host when the lock was solved");
 
+const hostWarning = z
+  .strictObject({
+    subject: z.enum(["containerEngine", "accelerators"]).describe("What it is about"),
+    text: z.string().describe("What could not be found out, and why"),
+  })
+  .describe("Something that could not be found out");
+
 /** What `berth facts --json` prints of each host, by its name. */
 export const hostReport = z
   .discriminatedUnion("reachable", [
     z.strictObject({
       reachable: z.literal(true),
+      labels: z.record(z.string(), z.string()).describe("Labels: what the host is, and what the stack gives it"),
       facts: hostFacts,
       usage: hostUsage,
-      warnings: z.array(z.string()).describe("What could not be found out, and why"),
+      warnings: z.array(hostWarning).describe("What could not be found out"),
     }),
     z.strictObject({
       reachable: z.literal(false),
@@ -164,6 +172,7 @@ export const hostReport = z
 export type HostFacts = z.output<typeof hostFacts>;
 export type HostUsage = z.output<typeof hostUsage>;
 export type HostReport = z.output<typeof hostReport>;
+export type HostWarning = z.output<typeof hostWarning>;
 export type Accelerator = z.output<typeof accelerator>;
 export type AcceleratorUsage = z.output<typeof acceleratorUsage>;
 export type AcceleratorProcess = z.output<typeof acceleratorProcess>;

@@ -35,7 +35,8 @@ export const amd: Detector = {
     const gpus = gpusOf(answers.static);
     if (gpus.length > 0) return readAmdSmi(gpus, answers, runtimeVersion);
     if (answers.rocmSmi !== undefined) return readRocmSmi(answers.rocmSmi, "amd", { runtimeVersion });
-    return answers.static === undefined ? nothingFound : notUnderstood("amd-smi static --json");
+    if (answers.static === undefined || parseJson(answers.static) !== undefined) return nothingFound;
+    return notUnderstood("amd-smi static --json");
   },
 };
 

@@ -5,15 +5,17 @@ import { hostReport, type HostReport } from "../../../src/schema/facts.js";
 import { seen } from "../support/accelerator-fixtures.js";
 import { facts } from "../support/problems.js";
 
-const plain: HostReport = { reachable: true, facts, usage: { listeningPorts: [] }, warnings: [] };
+const labels = { os: "linux", pool: "a" };
+const plain: HostReport = { reachable: true, labels, facts, usage: { listeningPorts: [] }, warnings: [] };
 
 function withAccelerators(fixture: string): HostReport {
   const { accelerators, usage, warnings } = seen(fixture);
   return {
     reachable: true,
+    labels,
     facts: { ...facts, kernel: "6.1.0", accelerators: [...accelerators] },
     usage: { listeningPorts: [], accelerators: [...usage] },
-    warnings: [...warnings],
+    warnings: warnings.map((text) => ({ subject: "accelerators" as const, text })),
   };
 }
 
@@ -45,6 +47,7 @@ describe("the tables of facts", () => {
     const text = formatFacts({ box: plain, gone: { reachable: false, problem: "connection refused" } });
     expect(text).toContain("Debian GNU/Linux 12 (bookworm)");
     expect(text).toMatch(/gone +not reached/);
+    expect(text).toMatch(/os=linux *\n.*pool=a/);
     expect(text.split("\n").at(-1)).toBe("not reached: gone: connection refused");
     expect(text).not.toContain("DEVICE");
   });

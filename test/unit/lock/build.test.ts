@@ -29,6 +29,20 @@ const placeable = writtenStack.map((written): StackFile => {
 const reversed = <T>(record: Readonly<Record<string, T>>) => Object.fromEntries(Object.entries(record).reverse());
 
 describe("buildLock", () => {
+  it("warns of what could not be found out about a host, by its name, and does not write it into the lock", async () => {
+    const edges = fakeEdges();
+    const knowHost: typeof edges.knowHost = async (name, entry) => {
+      return { ...(await edges.knowHost(name, entry)), warnings: ["`nvidia-smi -q -x` did not answer"] };
+    };
+    const stack = stackOf({ chat: chat() });
+    const solved = await buildLock(
+      { stack, written: stack, catalogue: catalogueOf(), previous: undefined },
+      { ...edges, knowHost },
+    );
+    expect(solved.warnings).toEqual(["host local: `nvidia-smi -q -x` did not answer"]);
+    expect(formatLock(solved.lock)).not.toContain("did not answer");
+  });
+
   it("gives the same bytes for the same inputs, in whatever order their keys are", async () => {
     await fc.assert(
       fc.asyncProperty(placeable, async (stack) => {

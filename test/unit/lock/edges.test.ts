@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalHost } from "../../../src/host/local.js";
 import { createContent } from "../../../src/install/content.js";
 import { createLockEdges } from "../../../src/lock/edges.js";
+import type { HostEntry } from "../../../src/schema/stack.js";
 import { rejectionOf } from "../support/thrown.js";
+import { ToolHost } from "../support/tool-host.js";
 
 const sha256 = "a".repeat(64);
 const wanted = `Basic ${Buffer.from("ann:hunter2").toString("base64")}`;
@@ -43,5 +45,32 @@ describe("an index that asks for user and password", () => {
     expect(error.message).toContain(`${index("")}/model/: the package index did not answer`);
     expect(error.message).toContain("HTTP status 401");
     expect(error.message).not.toContain("hunter3");
+  });
+});
+
+describe("a host that a lock is solved for", () => {
+  const system = {
+    "uname -srm": "Linux 6.1.0 x86_64",
+    "id -un": "ada",
+    "printenv HOME": "/home/ada",
+    "getconf _NPROCESSORS_ONLN": "8",
+    "df -Pk /": "/dev/vda1 1000 1 999 1% /",
+    "docker version --format {{json .}}": { exitCode: 1, stdout: "", stderr: "Cannot connect" },
+    "nvidia-smi -q -x": { exitCode: 9, stdout: "no driver", stderr: "" },
+  };
+  const edges = createLockEdges({
+    openHost: () => new ToolHost(system),
+    defaultIndex: undefined,
+    root: "/nowhere",
+    workDir: "/nowhere",
+    content: createContent("/nowhere", "/nowhere"),
+  });
+  const entry: HostEntry = { connection: "local", dataDir: "data", labels: {}, portRange: [14_000, 14_999] };
+
+  it("is known with its data directory as it is written, and warned of where its accelerators are not known", async () => {
+    const { dataDir, facts, warnings } = await edges.knowHost("box", entry);
+    expect(dataDir).toBe("data");
+    expect(facts).toMatchObject({ kernel: "6.1.0", accelerators: [] });
+    expect(warnings).toEqual(["`nvidia-smi -q -x` failed with exit code 9: no driver"]);
   });
 });

@@ -94,6 +94,19 @@ describe("a GPU by rocm-smi", () => {
 });
 
 describe("AMD's tools", () => {
+  it.each(["[]", '{"gpu_data": []}'])("that tell of no GPU with %s mean that there is none", (text) => {
+    expect(amd.read({ static: text }, { ramBytes })).toEqual({ accelerators: [], usage: [], warnings: [] });
+  });
+
+  it.each([
+    [{ static: "Traceback (most recent call last)" }, "amd-smi static --json"],
+    [{ rocmSmi: "ROCm System Management Interface" }, "rocm-smi --json"],
+  ])("that write %j are not understood", (answers, command) => {
+    expect(amd.read(answers, { ramBytes }).warnings).toEqual([
+      `\`${command}\` wrote nothing that Berth understands: accelerators unknown`,
+    ]);
+  });
+
   it("are asked for more once one of them tells of a GPU", () => {
     expect(Object.keys(amd.ask({}))).toEqual(["static", "rocmSmi"]);
     expect(Object.keys(amd.ask({ static: "[]" }))).toEqual(["static", "rocmSmi"]);

@@ -66,7 +66,7 @@ describe.each(allFixtures())("the detector of $fixture", ({ fixture, detector })
   it("reads what is left of it when it breaks off anywhere", () => {
     for (const name of names) {
       const text = answers[name] ?? "";
-      const step = Math.max(1, Math.floor(text.length / 150));
+      const step = Math.max(1, Math.floor(text.length / 100));
       for (let length = 0; length < text.length; length += step)
         readsSoundly(detector, { ...answers, [name]: text.slice(0, length) });
     }
@@ -78,7 +78,7 @@ describe.each(allFixtures())("the detector of $fixture", ({ fixture, detector })
         const text = breakages.reduce((broken, breakOnce) => breakOnce(broken), answers[name] ?? "");
         readsSoundly(detector, { ...answers, [name]: text });
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -87,7 +87,7 @@ describe.each(allFixtures())("the detector of $fixture", ({ fixture, detector })
       fc.property(fc.constantFrom(...names), fc.string({ unit: "binary", maxLength: 200 }), (name, text) => {
         readsSoundly(detector, { ...answers, [name]: text });
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
