@@ -36,7 +36,7 @@ describe("buildLock", () => {
     };
     const stack = stackOf({ chat: chat() });
     const solved = await buildLock(
-      { stack, written: stack, catalogue: catalogueOf(), previous: undefined },
+      { stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
       { ...edges, knowHost },
     );
     expect(solved.warnings).toEqual(["host local: `nvidia-smi -q -x` did not answer"]);
