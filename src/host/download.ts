@@ -71,9 +71,11 @@ async function fetchRest(download: Download): Promise<void> {
   }
 }
 
-async function ask({ url }: Download, begun: number, signal: AbortSignal): Promise<Response> {
+async function ask({ url, options }: Download, begun: number, signal: AbortSignal): Promise<Response> {
   // A server that packs what it sends gives other sizes than those of the file.
-  const headers = { "accept-encoding": "identity", ...(begun > 0 ? { range: `bytes=${begun}-` } : {}) };
+  const sizes = { "accept-encoding": "identity", ...(begun > 0 ? { range: `bytes=${begun}-` } : {}) };
+  // Fetch leaves out `authorization` when it follows a redirect to another origin (Fetch standard, HTTP-redirect fetch).
+  const headers = { ...options.headers, ...sizes };
   try {
     return await fetch(url, { headers, signal });
   } catch (error) {

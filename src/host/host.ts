@@ -44,6 +44,11 @@ export interface DownloadOptions {
   onProgress?: (current: number, total: number | undefined) => void;
   /** Most that the file may have: a server that sends more is not waited for, and nothing is kept of it. */
   maxBytes?: number;
+  /**
+   * Sent to the address's own origin alone: where it redirects to another, as hubs do to the servers that hold their
+   * large files, they are left out. Never in a process list, nor in an error.
+   */
+  headers?: { readonly authorization?: string };
   signal?: AbortSignal;
 }
 

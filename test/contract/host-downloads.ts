@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { inspect } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -135,6 +136,41 @@ export function describeDownloads(settingOf: () => HostSetting): void {
       await settingOf().host.download(server.answer(ranges(file)), path, { maxBytes: size });
       expect(await text()).toBe(content);
       expect(server.ranges).toEqual([undefined]);
+    });
+
+    describe("with a token", () => {
+      const headers = { authorization: "Bearer canary-download-4f1b" };
+
+      it("sends it with each request, also when it goes on where a transfer broke off", async () => {
+        await settingOf().host.download(server.answer(breakOff(file, half), ranges(file)), next(), { headers });
+        expect(await text()).toBe(content);
+        expect(server.authorizations).toEqual([headers.authorization, headers.authorization]);
+      });
+
+      it("follows a redirect within the origin with it, and to another origin without it", async () => {
+        const other = await HostileServer.start();
+        try {
+          const there = other.answer(ranges(file));
+          await settingOf().host.writeFile(next(), content.slice(0, half));
+          const begun = server.answer(redirect(server.url), redirect(there));
+          await settingOf().host.download(begun, path, { headers });
+          expect(await text()).toBe(content);
+          expect(server.authorizations).toEqual([headers.authorization, headers.authorization]);
+          expect(other.authorizations).toEqual([undefined]);
+          expect(other.ranges).toEqual([`bytes=${half}-`]);
+        } finally {
+          await other.close();
+        }
+      });
+
+      it("does not tell it when it is refused", async () => {
+        const url = server.answer(status(403, "no"));
+        const error: unknown = await settingOf()
+          .host.download(url, next(), { headers })
+          .catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ code: "download-failed", parts: { got: "HTTP status 403" } });
+        expect(inspect(error, { depth: 10 })).not.toContain("canary");
+      });
     });
 
     it("stops when the signal aborts, throws the reason, and leaves what it has for the next time", async () => {

@@ -9,6 +9,8 @@ export type Behaviour = (response: ServerResponse, from: number) => void;
 export class HostileServer {
   /** The ranges that were asked for, one a request, since the last `answer`. */
   readonly ranges: (string | undefined)[] = [];
+  /** What was sent as `authorization`, one a request, since the last `answer`. */
+  readonly authorizations: (string | undefined)[] = [];
   #behaviours: readonly Behaviour[] = [];
 
   private constructor(
@@ -28,6 +30,7 @@ export class HostileServer {
   answer(...behaviours: readonly Behaviour[]): string {
     this.#behaviours = behaviours;
     this.ranges.length = 0;
+    this.authorizations.length = 0;
     return this.url;
   }
 
@@ -38,6 +41,7 @@ export class HostileServer {
   #behave(request: IncomingMessage, response: ServerResponse): void {
     const next = this.#behaviours[Math.min(this.ranges.length, this.#behaviours.length - 1)];
     this.ranges.push(request.headers.range);
+    this.authorizations.push(request.headers.authorization);
     next?.(response, Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0));
   }
 }
