@@ -21,8 +21,8 @@ export function chooseBackend(problem: ReleaseProblem): ResolvedBackend {
   if (deployment.backend !== "auto") return namedBackend(problem, deployment.backend);
   if (deployment.imageName !== undefined) throw engineOfImage(problem, deployment.imageName);
   const { backend, reason } = selectBackend({
-    format: formatOf([problem.model.file]),
-    category: deployment.category ?? "llm",
+    format: problem.model.format ?? formatOf([problem.model.file]),
+    category: deployment.category ?? problem.model.category ?? "llm",
     acceleratorType: problem.platform.acceleratorType,
     ...(deployment.prefer === undefined ? {} : { prefer: deployment.prefer }),
     canServe: (name) => canServe(problem, name),

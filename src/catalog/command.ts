@@ -2,7 +2,15 @@ import { BerthError } from "../lib/errors.js";
 import { splitValue, splitWords, type Placeholder, type Word } from "./words.js";
 
 /** The placeholders that Berth itself gives a value. An environment variable of the same name does not change them. */
-export const builtInPlaceholders = ["model_path", "model_name", "port", "worker_ip", "gpu_count", "gpu_ids"] as const;
+export const builtInPlaceholders = [
+  "model_path",
+  "mmproj_path",
+  "model_name",
+  "port",
+  "worker_ip",
+  "gpu_count",
+  "gpu_ids",
+] as const;
 
 export type BuiltInPlaceholder = (typeof builtInPlaceholders)[number];
 

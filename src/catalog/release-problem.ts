@@ -1,4 +1,5 @@
-import type { LockedDeployment, LockedModel } from "../schema/lock.js";
+import type { LockedDeployment } from "../schema/lock.js";
+import type { LockedModel } from "../schema/model.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 import type { Catalogue } from "./catalogue.js";
 import type { Platform } from "./selection.js";

@@ -39,8 +39,10 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   const { deployment, model, platform, where } = problem;
   const chosen = chooseBackend(problem);
   const { backend, version, entry } = chosen;
-  checkArchitecture(entry.architectures, deployment.architecture, where);
-  const category = chooseCategory(backend, deployment.category, where);
+  // What GGUF files call an architecture is llama.cpp's name for it, not that of its configuration.
+  const told = model.format === "gguf" ? undefined : model.architecture;
+  checkArchitecture(entry.architectures, deployment.architecture ?? told, where);
+  const category = chooseCategory(backend, deployment.category ?? model.category, where);
   const { way, onCpu } = chooseWay(problem, chosen);
   const placed = onCpu ? { ...platform, acceleratorType: "cpu" as const } : platform;
   const templates = chooseRunnerTemplates({
@@ -79,6 +81,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
       healthPath: entry.healthPath ?? backend.healthPath,
       ...(healthRequest === undefined ? {} : { healthRequest }),
+      ...projectorOf(problem, chosen, templates.runCommand.text, rest),
       ...(category === "llm" ? {} : { category }),
       ...(servedModel === undefined ? {} : { servedModel }),
     },
@@ -127,6 +130,18 @@ function warningsOf(
     ...unknown,
     ...(unused ? [`${where}: \`contextLength\` is not passed on, because ${backend.name} has no flag for it`] : []),
   ];
+}
+
+/** How the engine is given the model's projector, when neither command nor parameters do so. */
+function projectorOf(
+  { model }: ReleaseProblem,
+  { backend: { projectorFlag } }: ResolvedBackend,
+  runCommand: string,
+  parameters: readonly string[],
+): { projectorFlag?: string } {
+  if (model.projector === undefined || projectorFlag === undefined) return {};
+  const isGiven = parameters.some((word) => word === projectorFlag || word.startsWith(`${projectorFlag}=`));
+  return isGiven || /\{\{\s*mmproj_path\s*\}\}/.test(runCommand) ? {} : { projectorFlag };
 }
 
 /** The release, with everything pinned. */

@@ -120,6 +120,8 @@ export function chooseImage(
 
 export interface RunnerPlace {
   readonly modelPath: string;
+  /** The model's file that reads images or sound for it. */
+  readonly projectorPath?: string | undefined;
   readonly modelName: string;
   /** Where clients reach the runner. */
   readonly bindAddress: string;
@@ -132,9 +134,10 @@ export interface RunnerPlace {
 
 /** The values of the built-in placeholders. In a network namespace of its own a runner listens on every address. */
 export function placeholderValues(place: RunnerPlace): Readonly<Record<BuiltInPlaceholder, string>> {
-  const { modelPath, modelName, bindAddress, port, containerPort, devices } = place;
+  const { modelPath, projectorPath = "", modelName, bindAddress, port, containerPort, devices } = place;
   return {
     model_path: modelPath,
+    mmproj_path: projectorPath,
     model_name: modelName,
     port: String(containerPort ?? port),
     worker_ip: containerPort === undefined ? bindAddress : "0.0.0.0",

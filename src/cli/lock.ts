@@ -5,17 +5,25 @@ import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
-import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
+import { findPlainSecret } from "../lock/secret.js";
+import { findPulumi } from "./toolchain.js";
+import { chooseStack, packageRoot, Pulumi, pulumiEnvironment, stackFileOf, type Workplace } from "./workplace.js";
 
 export interface LockOptions {
   /** Fail when the lock does not hold, and write nothing. */
   check?: boolean;
+  /** Take the present commits of models' revisions. */
+  upgradeModels?: boolean;
 }
 
 /** Solves a stack and writes its lock. */
 export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<void> {
   const stack = await chooseStack(workplace, named);
-  const current = await solveLock(workplace, stack, { frozen: options.check === true, anew: true });
+  const current = await solveLock(workplace, stack, {
+    frozen: options.check === true,
+    anew: true,
+    upgradeModels: options.upgradeModels === true,
+  });
   workplace.print(describeLock(current));
   const { outcome } = current;
   if (outcome.kind === "kept") return;
@@ -25,10 +33,11 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
 
 /** The lock of a stack. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
 export async function solveLock(
-  { environment, root }: Workplace,
+  workplace: Workplace,
   stack: string,
-  options: { frozen: boolean; anew: boolean },
+  options: { frozen: boolean; anew: boolean; upgradeModels?: boolean },
 ): Promise<CurrentLock> {
+  const { environment, root } = workplace;
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
   const edges = createLockEdges({
     openHost: createOpenHost({ environment, projectRoot: root }),
@@ -36,9 +45,23 @@ export async function solveLock(
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    findSecret: (name) => findSecret(name, workplace, stack),
   });
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";
-  return currentLock(project, edges, { frozen, anew: options.anew && !frozen, write: true });
+  const upgradeModels = options.upgradeModels === true;
+  return currentLock(project, edges, { frozen, anew: options.anew && !frozen, write: true, upgradeModels });
+}
+
+/** The same places as at `pulumi up`, in the same order; the configuration's only where there is a Pulumi to read it. */
+async function findSecret(name: string, workplace: Workplace, stack: string): Promise<string | undefined> {
+  const { environment, root } = workplace;
+  const toolchain = await findPulumi({ environment, packageRoot, report: () => undefined });
+  if (toolchain !== undefined) {
+    const pulumi = new Pulumi(root, toolchain, await pulumiEnvironment(workplace, toolchain));
+    const { exitCode, stdout } = await pulumi.run(["config", "get", `berth:${name}`, "--stack", stack]);
+    if (exitCode === 0) return stdout;
+  }
+  return findPlainSecret(name, { environment, projectRoot: root });
 }
 
 /** `stacks/dev.lock.yaml 7f3c9a1 (unchanged)` */

@@ -74,6 +74,7 @@ program
   .command("lock [stack]")
   .description("solve a stack file and write its lock")
   .option("--check", "fail when the lock does not hold, and write nothing")
+  .option("--upgrade-models", "take the commits that models' revisions are now, not those of the lock before")
   .action((stack: string | undefined, options: LockOptions) => lock(here(), stack, options));
 
 program

@@ -60,10 +60,12 @@ export function brokenOff({ url, current, total }: DownloadState, reason: string
   });
 }
 
-export function diskFull(path: string): BerthError {
+/** @param figures what there is and what is needed, where that is known */
+export function diskFull(path: string, figures: { got?: string; expected?: string } = {}): BerthError {
   return new BerthError("disk-full", {
     where: path,
     what: "no space is left on the host's disk",
+    ...figures,
     hint: "free some space on that file system, or give the host another dataDir, and run it again",
   });
 }

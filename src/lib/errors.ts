@@ -24,6 +24,7 @@ export const errorCodes = {
   "host-foreign": "Something on the host belongs to somebody else.",
   "command-failed": "A command on the host failed.",
   "download-failed": "A download broke off or was refused.",
+  "model-unavailable": "A repository of models cannot be read, or does not hold a model that Berth can serve.",
   "checksum-mismatch": "What was downloaded or found is not what is pinned.",
   "disk-full": "The host's disk has too little room.",
   "install-failed": "A backend version could not be installed.",

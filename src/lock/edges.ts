@@ -8,8 +8,10 @@ import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/pack
 import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { LockEdges } from "./build.js";
+import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { createPinEdges } from "./pin-edges.js";
+import { secretMissing } from "./secret.js";
 
 const indexSeconds = 20;
 
@@ -22,10 +24,13 @@ export interface LockEdgeOptions {
   /** Berth's folder in the project: uv is installed there when a lock needs it. */
   readonly workDir: string;
   readonly content: Content;
+  /** A secret's value, for what a lock asks for with it; undefined when it is found nowhere. */
+  readonly findSecret: (name: string) => Promise<string | undefined>;
 }
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
-export function createLockEdges({ openHost, defaultIndex, root, workDir, content }: LockEdgeOptions): LockEdges {
+export function createLockEdges(options: LockEdgeOptions): LockEdges {
+  const { openHost, defaultIndex, root, workDir, content, findSecret } = options;
   const host = openHost({ name: "this machine", connection: "local" });
   const pins = createPinEdges({ host, folder: workDir, content, defaultIndex });
   return {
@@ -44,6 +49,11 @@ export function createLockEdges({ openHost, defaultIndex, root, workDir, content
       const index = readIndexAddress(indexUrl ?? defaultIndex);
       const address = `${index.address}/${normalizeName(name)}/`;
       return findUniversalWheel(await fetchPage({ ...index, address }), name, version, address);
+    },
+    async openRepository({ repo, revision, endpoint, token: secret, where }) {
+      const token = secret === undefined ? undefined : await findSecret(secret);
+      if (secret !== undefined && token === undefined) throw secretMissing(secret);
+      return openHubRepository({ repo, endpoint, token, where }, revision);
     },
     ...pins,
   };

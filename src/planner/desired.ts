@@ -44,6 +44,8 @@ export interface DesiredModel {
   readonly host: HostReference;
   readonly model: LockedDeployment["model"];
   readonly indexUrl: string | undefined;
+  /** Name of the secret with which it is fetched. */
+  readonly token: string | undefined;
 }
 
 export interface DesiredInstance {
@@ -92,7 +94,9 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     const modelName = `${host.name}.${model.sha256.slice(0, 12)}`;
     const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
     backendVersions.set(backendName, { name: backendName, host, backend, version, install, ...settings });
-    models.set(modelName, { name: modelName, host, model, indexUrl });
+    // Of several deployments that want the model any one's token will do.
+    const token = placed.modelToken ?? models.get(modelName)?.token;
+    models.set(modelName, { name: modelName, host, model, indexUrl, token });
     const instance = desiredInstance(name, placed, release, host, backendName, modelName);
     instances.push({ ...instance, artifactSha256: artifactSha256(install) });
   }
@@ -147,8 +151,9 @@ function desiredInstance(
   backendVersion: string,
   model: string,
 ): Omit<DesiredInstance, "artifactSha256"> {
-  const { from, sha256, file } = release.model;
+  const { from, sha256, file, projector } = release.model;
   const path = from.source === "file" ? from.path : modelPath(host.dataDir, sha256, file);
+  const projectorPath = projector === undefined ? undefined : modelPath(host.dataDir, sha256, projector);
   return {
     name,
     host,
@@ -157,7 +162,7 @@ function desiredInstance(
     backendVersion,
     model,
     modelPath: path,
-    argv: runnerArguments(release, placed, host, path),
+    argv: runnerArguments(release, placed, host, { path, projectorPath }),
   };
 }
 
@@ -166,9 +171,9 @@ function runnerArguments(
   release: LockedDeployment,
   placed: PlacedInstance,
   host: HostReference,
-  path: string,
+  { path, projectorPath }: { path: string; projectorPath: string | undefined },
 ): readonly string[] {
-  const { backend, backendVersion, entrypoint, runCommand, parameters, env } = release;
+  const { backend, backendVersion, entrypoint, runCommand, parameters, projectorFlag, env } = release;
   const origin = { from: "version" } as const;
   const templates = {
     entrypoint: entrypoint === undefined ? undefined : { text: entrypoint, origin },
@@ -177,13 +182,16 @@ function runnerArguments(
   };
   const values = placeholderValues({
     modelPath: path,
+    projectorPath,
     modelName: release.servedModel ?? placed.deployment,
     bindAddress: placed.bindAddress,
     port: placed.port,
     devices: placed.devices,
   });
   const form = { kind: "process", executable: executablePath(host, backend, backendVersion) } as const;
-  return renderRunnerTemplates(templates, form, values, parameters, `backends/${backend}.yaml`).argv;
+  const projector = projectorFlag === undefined || projectorPath === undefined ? [] : [projectorFlag, projectorPath];
+  const words = [...projector, ...parameters];
+  return renderRunnerTemplates(templates, form, values, words, `backends/${backend}.yaml`).argv;
 }
 
 function inventoryOf(host: string, { backendVersions, models, instances }: Omit<DesiredStack, "hosts">): string[] {

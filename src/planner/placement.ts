@@ -72,7 +72,7 @@ function placeInstance(
   const { stack } = problem;
   const host = chooseHost({ stack, hosts: problem.hosts, selector: {} }, name, deployment);
   const { facts } = knownHost(problem.hosts, host);
-  const { apiKey, secretEnv, update } = deployment;
+  const { apiKey, model, secretEnv, update } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
   if (release?.install.method === "image") throw runsNoImages(where, host, release);
@@ -87,6 +87,7 @@ function placeInstance(
       ...Object.fromEntries(Object.entries(secretEnv).map(([variable, { secret }]) => [variable, secret])),
       ...(apiKey === undefined || release === undefined ? {} : { [keyVariable(release, where)]: apiKey.secret }),
     },
+    ...(model.source === "huggingface" && model.token !== undefined ? { modelToken: model.token.secret } : {}),
     minHealthySeconds: update.minHealthyTime,
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,

@@ -23,12 +23,13 @@ export function createBackendVersion(
 export function createModelFiles(
   { name, host: reference, model, indexUrl }: DesiredModel,
   host: Host,
+  token: pulumi.Input<string> | undefined,
   parent: pulumi.Resource = host,
 ): ModelFiles {
   const { from, file, sha256 } = model;
   return new ModelFiles(
     name,
-    { host: reference, from, file, sha256, ...defined({ indexUrl }) },
+    { host: reference, from, file, sha256, ...defined({ indexUrl, token }) },
     { parent, dependsOn: host },
   );
 }

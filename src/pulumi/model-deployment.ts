@@ -9,7 +9,7 @@ import { BerthError } from "../lib/errors.js";
 import { readCatalogue } from "../lock/project.js";
 import { desiredStack, type DesiredStack } from "../planner/desired.js";
 import { allowAddress, keyVariable } from "../planner/exposure.js";
-import type { LockedModel } from "../schema/lock.js";
+import type { LockedModel } from "../schema/model.js";
 import { deploymentEntry } from "../schema/stack.js";
 import { createBackendVersion, createInstance, createModelFiles } from "./desired-resources.js";
 import { toProgramError } from "./program-error.js";
@@ -36,6 +36,8 @@ export interface ModelDeploymentArgs extends z.input<typeof engine> {
   host: Host;
   /** The model, pinned by SHA-256. */
   model: LockedModel;
+  /** Access token of the hub that the model is from. */
+  modelToken?: pulumi.Input<string>;
   /** Port to serve on; outside a stack file nothing chooses one. */
   port: number;
   /** What the host is, for backends that are installed differently on each. Default: as this machine, without accelerators. */
@@ -84,7 +86,7 @@ export class ModelDeployment extends pulumi.ComponentResource {
     // Several deployments may stand on one backend version or model; each has a resource of its own for it.
     const own = <T extends { name: string }>(needed: T): T => ({ ...needed, name: `${name}.${needed.name}` });
     const backendVersion = createBackendVersion(own(backend), args.host, this);
-    const modelFiles = createModelFiles(own(model), args.host, this);
+    const modelFiles = createModelFiles(own(model), args.host, secretOf(args.modelToken), this);
     this.instance = createInstance(
       instance,
       { backendVersion, model: modelFiles, secretEnv: pulumi.all(secretEnv) },
@@ -93,6 +95,10 @@ export class ModelDeployment extends pulumi.ComponentResource {
     this.endpoint = this.instance.endpoint;
     this.registerOutputs({ endpoint: this.endpoint });
   }
+}
+
+function secretOf(value: pulumi.Input<string> | undefined): pulumi.Output<string> | undefined {
+  return value === undefined ? undefined : pulumi.secret(value);
 }
 
 interface Resolved {

@@ -1,14 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-
 import * as pulumi from "@pulumi/pulumi";
 
-import { BerthError } from "../lib/errors.js";
+import { findPlainSecret, secretMissing, type PlainPlaces } from "../lock/secret.js";
 
-export interface SecretPlaces {
+export interface SecretPlaces extends PlainPlaces {
   readonly config: pulumi.Config;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly projectRoot: string;
 }
 
 /**
@@ -18,21 +13,14 @@ export interface SecretPlaces {
 export async function findSecret(name: string, places: SecretPlaces): Promise<pulumi.Output<string>> {
   const configured = places.config.getSecret(name);
   if (configured !== undefined) return configured;
-  const variable = secretVariable(name);
-  const fromEnvironment = places.environment[variable];
-  if (fromEnvironment !== undefined) return pulumi.secret(fromEnvironment);
-  const file = join(".berth", "secrets", name);
-  const fromFile = await readFile(join(places.projectRoot, file), "utf8").catch(() => undefined);
-  if (fromFile !== undefined) return pulumi.secret(fromFile.replace(/\r?\n$/, ""));
-  throw new BerthError("secret-missing", {
-    where: `secret ${name}`,
-    what: "the stack names a secret that is found nowhere",
-    expected: `pulumi config berth:${name}, environment variable ${variable}, or file ${file}`,
-    hint: `pulumi config set --secret berth:${name}`,
-  });
+  const found = await findPlainSecret(name, places);
+  if (found === undefined) throw secretMissing(name);
+  return pulumi.secret(found);
 }
 
-/** `ci-key` is BERTH_SECRET_CI_KEY. */
-export function secretVariable(name: string): string {
-  return `BERTH_SECRET_${name.toUpperCase().replaceAll("-", "_")}`;
+/** The same as plain text, for what the program itself asks for with it; undefined when it is found nowhere. */
+export async function revealSecret(name: string, places: SecretPlaces): Promise<string | undefined> {
+  const configured = places.config.getSecret(name);
+  if (configured === undefined) return findPlainSecret(name, places);
+  return new Promise((resolve) => configured.apply(resolve));
 }

@@ -14,7 +14,7 @@ import { createBackendVersion, createHost, createInstance, createModelFiles } fr
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
 import type { Instance } from "./resources.js";
-import { findSecret } from "./secrets.js";
+import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
 
 export interface StackArgs {
   /** The stack file, relative to the project. Default: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
@@ -75,7 +75,11 @@ async function deploy(
   stack: Stack,
 ): Promise<Record<string, pulumi.Output<DeployedModel>>> {
   const desired = desiredStack(lock, root);
-  const secrets = await Promise.all(desired.instances.map((instance) => findSecrets(instance, root)));
+  const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot: root };
+  const secrets = await Promise.all(desired.instances.map((instance) => findSecrets(instance, places)));
+  const tokens = await Promise.all(
+    desired.models.map(async ({ token }) => (token === undefined ? undefined : findSecret(token, places))),
+  );
   const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack)]));
   const backendVersions = new Map(
     desired.backendVersions.map((backend) => [
@@ -84,7 +88,10 @@ async function deploy(
     ]),
   );
   const models = new Map(
-    desired.models.map((model) => [model.name, createModelFiles(model, known(hosts, model.host.name))]),
+    desired.models.map((model, index) => [
+      model.name,
+      createModelFiles(model, known(hosts, model.host.name), tokens[index]),
+    ]),
   );
   const deployed: Record<string, pulumi.Output<DeployedModel>> = {};
   for (const [index, instance] of desired.instances.entries()) {
@@ -110,6 +117,7 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    findSecret: (name) => revealSecret(name, { config, environment: process.env, projectRoot: root }),
   });
   const { lock, path, outcome } = await currentLock(project, edges, { frozen, write: !pulumi.runtime.isDryRun() });
   if (outcome.kind === "solved") {
@@ -122,9 +130,8 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
 
 async function findSecrets(
   { placed }: DesiredInstance,
-  projectRoot: string,
+  places: SecretPlaces,
 ): Promise<pulumi.Output<Record<string, string>>> {
-  const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot };
   const found = await Promise.all(
     Object.entries(placed.secretEnv).map(
       async ([variable, secret]) => [variable, await findSecret(secret, places)] as const,

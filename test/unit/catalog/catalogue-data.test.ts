@@ -28,6 +28,7 @@ const locks = versions.flatMap(({ entry: { install }, ...rest }) =>
 
 const values = {
   model_path: "/models/a b/it's;$(x).gguf",
+  mmproj_path: "",
   model_name: "my model",
   port: "40123",
   worker_ip: "10.0.0.7",

@@ -6,6 +6,7 @@ import { BerthError } from "../../../src/lib/errors.js";
 
 const builtIn = {
   model_path: "/models/qwen 2.gguf",
+  mmproj_path: "/models/mmproj qwen.gguf",
   model_name: "qwen",
   port: "8000",
   worker_ip: "127.0.0.1",
@@ -57,7 +58,7 @@ describe("renderCommand", () => {
       new BerthError("command-invalid", {
         where: "vllm.yaml:3:7",
         what: `the command names an unknown placeholder {{${name}}}`,
-        expected: "one of model_path, model_name, port, worker_ip, gpu_count, gpu_ids, A, B",
+        expected: "one of model_path, mmproj_path, model_name, port, worker_ip, gpu_count, gpu_ids, A, B",
         hint: "Correct the name, or set an environment variable of that name.",
       }),
     );
@@ -95,6 +96,7 @@ describe("renderCommand", () => {
     const everyValue = fc.record({
       builtIn: fc.record({
         model_path: value,
+        mmproj_path: value,
         model_name: value,
         port: value,
         worker_ip: value,
@@ -115,7 +117,8 @@ describe("renderCommand", () => {
 
     it("keeps a value of 100 kB verbatim in its word", () => {
       const text = "'\"\\ \n|$&{{port}}😀".repeat(6_000);
-      const huge = { model_path: text, model_name: text, port: text, worker_ip: text, gpu_count: text, gpu_ids: text };
+      const ids = { port: text, worker_ip: text, gpu_count: text, gpu_ids: text };
+      const huge = { model_path: text, mmproj_path: text, model_name: text, ...ids };
       const values = { builtIn: huge, environment: { VAR: text } };
       expect(Buffer.byteLength(text)).toBeGreaterThan(100_000);
       // Compared as one boolean: the difference of two such lists is no help and takes minutes to show.

@@ -87,7 +87,7 @@ const variables = ["VAR", "OTHER_1", "port"] as const;
 function valuesOf(text: fc.Arbitrary<string>): fc.Arbitrary<CommandValues> {
   return fc.record({
     builtIn: fc.record({
-      ...{ model_path: text, model_name: text, port: text, worker_ip: text, gpu_count: text, gpu_ids: text },
+      ...placeholders(text),
     }),
     environment: fc.record({ VAR: text, OTHER_1: text, port: text }),
   });
@@ -153,7 +153,7 @@ function fixedWords({ builtIn, environment }: CommandValues): string[] {
 }
 
 const everywhere = (text: string): CommandValues => ({
-  builtIn: { model_path: text, model_name: text, port: text, worker_ip: text, gpu_count: text, gpu_ids: text },
+  builtIn: placeholders(text),
   environment: Object.fromEntries(variables.map((name) => [name, text])),
 });
 
@@ -309,3 +309,8 @@ describe("a real process", () => {
     );
   }, 120_000);
 });
+
+function placeholders<T>(value: T) {
+  const place = { port: value, worker_ip: value, gpu_count: value, gpu_ids: value };
+  return { model_path: value, mmproj_path: value, model_name: value, ...place };
+}

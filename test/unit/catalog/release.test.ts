@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DeployedEngine } from "../../../src/catalog/release-problem.js";
 import { resolveRelease } from "../../../src/catalog/release.js";
 import { digest, sha256 } from "../../../src/lib/canonical.js";
-import type { LockedModel } from "../../../src/schema/lock.js";
+import type { LockedModel } from "../../../src/schema/model.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { platform } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";

@@ -231,6 +231,7 @@ describe("placeholderValues", () => {
   it("are the bind address and the host's port where the network is the host's", () => {
     expect(placeholderValues(place)).toEqual({
       model_path: "/m",
+      mmproj_path: "",
       model_name: "m",
       port: "14000",
       worker_ip: "192.0.2.7",

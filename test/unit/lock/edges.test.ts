@@ -29,6 +29,7 @@ describe("an index that asks for user and password", () => {
       root: "/nowhere",
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),
+      findSecret: () => Promise.resolve(undefined),
     }).findWheel("model", "1.0", undefined);
 
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
@@ -63,6 +64,7 @@ describe("a host that a lock is solved for", () => {
     defaultIndex: undefined,
     root: "/nowhere",
     workDir: "/nowhere",
+    findSecret: () => Promise.resolve(undefined),
     content: createContent("/nowhere", "/nowhere"),
   });
   const entry: HostEntry = { connection: "local", dataDir: "data", labels: {}, portRange: [14_000, 14_999] };

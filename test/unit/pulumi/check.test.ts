@@ -112,7 +112,12 @@ describe("checkInputs", () => {
     [
       "ModelFiles",
       { from: { source: "hub" } },
-      [{ property: "from.source", reason: "Invalid discriminator value. Expected 'wheels' | 'url' | 'file'" }],
+      [
+        {
+          property: "from.source",
+          reason: "Invalid discriminator value. Expected 'wheels' | 'url' | 'file' | 'huggingface'",
+        },
+      ],
     ],
   ])("tells for a %s with %j which property is wrong and why", (kind, change, failures) => {
     const { check, whole } = kinds[kind] ?? {};

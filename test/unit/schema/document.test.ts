@@ -48,12 +48,12 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
     [
       "an unknown kind of source",
       chat("backend: x").replace("file", "ftp"),
-      ['7:22: "deployments.chat.model.source": expected "wheels" or "url" or "file"; got "ftp"'],
+      ['7:22: "deployments.chat.model.source": expected "wheels" or "url" or "file" or "huggingface"; got "ftp"'],
     ],
     [
       "no source",
       chat("backend: x").replace("source: file,", ""),
-      ['7:12: "deployments.chat.model.source" is missing; expected "wheels" or "url" or "file"'],
+      ['7:12: "deployments.chat.model.source" is missing; expected "wheels" or "url" or "file" or "huggingface"'],
     ],
     [
       "a duplicate key",

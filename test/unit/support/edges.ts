@@ -18,6 +18,10 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(`${name}==${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
       return Promise.resolve({ sha256: sha256(`${name} ${version}`) });
     },
+    openRepository({ repo, revision }) {
+      asked.push(`${repo} at ${revision}`);
+      return Promise.reject(new Error("no repository here"));
+    },
     lockPackages({ package: name, version, indexUrl }) {
       asked.push(`requirements of ${name} ${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
       return Promise.resolve(`${name}==${version} --hash=sha256:${sha256(name + version)}\n`);

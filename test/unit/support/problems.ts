@@ -4,8 +4,8 @@ import { sha256 } from "../../../src/lib/canonical.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
 import type { PlacementProblem } from "../../../src/planner/placement.js";
 import type { HostFacts } from "../../../src/schema/facts.js";
-import type { LockedModel } from "../../../src/schema/lock.js";
-import { stackFile, type ModelSource, type StackFile } from "../../../src/schema/stack.js";
+import type { LockedModel, ModelSource } from "../../../src/schema/model.js";
+import { stackFile, type StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf } from "./catalogues.js";
 import type { WrittenStack } from "./stacks.js";
 
@@ -70,6 +70,7 @@ export function problemOf(stack: StackFile, changes: Partial<PlacementProblem> =
 }
 
 function lockedModel(model: ModelSource): LockedModel {
+  if (model.source === "huggingface") throw new Error("a placement problem has pinned models");
   const file = model.source === "file" ? "m.gguf" : model.file;
   return {
     from: { source: "file", path: model.source === "file" ? model.path : `/srv/${file}` },

@@ -1,0 +1,96 @@
+import { mkdtemp, realpath, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { LocalHost } from "../../src/host/local.js";
+import { sha256 } from "../../src/lib/canonical.js";
+import { openHubRepository } from "../../src/lock/hub.js";
+import { lockModel } from "../../src/lock/model.js";
+import { modelSource } from "../../src/schema/model.js";
+import { HubServer } from "../support/hub-server.js";
+import { safetensorsFile } from "../support/weights.js";
+
+const repo = "acme/tiny";
+const sizes = { "model-1.safetensors": 300_000, "model-2.safetensors": 200_000, "model-3.safetensors": 100_000 };
+const files = Object.fromEntries(
+  Object.entries(sizes).map(([path, bytes], seed) => [path, safetensorsFile(bytes, seed)]),
+);
+const all = Object.values(files).reduce((sum, content) => sum + content.length, 0);
+const script = fileURLToPath(new URL("bring-model.mjs", import.meta.url));
+
+/** Bytes that the server has sent when the process is killed: within files, and near their ends. */
+const killPoints = [3, 19, 20, 47, 61, 62, 88, 97].map((percent) => (percent / 100) * all);
+
+describe("bringing a model from a hub", () => {
+  let hub: HubServer;
+  let dataDir: string;
+
+  beforeAll(async () => {
+    hub = await HubServer.start();
+    hub.repositories[repo] = { revisions: { main: files } };
+    hub.pieceBytes = 10_000;
+    dataDir = await realpath(await mkdtemp(join(tmpdir(), "berth hub ")));
+  });
+  afterAll(async () => {
+    await hub.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  const cached = (path: string, name: string) => join(dataDir, "cache", "models", sha256(files[path] ?? ""), name);
+  const sizeOf = (path: string) =>
+    stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  const sent = () => [...hub.sent.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const downloads = () => hub.requests.filter(({ server, range }) => server === "storage" && range !== "bytes=0-8");
+
+  async function lock() {
+    const access = { repo, endpoint: hub.endpoint, token: undefined, where: "deployment chat" };
+    const model = modelSource.parse({ source: "huggingface", repo, endpoint: hub.endpoint });
+    const edges = {
+      findWheel: () => Promise.reject(new Error("no wheels here")),
+      openRepository: () => openHubRepository(access, "main"),
+    };
+    return lockModel({ model, before: undefined, indexUrl: undefined, where: "chat" }, edges);
+  }
+
+  it("goes on where it was killed: nothing that is on the disk is asked for again", async () => {
+    const model = await lock();
+    hub.sent.clear();
+    for (const killPoint of [...killPoints, Infinity]) {
+      const held = new Map<string, number>();
+      for (const path of Object.keys(files))
+        held.set(path, (await sizeOf(cached(path, "model"))) > 0 ? Infinity : await sizeOf(cached(path, "model.part")));
+      const before = downloads().length;
+      const run = execa(process.execPath, [script, JSON.stringify({ dataDir, model })], { reject: false });
+      while (run.exitCode === null && run.signalCode === null && sent() < killPoint) await delay(1);
+      run.kill("SIGKILL");
+      const { exitCode, stderr } = await run;
+      if (killPoint === Infinity) expect(exitCode, stderr).toBe(0);
+      const asked = downloads().slice(before);
+      for (const { path: address, range } of asked) {
+        const [path = ""] = Object.entries(files).find(([, content]) => address.includes(sha256(content))) ?? [];
+        const has = held.get(path) ?? 0;
+        expect(range ?? "bytes=0-", `${path} after ${killPoint}`).toBe(`bytes=${has}-`);
+        expect(has).toBeLessThanOrEqual(files[path]?.length ?? 0);
+      }
+    }
+    const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
+    for (const [path, content] of Object.entries(files))
+      expect(await host.sha256(cached(path, "model")), path).toBe(sha256(content));
+  });
+
+  it("fetches nothing when all is there", async () => {
+    const model = await lock();
+    const before = downloads().length;
+    const { exitCode } = await execa(process.execPath, [script, JSON.stringify({ dataDir, model })]);
+    expect(exitCode).toBe(0);
+    expect(downloads().slice(before)).toEqual([]);
+  });
+});
