@@ -16,6 +16,7 @@ import { forgetHost } from "./host-forget.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
+import { models, type ModelsOptions } from "./models.js";
 import { pinnedMethods } from "./pin-version.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
@@ -89,6 +90,13 @@ program
   .option("-s, --stack <stack>", "the stack whose hosts are meant")
   .option("--json", "for programs")
   .action((hosts: string[], options: FactsOptions) => facts(here(), hosts, options));
+
+program
+  .command("models [host]")
+  .description("list the models that lie on a stack's hosts, with their sizes and who uses them")
+  .option("-s, --stack <stack>", "the stack")
+  .option("--json", "for programs")
+  .action((host: string | undefined, options: ModelsOptions) => models(here(), host, options));
 
 program
   .command("logs <deployment>")

@@ -59,6 +59,12 @@ export function findRoot(from: string): string {
   }
 }
 
+/** The project's name, by its `Pulumi.yaml`. */
+export function projectName(root: string): string {
+  const { name } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as { name: string };
+  return name;
+}
+
 /** The stack that a command is about: the one named, else PULUMI_STACK, else the only stack file there is. */
 export async function chooseStack({ environment, root }: Workplace, named: string | undefined): Promise<string> {
   const asked = named ?? environment.PULUMI_STACK;
@@ -131,8 +137,7 @@ export class Pulumi {
 
   /** The project's name, by `Pulumi.yaml`. */
   get project(): string {
-    const { name } = parse(readFileSync(join(this.#root, "Pulumi.yaml"), "utf8")) as { name: string };
-    return name;
+    return projectName(this.#root);
   }
 
   get backendUrl(): string {

@@ -1,0 +1,67 @@
+/** What of models lies on a host, in place and in the cache. */
+import { posix } from "node:path";
+
+import type { Host } from "../host/host.js";
+import { listEntries } from "../host/journal.js";
+import { dataPaths } from "../host/paths.js";
+import { partName } from "./model-places.js";
+import { modelRecordName, readRecord } from "./model-record.js";
+
+export interface StoredModel {
+  /** Identity by content. */
+  readonly sha256: string;
+  readonly place: "in place" | "cache";
+  /** Where it came from, in words; empty when that is not known any more. */
+  readonly source: string;
+  readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+  readonly sizeBytes: number;
+  /** Some of it is still to be fetched. */
+  readonly incomplete: boolean;
+  /** Resources that want it, as the journal has them. */
+  readonly wantedBy: readonly { readonly owner: string; readonly name: string }[];
+  /** When it was put where it is: until then it was used or fetched. Undefined while somebody wants it. */
+  readonly lastUsed: Date | undefined;
+}
+
+/** The models in place, then those in the cache, each by their digests. */
+export async function listModels(host: Host, dataDir: string): Promise<StoredModel[]> {
+  const { models, cache } = dataPaths(dataDir);
+  const entries = (await listEntries(host, dataDir)).filter(({ kind }) => kind === "ModelFiles");
+  const found: StoredModel[] = [];
+  for (const [folder, place] of [
+    [models, "in place"],
+    [posix.join(cache, "models"), "cache"],
+  ] as const) {
+    for (const sha256 of await host.list(folder)) {
+      const users = place === "cache" ? [] : entries.filter(({ uses }) => uses === posix.join("models", sha256));
+      const wantedBy = users.map(({ owner, name }) => ({ owner, name }));
+      const model = await readModel(host, posix.join(folder, sha256), wantedBy.length > 0);
+      if (model !== undefined) found.push({ sha256, place, wantedBy, ...model });
+    }
+  }
+  return found;
+}
+
+async function readModel(
+  host: Host,
+  folder: string,
+  isWanted: boolean,
+): Promise<Omit<StoredModel, "sha256" | "place" | "wantedBy"> | undefined> {
+  const record = await readRecord(host, folder);
+  const lying = [...(await host.walk(folder))].filter(([path]) => path !== modelRecordName);
+  // A file that is used where the user put it is told by its record alone.
+  const used = Object.entries(record?.files ?? {}).map(([path, { sizeBytes }]) => ({ path, sizeBytes }));
+  const there = lying.map(([path, { size }]) => ({ path, sizeBytes: size }));
+  const files = (there.length === 0 ? used : there).sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (files.length === 0) return undefined;
+  const status = record === undefined ? undefined : await host.status(posix.join(folder, modelRecordName));
+  const changes = [...lying.map(([, { changedAt }]) => changedAt), ...(status === undefined ? [] : [status.changedAt])];
+  const latest = changes.map(BigInt).reduce((a, b) => (a > b ? a : b), 0n);
+  return {
+    source: record?.source ?? "",
+    files,
+    sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    incomplete: files.some(({ path }) => path === partName),
+    lastUsed: isWanted ? undefined : new Date(Number(latest / 1_000_000n)),
+  };
+}
