@@ -7,6 +7,7 @@ import type { Platform } from "../../../src/catalog/selection.js";
 import type { LockedModel } from "../../../src/schema/model.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { platform } from "../support/problems.js";
+import { repositoryModel } from "../support/repository-models.js";
 import { thrownBy } from "../support/thrown.js";
 
 const modelOf = (file: string): LockedModel => ({
@@ -221,4 +222,15 @@ describe("a version's known flags and architectures", () => {
     const problem = problemOf({ deployment: { backend: "engine", architecture: "MambaForCausalLM" } });
     expect(thrownBy(() => draftRelease({ ...problem, catalogue: limited })).message).toContain("MambaForCausalLM");
   });
+});
+
+it("chooses by what the model's files tell, where the deployment says nothing", () => {
+  const chosen = (model: LockedModel, category?: DeployedEngine["category"]) => {
+    const problem = problemOf(category === undefined ? {} : { deployment: { category } });
+    return chooseBackend({ ...problem, model }).backend.name;
+  };
+  const speech = repositoryModel(["config.json", "m.safetensors"], { format: "safetensors", category: "stt" });
+  expect(chosen(speech)).toBe("vox-box");
+  expect(chosen(speech, "llm")).toBe("vllm");
+  expect(chosen(repositoryModel(["q/m.gguf"], { file: "q/m.gguf", format: "gguf" }))).toBe("llama-cpp");
 });

@@ -7,6 +7,7 @@ import { digest, sha256 } from "../../../src/lib/canonical.js";
 import type { LockedModel } from "../../../src/schema/model.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { platform } from "../support/problems.js";
+import { repositoryModel } from "../support/repository-models.js";
 import { thrownBy } from "../support/thrown.js";
 
 const model: LockedModel = { from: { source: "file", path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
@@ -134,5 +135,45 @@ describe("a release's id", () => {
       }),
     );
     expect(resolve({ backendVersion: "2.0", parameters: ["--fast"], env: { LEVEL: "version" } }).id).toBe(resolve().id);
+  });
+});
+
+describe("a model whose files tell what it is", () => {
+  const folder = repositoryModel(["config.json", "model.safetensors"], {
+    format: "safetensors",
+    category: "embedding",
+    architecture: "BertModel",
+  });
+  const gguf = repositoryModel(["mmproj.gguf", "tiny.gguf"], {
+    ...{ file: "tiny.gguf", projector: "mmproj.gguf", format: "gguf", category: "vlm", architecture: "qwen2vl" },
+  });
+  const release = (from: LockedModel, deployment: Partial<DeployedEngine> = {}, backend = engineBackend()) => {
+    const catalogue = catalogueOf([backend]);
+    const asked = { ...chat, ...deployment };
+    return resolveRelease({ catalogue, deployment: asked, model: from, platform, where: "deployment chat" });
+  };
+
+  it("has its category, unless the deployment says another", () => {
+    expect(release(folder).category).toBe("embedding");
+    expect(release(folder, { category: "reranker" }).category).toBe("reranker");
+    expect(release(folder, { category: "llm" }).category).toBeUndefined();
+  });
+
+  it("is refused by a version that does not serve its architecture; GGUF files name theirs otherwise", () => {
+    const { versions } = engineBackend();
+    const entry = { install: { pipx: { package: "e", requirements: "engine/2.0.txt" } }, architectures: ["GlmModel"] };
+    const backend = engineBackend({ versions: { ...versions, "2.0": entry } });
+    expect(thrownBy(() => release(folder, {}, backend)).parts).toMatchObject({ got: "BertModel" });
+    expect(release(folder, { architecture: "GlmModel" }, backend).model).toEqual(folder);
+    expect(release(gguf, {}, backend).model).toEqual(gguf);
+  });
+
+  it("is given its projector by the engine's flag, unless the parameters or the command do so", () => {
+    const backend = engineBackend({ projectorFlag: "--mmproj" });
+    expect(release(gguf, {}, backend).projectorFlag).toBe("--mmproj");
+    expect(release(gguf, { extraParameters: ["--mmproj=/srv/own.gguf"] }, backend).projectorFlag).toBeUndefined();
+    expect(release(gguf, { runCommand: "serve -p {{ mmproj_path }}" }, backend).projectorFlag).toBeUndefined();
+    expect(release(gguf).projectorFlag).toBeUndefined();
+    expect(release(folder, {}, backend).projectorFlag).toBeUndefined();
   });
 });

