@@ -18,3 +18,21 @@ export function baseEnvironment(environment: Readonly<Record<string, string | un
     LANG: "C.UTF-8",
   };
 }
+
+/** What `ssh` itself needs: its agent, Kerberos' tickets, and what commands of a person's configuration may use. */
+const forSsh = ["PATH", "HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "KRB5CCNAME", "TMPDIR"];
+
+export function sshEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    forSsh.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** Where this user's connections over ssh have their sockets. Systems' folders for a user's session are the shortest. */
+export function connectionFolder(environment: Readonly<Record<string, string | undefined>>, uid: number): string {
+  const { XDG_RUNTIME_DIR: folder } = environment;
+  return folder === undefined || folder === "" ? `/tmp/berth-ssh-${uid}` : `${folder}/berth-ssh`;
+}

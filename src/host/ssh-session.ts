@@ -149,6 +149,7 @@ class Attempt {
     const { signal, timeoutSeconds } = this.#request;
     let patience: NodeJS.Timeout | undefined;
     const end = (): void => {
+      clearInterval(signs);
       // Input that was not sent yet would come before the end.
       if (child.stdin.writableLength > 0) child.stdin.destroy();
       else child.stdin.end();

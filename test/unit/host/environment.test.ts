@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { baseEnvironment } from "../../../src/host/environment.js";
+import { baseEnvironment, connectionFolder, sshEnvironment } from "../../../src/host/environment.js";
 
 const own = { PATH: "/bin", HOME: "/home/ada", LANG: "C.UTF-8" };
 const given = { PATH: "/bin", HOME: "/home/ada" };
@@ -69,5 +69,20 @@ describe("baseEnvironment", () => {
         expect(Object.values(passed)).not.toContain(undefined);
       }),
     );
+  });
+});
+
+describe("sshEnvironment", () => {
+  it("has the agent and no secret", () => {
+    const environment = { ...given, SSH_AUTH_SOCK: "/run/agent", AWS_SECRET_ACCESS_KEY: "hunter2", USER: undefined };
+    expect(sshEnvironment(environment)).toEqual({ ...given, SSH_AUTH_SOCK: "/run/agent" });
+  });
+});
+
+describe("connectionFolder", () => {
+  it("is the user's own", () => {
+    expect(connectionFolder({ XDG_RUNTIME_DIR: "/run/user/1000" }, 1000)).toBe("/run/user/1000/berth-ssh");
+    expect(connectionFolder({}, 501)).toBe("/tmp/berth-ssh-501");
+    expect(connectionFolder({ XDG_RUNTIME_DIR: "" }, 0)).toBe("/tmp/berth-ssh-0");
   });
 });

@@ -1,0 +1,72 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+
+import { SshHost } from "../../src/host/ssh.js";
+import { endless, HostileServer, ranges, redirect, status, whole } from "../support/hostile-server.js";
+import { SshServer, whyNoSshd } from "../support/ssh-server.js";
+
+const isLeftOut = whyNoSshd !== undefined && process.env.BERTH_TEST_ALL !== "1";
+const folders = ["/bin", "/usr/bin"];
+const hasWget = existsSync("/usr/bin/wget");
+
+describe.skipIf(isLeftOut)(`downloads by tools of the host${isLeftOut ? ` (left out: ${whyNoSshd})` : ""}`, () => {
+  const content = Buffer.alloc(300_000, "0123456789");
+  let web: HostileServer;
+  beforeAll(async () => {
+    web = await HostileServer.start();
+  });
+  afterAll(() => web.close());
+
+  /** A host that lacks some tools. */
+  async function reach(without: readonly string[]): Promise<{ host: SshHost; path: string }> {
+    const tools = mkdtempSync("/tmp/bt-");
+    const server = await SshServer.start([`SetEnv PATH=${tools}`]);
+    for (const folder of folders)
+      for (const name of readdirSync(folder))
+        if (!without.includes(name) && !existsSync(join(tools, name)))
+          symlinkSync(join(folder, name), join(tools, name));
+    const host = new SshHost(server.target(), server.settings());
+    onTestFinished(async () => {
+      await host.close();
+      await server.dispose();
+      rmSync(tools, { recursive: true });
+    });
+    return { host, path: server.path("file") };
+  }
+
+  it("says that there is no tool", async () => {
+    const { host, path } = await reach(["curl", "wget"]);
+    const failure = expect(host.download(web.answer(whole(content)), path)).rejects;
+    await failure.toMatchObject({ code: "host-unsuitable", parts: { expected: "curl or GNU wget" } });
+  });
+
+  it.runIf(hasWget)("does it with wget as with curl", async () => {
+    const { host, path } = await reach(["curl"]);
+    const progress: unknown[] = [];
+    await host.download(web.answer(whole(content)), path, { onProgress: (...now) => progress.push(now) });
+    expect((await host.status(path))?.size).toBe(300_000);
+    expect(progress.at(-1)).toEqual([300_000, 300_000]);
+    await host.writeFile(path, content.subarray(0, 100_000));
+    await host.download(web.answer(ranges(content)), path);
+    expect(web.ranges).toEqual(["bytes=100000-"]);
+    expect(await host.readText(path)).toBe(content.toString());
+    await host.download(web.answer(ranges(content)), path);
+    expect(await host.readText(path)).toBe(content.toString());
+    await host.writeFile(path, "something else");
+    await host.download(web.answer(whole(content)), path);
+    expect(await host.readText(path)).toBe(content.toString());
+    await host.remove(path);
+    await expect(host.download(web.answer(status(404)), path)).rejects.toMatchObject({
+      parts: { got: "HTTP status 404" },
+    });
+    await expect(host.download(web.answer(redirect(web.url)), path)).rejects.toMatchObject({
+      parts: { what: "the server redirects without end" },
+    });
+    await expect(host.download(web.answer(endless()), path, { maxBytes: 300_000 })).rejects.toMatchObject({
+      parts: { what: "the server sends more than the file can have" },
+    });
+    expect(await host.status(path)).toBeUndefined();
+  });
+});
