@@ -1,10 +1,9 @@
 import { setMaxListeners } from "node:events";
 import { resolve } from "node:path";
 
-import { baseEnvironment } from "../host/environment.js";
 import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { Host } from "../host/host.js";
-import { LocalHost } from "../host/local.js";
+import { createOpenHost } from "../host/open.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes, formatGibibytes } from "../lib/format.js";
 import { lookUp } from "../lib/record.js";
@@ -12,6 +11,7 @@ import { readProject } from "../lock/project.js";
 import { deriveLabels } from "../planner/labels.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import type { Accelerator, AcceleratorUsage, HostFacts, HostReport } from "../schema/facts.js";
+import { connectionOf } from "../schema/hosts.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { plainTable } from "./table.js";
 import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
@@ -35,10 +35,10 @@ export async function facts(workplace: Workplace, named: readonly string[], opti
   const { root, environment } = workplace;
   const stack = await chooseStack(workplace, options.stack);
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
-  const commands = baseEnvironment(environment);
+  const openHost = createOpenHost({ environment, projectRoot: root });
   const reports = await Promise.all(
     chooseHosts(project.stack, named).map(async ([name, entry]) => {
-      const look = (signal: AbortSignal) => lookAt(new LocalHost(name, commands), root, entry, signal);
+      const look = (signal: AbortSignal) => lookAt(openHost({ name, ...connectionOf(entry) }), root, entry, signal);
       return [name, await reportOn(look, hostSeconds)] as const;
     }),
   );

@@ -93,11 +93,11 @@ async function runTransfer(download: Download): Promise<Transfer> {
   try {
     const { exitCode, stderr } = await shell.command(["/bin/sh", "-c", transferScript, "sh", ...words], {
       env: { LC_ALL: "C" },
-      input: Buffer.from(`${url}\n`),
+      input: Buffer.from(`${url}\n${options.headers?.authorization ?? ""}\n`),
       signal: AbortSignal.any(signals),
       onStdout: (bytes) => lines.write(bytes),
     });
-    if (exitCode === noTool) throw new AbortError(missingTool(shell));
+    if (exitCode === noTool) throw new AbortError(missingTool(shell, options));
     if (transfer.ended === undefined) throw new AbortError(shell.failure(path, exitCode, stderr));
     return transfer;
   } catch (error) {
@@ -128,11 +128,11 @@ function describeExit(ended: Transfer["ended"]): string {
   return reasons[what] ?? `${ended.tool} ended with code ${ended.exitCode}`;
 }
 
-function missingTool(shell: SshShell): BerthError {
+function missingTool(shell: SshShell, { headers }: DownloadOptions): BerthError {
   return new BerthError("host-unsuitable", {
     where: `host ${shell.connections.target.name}`,
     what: "the host has no tool to download with",
-    expected: "curl or GNU wget",
+    expected: headers?.authorization === undefined ? "curl or GNU wget" : "curl, because the download needs a login",
     hint: "install curl on the host",
   });
 }

@@ -3,7 +3,8 @@ import { mostRedirects } from "./download-failure.js";
 /**
  * One try of a download by a host's own curl, else wget. Words: path, most bytes that the file may have or nothing, and
  * a tag. Lines with the tag tell of the script, all others are the server's headers. The address comes by standard
- * input, because it may hold a token.
+ * input, because it may hold a token, and after it a line with the header `Authorization`, empty for none. curl leaves that
+ * out when it follows a redirect to another origin (curl(1), --location); wget would not, so it is not used with one.
  *
  * A file that is there is the beginning, and the rest is asked for. The limit on sizes of files ends a transfer that
  * has no end; it counts blocks of 512 bytes.
@@ -19,6 +20,7 @@ if [ -n "$most" ] && [ "$begun" -gt "$most" ]; then : >"$path"; begun=0; fi
 say begun "$begun"
 say free "$(df -Pk -- "${"${folder:-/}"}" | tail -n 1)"
 IFS= read -r url
+IFS= read -r authorization
 watch() {
   while :; do
     now=$(size)
@@ -30,11 +32,15 @@ watch() {
 transfer() {
   [ -z "$most" ] || ulimit -f $((most / 512 + 1))
   escaped=$(printf %s "$url" | sed 's/[\\"]/\\&/g')
+  header=$(printf %s "$authorization" | sed 's/[\\"]/\\&/g')
   if command -v curl >/dev/null; then
     limit=
     [ -z "$most" ] || limit="--max-filesize $((most - begun + 1))"
     [ "$begun" -eq 0 ] || resume="--continue-at $begun"
-    printf 'url = "%s"\n' "$escaped" | curl -q --config - --silent --show-error --fail --location --globoff --no-buffer \
+    {
+      printf 'url = "%s"\n' "$escaped"
+      [ -z "$header" ] || printf 'header = "Authorization: %s"\n' "$header"
+    } | curl -q --config - --silent --show-error --fail --location --globoff --no-buffer \
       --max-redirs ${mostRedirects} --proto =http,https --connect-timeout 30 --header 'Accept-Encoding: identity' \
       --dump-header - --output "$path" $limit $resume
   else
@@ -43,7 +49,7 @@ transfer() {
       --no-verbose --server-response --header='Accept-Encoding: identity' --output-document="$path" $resume 2>&1
   fi
 }
-if command -v curl >/dev/null; then tool=curl; elif command -v wget >/dev/null; then tool=wget; else exit 9; fi
+if command -v curl >/dev/null; then tool=curl; elif [ -z "$authorization" ] && command -v wget >/dev/null; then tool=wget; else exit 9; fi
 resume=
 told=
 watch &
