@@ -65,7 +65,7 @@ export function convertModel(
   sayEngine(model, backend, said);
   const { model: source, toComplete } = convertSource(model);
   if (source !== undefined) said.entry.model = source;
-  said.toComplete.push(toComplete);
+  if (toComplete !== undefined) said.toComplete.push(toComplete);
   const where = `model ${model.name}`;
   sayArguments(convertArguments(model.backend_parameters ?? [], { backend, isOld, where }), defaultParameters, said);
   sayEnvironment(model, said);

@@ -1,4 +1,5 @@
 import type { Json } from "../lib/canonical.js";
+import { modelSource } from "../schema/model.js";
 import type { ReferenceModel } from "./reference-export.js";
 
 /** What a stack file can say of a model's source. */
@@ -6,7 +7,7 @@ export interface ConvertedSource {
   /** Undefined where nothing can be said. */
   readonly model: Record<string, Json> | undefined;
   /** What a person must still say. */
-  readonly toComplete: string;
+  readonly toComplete: string | undefined;
 }
 
 /** A GGUF model is one file; others are folders. */
@@ -15,13 +16,16 @@ export function isGguf(model: ReferenceModel): boolean {
   return model.source === "ollama_library" || files.some((file) => file?.toLowerCase().endsWith(".gguf") === true);
 }
 
-/** A model's source, as far as Berth has one like it. GPUStack pins no model, so a SHA-256 is always missing. */
+/**
+ * A model's source, as far as Berth has one like it. GPUStack pins no model: the SHA-256 of a file is missing, and the
+ * lock finds out those of a repository.
+ */
 export function convertSource(model: ReferenceModel): ConvertedSource {
   switch (model.source) {
     case "huggingface":
-      return fromHub("Hugging Face", model.huggingface_repo_id ?? "", model.huggingface_filename ?? undefined);
+      return fromHub(model.huggingface_repo_id ?? "", model.huggingface_filename ?? undefined);
     case "model_scope":
-      return fromHub("ModelScope", model.model_scope_model_id ?? "", model.model_scope_file_path ?? undefined);
+      return none(`${model.model_scope_file_path ?? "all files"} of ${model.model_scope_model_id ?? ""} on ModelScope`);
     case "local_path":
       return fromPath(model.local_path ?? "");
     case "ollama_library":
@@ -33,16 +37,16 @@ export function convertSource(model: ReferenceModel): ConvertedSource {
 
 const digestMissing = "the model's sha256";
 
-function fromHub(hub: string, repository: string, file: string | undefined): ConvertedSource {
-  if (file === undefined || file === "") return none(`all files of ${repository} on ${hub}`);
-  const name = file.split("/").at(-1) ?? file;
-  const isOneFile = /^[A-Za-z0-9._-]{1,200}$/.test(name) && !/-\d{5}-of-\d{5}\./.test(name);
-  if (hub !== "Hugging Face" || !isOneFile || !/^[\w.-]+\/[\w.-]+$/.test(repository)) {
-    return none(`${file} of ${repository} on ${hub}`);
-  }
-  const path = file.split("/").map(encodeURIComponent).join("/");
-  const url = `https://huggingface.co/${repository}/resolve/main/${path}`;
-  return { model: { source: "url", url, file: name }, toComplete: digestMissing };
+/** Files are patterns in both. Of a model that was split GPUStack names the first part, and means all. */
+function fromHub(repo: string, file: string | undefined): ConvertedSource {
+  const pattern = file?.replace(/-\d{5}-of-(\d{5}\.gguf)$/i, "-*-of-$1");
+  const model = {
+    source: "huggingface",
+    repo,
+    ...(pattern === undefined || pattern === "" ? {} : { files: [pattern] }),
+  };
+  if (modelSource.safeParse(model).success) return { model, toComplete: undefined };
+  return none(`${file ?? "all files"} of ${repo} on Hugging Face`);
 }
 
 function fromPath(path: string): ConvertedSource {

@@ -27,23 +27,19 @@ describe("convertModel", () => {
     expect(deploymentEntry.safeParse({ ...entry, model }).error).toBeUndefined();
   });
 
+  it.each<[object, object]>([
+    [{}, {}],
+    [{ huggingface_filename: "a dir/m.gguf" }, { files: ["a dir/m.gguf"] }],
+    [{ huggingface_filename: "*Q4*.gguf" }, { files: ["*Q4*.gguf"] }],
+    [{ huggingface_filename: "m-00001-of-00002.gguf" }, { files: ["m-*-of-00002.gguf"] }],
+  ])("takes a repository of Hugging Face with the files %j, and leaves nothing to say", (files, chosen) => {
+    const { entry, toComplete } = convert({ source: "huggingface", huggingface_repo_id: "org/repo", ...files });
+    expect(entry.model).toEqual({ source: "huggingface", repo: "org/repo", ...chosen });
+    expect(toComplete).toEqual([]);
+    expect(deploymentEntry.safeParse(entry).error).toBeUndefined();
+  });
+
   it.each<[object, object | undefined, string]>([
-    [
-      { source: "huggingface", huggingface_repo_id: "org/repo", huggingface_filename: "a dir/m.gguf" },
-      { source: "url", url: "https://huggingface.co/org/repo/resolve/main/a%20dir/m.gguf", file: "m.gguf" },
-      "the model's sha256",
-    ],
-    [{ source: "huggingface", huggingface_repo_id: "org/repo" }, undefined, "all files of org/repo on Hugging Face"],
-    [
-      { source: "huggingface", huggingface_repo_id: "org/repo", huggingface_filename: "*Q4*.gguf" },
-      undefined,
-      "*Q4*.gguf of org/repo on Hugging Face",
-    ],
-    [
-      { source: "huggingface", huggingface_repo_id: "org/repo", huggingface_filename: "m-00001-of-00002.gguf" },
-      undefined,
-      "m-00001-of-00002.gguf of org/repo on Hugging Face",
-    ],
     [
       { source: "huggingface", huggingface_repo_id: "evil/repo?x=", huggingface_filename: "m.gguf" },
       undefined,
