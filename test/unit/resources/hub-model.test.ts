@@ -8,10 +8,11 @@ import { sha256 } from "../../../src/lib/canonical.js";
 import { openHubRepository } from "../../../src/lock/hub.js";
 import { lockModel } from "../../../src/lock/model.js";
 import type { LogEvent } from "../../../src/lib/log.js";
-import { modelFilesInputs, modelFilesKind, type ModelFilesInputs } from "../../../src/resources/model-files.js";
+import { modelFilesInputs, type ModelFilesInputs } from "../../../src/resources/model-files-inputs.js";
+import { modelFilesKind } from "../../../src/resources/model-files.js";
 import { modelSource } from "../../../src/schema/model.js";
 import { HubServer } from "../../support/hub-server.js";
-import { noise, safetensorsFile } from "../../support/weights.js";
+import { ggufFile, noise, safetensorsFile } from "../../support/weights.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { rejectionOf } from "../support/thrown.js";
@@ -156,6 +157,17 @@ describe("a model of several files", () => {
     expect((await observe(next)).drift).toEqual([]);
   });
 
+  it("is put in place beside another that has the same files, at the same time", async () => {
+    const { lock, converge, observe } = await setUp();
+    const both = [await lock(), await lock("next")];
+    hub.pieceBytes = 5000;
+    const before = sentBytes();
+    await Promise.all(both.map((inputs) => converge(inputs)));
+    for (const inputs of both) expect((await observe(inputs)).drift).toEqual([]);
+    const weights = Object.entries(first).filter(([path]) => path.endsWith(".safetensors"));
+    expect(sentBytes() - before).toBe(weights.reduce((sum, [, content]) => sum + Buffer.byteLength(content), 0));
+  });
+
   it("is put in place again from where an interruption left it", async () => {
     const { lock, converge, observe } = await setUp();
     const inputs = await lock();
@@ -166,6 +178,19 @@ describe("a model of several files", () => {
     expect((await observe(inputs)).drift).toEqual([]);
     expect(hub.requests.length).toBe(before);
   });
+});
+
+it("of one file in a folder goes back to the cache, and comes from there", async () => {
+  hub.repositories[repo] = { revisions: { main: { "Q8/tiny.gguf": ggufFile({ "general.architecture": "llama" }) } } };
+  const { folder, lock, converge, observe, remove } = await setUp();
+  const inputs = await lock();
+  await converge(inputs);
+  expect(await observe(inputs)).toMatchObject({ path: join(folder(inputs), "Q8/tiny.gguf"), drift: [] });
+  await remove(inputs);
+  const before = hub.requests.length;
+  await converge(inputs);
+  expect((await observe(inputs)).drift).toEqual([]);
+  expect(hub.requests.length).toBe(before);
 });
 
 describe("a disk that is too small", () => {

@@ -6,12 +6,8 @@ import { describe, expect, it } from "vitest";
 import { LocalHost } from "../../../src/host/local.js";
 import { sha256 as digestOf } from "../../../src/lib/canonical.js";
 import { compareFields } from "../../../src/resources/difference.js";
-import {
-  modelFilesInputs,
-  modelFilesKind,
-  planModelFiles,
-  type ModelFilesInputs,
-} from "../../../src/resources/model-files.js";
+import { modelFilesInputs, type ModelFilesInputs } from "../../../src/resources/model-files-inputs.js";
+import { modelFilesKind, planModelFiles } from "../../../src/resources/model-files.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { MemoryHost } from "../support/memory-host.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
