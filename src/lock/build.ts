@@ -3,11 +3,12 @@ import type { Catalogue } from "../catalog/catalogue.js";
 import { draftRelease, finishRelease, type DraftRelease } from "../catalog/release.js";
 import type { Platform } from "../catalog/selection.js";
 import { digest, type Json } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
 import { chooseHost, type KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
-import type { LockedDeployment, LockFile } from "../schema/lock.js";
+import type { LockedDeployment, LockFile, PlacedHost } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { askOnce, type LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
@@ -48,7 +49,8 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   const { previous } = problem;
   const known = await Promise.all(
     Object.entries(problem.stack.hosts).map(
-      async ([name, entry]) => [name, await edges.knowHost(name, entry)] as const,
+      async ([name, entry]) =>
+        [name, await knowOrRemember(name, entry, previous?.placement.hosts[name], edges)] as const,
     ),
   );
   const hosts = Object.fromEntries(known);
@@ -73,6 +75,24 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     reasons: drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
     warnings: [...hostWarnings(hosts), ...new Set(warnings)],
   };
+}
+
+/** A host that does not answer now is the one that it was when the lock before was solved. */
+async function knowOrRemember(
+  name: string,
+  entry: HostEntry,
+  before: PlacedHost | undefined,
+  edges: LockEdges,
+): Promise<KnownHost> {
+  try {
+    return await edges.knowHost(name, entry);
+  } catch (error) {
+    const isAway = error instanceof BerthError && error.code === "host-unreachable";
+    if (!isAway || before === undefined || digest(before.ssh ?? null) !== digest(entry.ssh ?? null)) throw error;
+    const { facts, usage, dataDir } = before;
+    const warnings = ["does not answer; what the lock before knew of it is taken"];
+    return { facts, usage, dataDir: entry.dataDir ?? dataDir, warnings };
+  }
 }
 
 function hostWarnings(hosts: Readonly<Record<string, KnownHost>>): string[] {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Catalogue } from "../../../src/catalog/catalogue.js";
 import { sha256 } from "../../../src/lib/canonical.js";
+import { BerthError } from "../../../src/lib/errors.js";
 import { buildLock, findStaleness } from "../../../src/lock/build.js";
 import { formatLock } from "../../../src/lock/lock-file.js";
 import { parseYaml } from "../../../src/schema/document.js";
@@ -41,6 +42,22 @@ describe("buildLock", () => {
     );
     expect(solved.warnings).toEqual(["host local: `nvidia-smi -q -x` did not answer"]);
     expect(formatLock(solved.lock)).not.toContain("did not answer");
+  });
+
+  it("takes a host that does not answer for what it was, and no host that it has not seen", async () => {
+    const edges = fakeEdges();
+    const away = new BerthError("host-unreachable", { what: "it does not answer" });
+    const lost = { ...edges, knowHost: () => Promise.reject(away) };
+    const problem = (contextLength: number, previous?: LockFile) => {
+      const stack = stackOf({ chat: chat({ contextLength }) });
+      return { stack, written: stack, catalogue: catalogueOf(), previous, resolved: {} };
+    };
+    const { lock: before } = await buildLock(problem(512), edges);
+    const { lock, warnings } = await buildLock(problem(1024, before), lost);
+    expect(lock.placement.hosts).toEqual(before.placement.hosts);
+    expect(lock.release.chat?.parameters).toContain("1024");
+    expect(warnings).toEqual(["host local: does not answer; what the lock before knew of it is taken"]);
+    await expect(buildLock(problem(512), lost)).rejects.toBe(away);
   });
 
   it("gives the same bytes for the same inputs, in whatever order their keys are", async () => {

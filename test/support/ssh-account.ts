@@ -1,0 +1,84 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { freePort } from "./sandbox.js";
+import { SshServer } from "./ssh-server.js";
+
+/** Why no account can be made here; undefined when one can. */
+export const whyNoAccount = process.getuid?.() === 0 ? undefined : "only root makes accounts";
+
+/** An unprivileged account of this machine, which an sshd of its own lets in. Its home is a temporary folder. */
+export class SshAccount {
+  private constructor(
+    readonly name: string,
+    readonly home: string,
+    private readonly server: SshServer,
+    /** Folder of what ssh needs: its configuration, and the sockets of its connections. */
+    readonly folder: string,
+  ) {}
+
+  static async create(): Promise<SshAccount> {
+    const home = mkdtempSync("/tmp/bh-");
+    const name = `berth${home
+      .slice(-6)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, "x")}`;
+    // sshd lets nobody in whose password is locked, as it is by default.
+    const options = ["--home-dir", home, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
+    execFileSync("useradd", [...options, name]);
+    const keys = join(home, ".ssh", "authorized_keys");
+    const server = await SshServer.start([`Match User ${name}`, `  AuthorizedKeysFile ${keys}`]);
+    mkdirSync(join(home, ".ssh"), { mode: 0o700 });
+    writeFileSync(keys, readFileSync(server.path("user.pub")));
+    execFileSync("chown", ["--recursive", name, home]);
+    const account = new SshAccount(name, home, server, server.path("run"));
+    mkdirSync(account.folder, { mode: 0o700 });
+    server.writeKnownHosts("known", "host");
+    return account;
+  }
+
+  /** Configuration of ssh by which `box` is this account. */
+  configuration(port = this.server.port): string {
+    const lines = ["HostName 127.0.0.1", `Port ${port}`, `User ${this.name}`];
+    return [
+      "Host box",
+      ...lines.map((line) => `  ${line}`),
+      readFileSync(this.server.writeConfig("config"), "utf8"),
+    ].join("\n");
+  }
+
+  /** The same for a port where nobody listens. */
+  async deadConfiguration(): Promise<string> {
+    return this.configuration(await freePort());
+  }
+
+  /** Ends the connections that Berth's processes share. */
+  async endConnections(): Promise<void> {
+    const folder = join(this.folder, "berth-ssh");
+    for (const socket of readdirSync(folder)) {
+      await execa("ssh", ["-F", "none", "-S", join(folder, socket), "-O", "exit", "box"], { reject: false });
+    }
+  }
+
+  /** Files of the account, without its keys. */
+  files(): string[] {
+    const found = execFileSync("find", [this.home, "-not", "-type", "d", "-not", "-path", `${this.home}/.ssh/*`]);
+    return found.toString("utf8").split("\n").filter(Boolean);
+  }
+
+  /** Its processes, without those of its logins and those that have ended. */
+  processes(): string[] {
+    const lines = execFileSync("ps", ["-axww", "-o", "user:32=,args="], { encoding: "utf8" }).split("\n");
+    return lines.filter((line) => line.startsWith(`${this.name} `) && !/\bsshd?\b|<defunct>/.test(line));
+  }
+
+  async dispose(): Promise<void> {
+    await this.server.dispose();
+    await execa("pkill", ["-KILL", "-u", this.name], { reject: false });
+    await execa("userdel", [this.name], { reject: false });
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
