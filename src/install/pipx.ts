@@ -69,17 +69,42 @@ export async function downloadWheels(
 }
 
 /**
- * Installs into a new folder, from the downloaded wheels alone: no index is asked, and every hash is checked again.
- * pipx makes the environment and the command; what the engine needs goes into it by pipx's own pip. Wheels that pip
- * refuses are downloaded anew, once. Nothing is left of an installation that failed.
+ * Fetches the wheels, and meanwhile has pipx make the environment where that needs none of them: with a launcher.
+ * Returns the folder of the wheels. Nothing is left of an environment when either fails.
+ */
+export async function prepareInstallation(
+  context: PipxContext,
+  artifact: PipxArtifact,
+  folder: string,
+  onProgress?: (current: number, total: number) => void,
+): Promise<string> {
+  if (artifact.launcher === undefined) return downloadWheels(context, artifact, onProgress);
+  const wheels = downloadWheels(context, artifact, onProgress);
+  const [, made] = await Promise.allSettled([wheels, makeEnvironment(context, artifact, folder)]);
+  try {
+    if (made.status === "rejected") throw made.reason;
+    return await wheels;
+  } catch (error) {
+    await context.host.remove(folder);
+    throw error;
+  }
+}
+
+/**
+ * Installs into a folder, from the downloaded wheels alone: no index is asked, and every hash is checked again. pipx
+ * makes the environment and the command, unless that is done; what the engine needs goes into it by pipx's own pip.
+ * Wheels that pip refuses are downloaded anew, once. Nothing is left of an installation that failed.
  */
 export async function installEnvironment(
   context: PipxContext,
   artifact: PipxArtifact,
   folder: string,
 ): Promise<PipxEnvironment> {
-  // Older pipx do not lock what their environments share.
-  const install = () => context.serial.run(`${context.dataDir} pipx install`, () => runPipx(context, artifact, folder));
+  const install = async () => {
+    const isMade = artifact.launcher !== undefined && (await context.host.status(folder)) !== undefined;
+    if (!isMade) await makeEnvironment(context, artifact, folder);
+    return fillEnvironment(context, artifact, folder);
+  };
   try {
     return await install().catch(async (error: unknown) => {
       if (!isRefusal(error)) throw error;
@@ -95,7 +120,13 @@ export async function installEnvironment(
   }
 }
 
-async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<PipxEnvironment> {
+/** Has pipx make an environment with the launcher, or else with the package. */
+async function makeEnvironment(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<void> {
+  // Older pipx do not lock what their environments share.
+  await context.serial.run(`${context.dataDir} pipx install`, () => runPipx(context, artifact, folder));
+}
+
+async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<void> {
   const { host } = context;
   const subject = subjectOf(context, artifact);
   const pipx = await findPipx(context, artifact);
@@ -111,7 +142,12 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: str
     ...signal,
   });
   if (installed.exitCode !== 0) throw pipxFailure(installed, subject, "pipx install failed");
+}
 
+async function fillEnvironment(context: PipxContext, artifact: PipxArtifact, folder: string): Promise<PipxEnvironment> {
+  const { host } = context;
+  const env = pipxVariables(context, artifact, folder);
+  const signal = context.signal === undefined ? {} : { signal: context.signal };
   const executable = await findCommand(context, artifact, posix.join(folder, "bin"));
   const python = posix.join(posix.dirname(executable), "python");
   const list = await writeRequirements(context, artifact);
@@ -120,7 +156,8 @@ async function runPipx(context: PipxContext, artifact: PipxArtifact, folder: str
   const hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", ...again, "--requirement", list];
   // As `pipx runpip` does it, without another start of pipx.
   const filled = await host.run([python, "-m", "pip", "install", ...hashed], { env, timeoutSeconds: 1800, ...signal });
-  if (filled.exitCode !== 0) throw pipxFailure(filled, subject, "pip could not fill the pipx environment");
+  if (filled.exitCode !== 0)
+    throw pipxFailure(filled, subjectOf(context, artifact), "pip could not fill the pipx environment");
   return { folder: posix.dirname(posix.dirname(executable)), executable };
 }
 
@@ -197,6 +234,7 @@ async function makeLauncherWheel(context: PipxContext, artifact: PipxArtifact): 
   if (artifact.launcher === undefined) return;
   const name = launcherName(artifact);
   const module = name.replaceAll("-", "_");
+  await context.host.makeDirectory(wheelFolder(context, artifact));
   const output = posix.join(wheelFolder(context, artifact), `${module}-${artifact.version}-py3-none-any.whl`);
   const source = await context.content.backendFile(artifact.launcher);
   const request = { name, version: artifact.version, module, command: artifact.backend, source, output };

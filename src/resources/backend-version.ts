@@ -137,7 +137,7 @@ function making(
   return {
     clear: () => removeUnused(place),
     async download() {
-      downloads = await installer.download();
+      downloads = await installer.download(folder);
     },
     async install() {
       made = await installer.install(folder);

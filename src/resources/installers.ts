@@ -4,8 +4,8 @@ import { posix } from "node:path";
 import { releaseAddress } from "../catalog/release-address.js";
 import { fetchRelease, unpackRelease, type BinaryRelease } from "../install/binary.js";
 import {
-  downloadWheels,
   installEnvironment,
+  prepareInstallation,
   probeVersion,
   type PipxArtifact,
   type PipxContext,
@@ -22,8 +22,8 @@ import type { Context } from "./kind.js";
 export type Installed = PipxEnvironment;
 
 export interface Installer {
-  /** Fetches what is needed into the cache; returns the paths there. */
-  download(): Promise<string[]>;
+  /** Fetches what is needed into the cache; returns the paths there. May begin with the folder to install into. */
+  download(folder: string): Promise<string[]>;
   /** Installs into a folder of its own; nothing is left there on failure. */
   install(folder: string): Promise<Installed>;
   /** Throws when what was installed is not what was asked for. */
@@ -47,13 +47,13 @@ function pipxInstaller(
 ): Installer {
   const artifact: PipxArtifact = { ...wanted, ...versionOf(inputs), pipxPath: inputs.pipxPath };
   return {
-    async download() {
+    async download(folder) {
       const pipx = await pipxContext(context, inputs);
       if (wanted.python !== undefined) {
         const version = await pythonVersion(context.host, pipx.python);
         assertPython({ path: pipx.python, version }, wanted.python, subjectOf(context, inputs));
       }
-      return [await downloadWheels(pipx, artifact, reportProgress(context, inputs))];
+      return [await prepareInstallation(pipx, artifact, folder, reportProgress(context, inputs))];
     },
     install: async (folder) => installEnvironment(await pipxContext(context, inputs), artifact, folder),
     verify: (installed) => probeVersion(context, artifact, installed),
