@@ -61,7 +61,14 @@ export function convertExport(items: readonly ReferenceItem[]): ConvertedProject
   const workers = items.filter((item) => item.kind === "worker");
   const hosts = workers.map(({ value }) => convertWorker(value, uniqueName(value.name, "host", hostNames), notes));
   const others = items.flatMap((item) => (item.kind === "other" ? [item.what] : []));
-  return { backends, deployments, hosts, notes: [...notes, ...new Set(others)] };
+  const placed = hosts.length < 2 ? deployments : deployments.map((each) => withoutHost(each, hosts));
+  return { backends, deployments: placed, hosts, notes: [...notes, ...new Set(others)] };
+}
+
+/** GPUStack places at run time; here a deployment is on the host that it names. */
+function withoutHost(deployment: ConvertedDeployment, hosts: readonly ConvertedHost[]): ConvertedDeployment {
+  const text = `the host it runs on, as \`host\`: ${hosts.map(({ name }) => name).join(" or ")}`;
+  return { ...deployment, toComplete: [...deployment.toComplete, text] };
 }
 
 /** A name as Berth has it that no other thing has taken. */

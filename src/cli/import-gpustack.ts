@@ -71,15 +71,14 @@ function describeStack({ deployments, hosts }: ConvertedProject, complete: boole
   return `${count(deployments.length, "deployment")}, ${count(hosts.length, "worker")}${whole}`;
 }
 
-function describeRest({ backends, deployments, hosts, notes }: ConvertedProject): string[] {
+function describeRest({ backends, deployments, notes }: ConvertedProject): string[] {
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
   const of = (field: "toComplete" | "withoutCounterpart" | "changes") =>
     deployments.flatMap((deployment) => deployment[field].map((text) => `${deployment.name}: ${text}`));
-  const workers = hosts.length > 1 ? hosts.map(({ name, address }) => `worker ${name} (${address})`) : [];
   return [
     ...section("To complete:", of("toComplete")),
-    ...section("Without counterpart:", [...of("withoutCounterpart"), ...workers]),
+    ...section("Without counterpart:", of("withoutCounterpart")),
     ...section("Otherwise than there:", [
       ...of("changes"),
       ...backends.flatMap(({ name, notes: own }) => own.map((note) => `backend ${name}: ${note}`)),

@@ -1,7 +1,8 @@
-import { Document, isMap, isScalar, Scalar, stringify } from "yaml";
+import { Document, isMap, isScalar, Scalar } from "yaml";
 
 import type { ConvertedDeployment } from "../catalog/reference-deployment.js";
 import type { ConvertedHost, ConvertedProject } from "../catalog/reference-project.js";
+import { sshTarget, type HostConnection } from "../schema/hosts.js";
 import { stackFile } from "../schema/stack.js";
 import { commentText } from "./backend-text.js";
 
@@ -15,11 +16,12 @@ export interface ImportedStack {
 /** The stack file of an imported project. What it cannot say stands in comments beside it. */
 export function importedStack(project: ConvertedProject, origin: string): ImportedStack {
   const { deployments, hosts } = project;
-  const [only, ...others] = hosts;
-  const host = only !== undefined && others.length === 0 ? only : undefined;
   const value = {
     schemaVersion: 1,
-    hosts: { [host?.name ?? "local"]: { connection: "local", ...labelsOf(host) } },
+    hosts:
+      hosts.length === 0
+        ? { local: { connection: "local" } }
+        : Object.fromEntries(hosts.map((host) => [host.name, { ...connectionTo(host), ...labelsOf(host) }])),
     ...(deployments.length > 0 && {
       deployments: Object.fromEntries(deployments.map(({ name, entry }) => [name, entry])),
     }),
@@ -32,7 +34,11 @@ export function importedStack(project: ConvertedProject, origin: string): Import
       ? "It is complete."
       : "It is not complete: `berth lock` takes it when every line with TO COMPLETE is done.",
   ]);
-  comment(document.getIn(["hosts", host?.name ?? "local"], true), hostComments(hosts));
+  if (hosts.length === 0)
+    comment(document.getIn(["hosts", "local"], true), [
+      "The export names no workers; this is the machine that Berth runs on.",
+    ]);
+  for (const host of hosts) comment(document.getIn(["hosts", host.name], true), [describe(host)]);
   for (const deployment of deployments) {
     comment(document.getIn(["deployments", deployment.name], true), deploymentComments(deployment));
     quote(document.getIn(["deployments", deployment.name, "backendVersion"], true));
@@ -40,8 +46,20 @@ export function importedStack(project: ConvertedProject, origin: string): Import
   return { text: document.toString({ lineWidth: 0 }), complete };
 }
 
-function labelsOf(host: ConvertedHost | undefined): { labels?: Readonly<Record<string, string>> } {
-  return host === undefined || Object.keys(host.labels).length === 0 ? {} : { labels: host.labels };
+/** A worker is reached by ssh, as root or whom ~/.ssh/config names; one on loopback is this machine. */
+function connectionTo({ name, address }: ConvertedHost): HostConnection | { connection: "ssh" } {
+  if (/^(?:127\.|::1$|localhost$)/.test(address)) return { connection: "local" };
+  const target = sshTarget.safeParse({ address });
+  return target.success && address !== name ? { connection: "ssh", ssh: target.data } : { connection: "ssh" };
+}
+
+function labelsOf({ labels }: ConvertedHost): { labels?: Readonly<Record<string, string>> } {
+  return Object.keys(labels).length === 0 ? {} : { labels };
+}
+
+function describe({ name, address, description }: ConvertedHost): string {
+  const parts = [address, description].filter((part) => part !== "");
+  return `The worker ${name}${parts.length === 0 ? "" : ` (${parts.join(", ")})`}.`;
 }
 
 function deploymentComments({ toComplete, withoutCounterpart, changes }: ConvertedDeployment): string[] {
@@ -49,24 +67,6 @@ function deploymentComments({ toComplete, withoutCounterpart, changes }: Convert
     ...toComplete.map((text) => `TO COMPLETE: ${text}`),
     ...withoutCounterpart.map((text) => `No counterpart: ${text}`),
     ...changes.map((text) => `Changed: ${text}`),
-  ];
-}
-
-/** Hosts are this machine alone so far, so several workers are told of, and the one is taken for this machine. */
-function hostComments(hosts: readonly ConvertedHost[]): string[] {
-  const [only, ...others] = hosts;
-  if (only === undefined) return ["The export names no workers; this is the machine that Berth runs on."];
-  const describe = ({ address, description }: ConvertedHost) =>
-    [address, description].filter((part) => part !== "").join(", ");
-  if (others.length === 0) {
-    return [`The worker ${only.name} (${describe(only)}). \`connection: local\` is the machine that Berth runs on.`];
-  }
-  return [
-    "No counterpart: several workers. This is the machine that Berth runs on; those of the export are",
-    ...hosts.flatMap((host) => {
-      const labels = stringify(host.labels, { collectionStyle: "flow", lineWidth: 0 }).trim();
-      return [`- ${host.name}: ${describe(host)}${Object.keys(host.labels).length === 0 ? "" : `, labels: ${labels}`}`];
-    }),
   ];
 }
 

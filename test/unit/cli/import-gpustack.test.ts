@@ -103,18 +103,23 @@ describe("backends of an export", () => {
 });
 
 describe("the stack file", () => {
-  it("has the one worker as its host, with the labels that people gave", async () => {
+  it("has the one worker as its host by ssh, with the labels that people gave", async () => {
     const stack = anyStack.parse(parse(read(await importing(oldExport), out)));
-    expect(stack.hosts).toEqual({ "node-a": { connection: "local", labels: { pool: "gpu" } } });
+    expect(stack.hosts).toEqual({
+      "node-a": { connection: "ssh", ssh: { address: "192.0.2.11" }, labels: { pool: "gpu" } },
+    });
   });
 
-  it("tells of several workers in comments, and is of this machine", async () => {
+  it("has several workers as hosts, what they are in comments, and asks for each deployment's", async () => {
     const project = await importing(newExport);
-    expect(anyStack.parse(parse(read(project, out))).hosts).toEqual({ local: { connection: "local" } });
+    expect(anyStack.parse(parse(read(project, out))).hosts).toEqual({
+      "node-1": { connection: "ssh", ssh: { address: "198.51.100.1" }, labels: { pool: "h1000" } },
+      "node-2": { connection: "ssh", ssh: { address: "198.51.100.2" }, labels: { pool: "h1000" } },
+    });
     expect(read(project, out)).toContain(
-      "    # - node-1: 198.51.100.1, Ubuntu 22.04, 8 x Made-Up H1000 (cuda), labels: { pool: h1000 }\n",
+      "    # The worker node-1 (198.51.100.1, Ubuntu 22.04, 8 x Made-Up H1000 (cuda)).\n",
     );
-    expect(project.printed).toContain("  worker node-2 (198.51.100.2)");
+    expect(read(project, out)).toContain("# TO COMPLETE: the host it runs on, as `host`: node-1 or node-2\n");
   });
 
   it("is complete, and says so, where there are workers alone", async () => {
