@@ -1,8 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { mkdir, rm, stat, statfs, truncate } from "node:fs/promises";
-import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 
 import pRetry, { AbortError } from "p-retry";
 
@@ -10,11 +6,12 @@ import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
+import type { PartFile } from "./part-file.js";
 import { defaultPace, TransferWatch, type DownloadPace } from "./transfer-watch.js";
 
 interface Download {
   readonly url: string;
-  readonly path: string;
+  readonly part: PartFile;
   readonly options: DownloadOptions;
   readonly pace: DownloadPace;
   /** How far it is, bytes. */
@@ -24,17 +21,16 @@ interface Download {
 }
 
 /**
- * Fetches a URL into a file. A file that is there already is taken as the beginning and the rest is asked for by
+ * This machine fetches a URL into a file of its own or of a host. A file that is there already is taken as the beginning and the rest is asked for by
  * range; a server without ranges sends it whole. Broken transfers are retried from where they stopped.
  */
 export async function downloadFile(
   url: string,
-  path: string,
+  part: PartFile,
   options: DownloadOptions,
   pace: DownloadPace = defaultPace,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const download: Download = { url, path, options, pace, current: 0, total: undefined };
+  const download: Download = { url, part, options, pace, current: 0, total: undefined };
   try {
     await pRetry(() => fetchRest(download), {
       retries: pace.retries,
@@ -48,7 +44,7 @@ export async function downloadFile(
 }
 
 async function fetchRest(download: Download): Promise<void> {
-  const { path, options, pace } = download;
+  const { part, options, pace } = download;
   const begun = await usableSize(download);
   const watch = new TransferWatch(pace);
   const signals = [watch.signal, ...(options.signal === undefined ? [] : [options.signal])];
@@ -56,7 +52,7 @@ async function fetchRest(download: Download): Promise<void> {
     const response = await ask(download, begun, AbortSignal.any(signals));
     if (response.status === 416 && completeSize(response) === begun) return;
     if (response.status === 416 || !beginsAt(response, begun)) {
-      await truncate(path, 0);
+      await part.empty();
       throw new Error("the server does not have the range that is missing");
     }
     if (!response.ok || response.body === null) {
@@ -65,7 +61,7 @@ async function fetchRest(download: Download): Promise<void> {
     }
     await receive(download, response, response.body, watch);
   } catch (error) {
-    if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(path));
+    if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(part.path));
     throw error;
   } finally {
     watch.stop();
@@ -91,17 +87,17 @@ async function receive(
   body: NonNullable<Response["body"]>,
   watch: TransferWatch,
 ): Promise<void> {
-  const { path, options } = download;
-  const resumed = response.status === 206;
-  download.current = resumed ? await sizeOf(path) : 0;
+  const { part, options } = download;
+  if (response.status !== 206) await part.empty();
+  download.current = await part.size();
   download.total = totalOf(response, download.current);
   const { total } = download;
   if (total !== undefined) {
     assertWithin(download, total, `${total} bytes`);
-    const free = await freeBytes(path);
+    const free = await part.freeBytes();
     const missing = total - download.current;
     const figures = { got: `${formatBytes(free)} free`, expected: `${formatBytes(missing)} for what is missing` };
-    if (missing > free) throw new AbortError(diskFull(path, figures));
+    if (missing > free) throw new AbortError(diskFull(part.path, figures));
   }
   const progress = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -116,10 +112,10 @@ async function receive(
     },
   });
   try {
-    await pipeline(Readable.fromWeb(body), progress, createWriteStream(path, { flags: resumed ? "a" : "w" }));
+    await part.append([Readable.fromWeb(body), progress]);
   } catch (error) {
     // What has become too large is not the beginning of the file.
-    if (error instanceof BerthError) await rm(path, { force: true });
+    if (exceeds(download, download.current)) await part.remove();
     throw error instanceof BerthError ? new AbortError(error) : error;
   }
   if (total !== undefined && download.current < total) throw new Error("the server ended the transfer early");
@@ -133,26 +129,12 @@ function exceeds({ options: { maxBytes } }: Download, size: number): boolean {
   return maxBytes !== undefined && size > maxBytes;
 }
 
-async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  return bavail * bsize;
-}
-
 /** How much of the file is there. More than it can have is nothing that it begins with. */
-async function usableSize({ path, options: { maxBytes } }: Download): Promise<number> {
-  const size = await sizeOf(path);
+async function usableSize({ part, options: { maxBytes } }: Download): Promise<number> {
+  const size = await part.size();
   if (maxBytes === undefined || size <= maxBytes) return size;
-  await truncate(path, 0);
+  await part.empty();
   return 0;
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return 0;
-    throw error;
-  }
 }
 
 function totalOf(response: Response, begun: number): number | undefined {

@@ -24,6 +24,7 @@ import { systemCode } from "../lib/errors.js";
 import { downloadFile } from "./download.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { sendRequest } from "./http.js";
+import { LocalPart } from "./part-file.js";
 import { parseListeningPorts } from "./ports.js";
 import { LimitedGroup } from "./process-group.js";
 import { defaultPace, type DownloadPace } from "./transfer-watch.js";
@@ -200,7 +201,7 @@ export class LocalHost implements Host {
   }
 
   download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
-    return downloadFile(url, path, options, this.#pace);
+    return downloadFile(url, new LocalPart(path), options, this.#pace);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

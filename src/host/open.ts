@@ -26,10 +26,10 @@ export function createOpenHost({ environment, projectRoot }: OpenHostOptions): O
   return (reference) => {
     const { name, connection } = reference;
     if (connection === "local") return new LocalHost(name, commands);
-    const { configFile, ...target } = reference.ssh;
+    const { configFile, downloads, ...target } = reference.ssh;
     const key = JSON.stringify([name, reference.ssh]);
     const config = configFile === undefined ? {} : { configFile: resolve(projectRoot, configFile) };
-    const host = known.get(key) ?? new SshHost({ name, ...target, ...config }, settings);
+    const host = known.get(key) ?? new SshHost({ name, ...target, ...config }, settings, { downloads });
     known.set(key, host);
     return host;
   };

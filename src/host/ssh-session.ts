@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 import pLimit from "p-limit";
@@ -16,6 +18,8 @@ export interface SessionRequest {
   readonly length: "short" | "long";
   readonly script: (nonce: string) => string;
   readonly input?: Uint8Array | undefined;
+  /** Follows the input once the script has begun, so not before somebody reads it, and not twice. */
+  readonly stream?: Readable | undefined;
   readonly timeoutSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onStdout: (bytes: Buffer) => void;
@@ -106,6 +110,7 @@ class Attempt {
   readonly #stdout: FramedOutput;
   readonly #stderr: FramedOutput;
   #timedOut = false;
+  #streams = false;
 
   constructor(connections: SshConnections, pace: SshPace, request: SessionRequest) {
     this.#connections = connections;
@@ -118,7 +123,10 @@ class Attempt {
   async run(connection: number): Promise<Outcome> {
     const script = Buffer.from(this.#request.script(this.#nonce));
     const child = await this.#connections.open(connection, { command: bootstrap(script.byteLength) });
-    child.process.stdout.on("data", (bytes: Buffer) => this.#stdout.write(bytes));
+    child.process.stdout.on("data", (bytes: Buffer) => {
+      this.#stdout.write(bytes);
+      if (this.#stdout.begun) this.#stream(child.process.stdin);
+    });
     child.process.stderr.on("data", (bytes: Buffer) => this.#stderr.write(bytes));
     child.process.stdin.write(script);
     if (this.#request.input !== undefined) child.process.stdin.write(this.#request.input);
@@ -131,6 +139,14 @@ class Attempt {
     }
     if (await child.reachedNobody()) return { kind: isRefusal(this.#stderr.rest) ? "refused" : "unconnected" };
     return this.#failed(exitCode);
+  }
+
+  #stream(stdin: Writable): void {
+    const { stream } = this.#request;
+    if (stream === undefined || this.#streams) return;
+    this.#streams = true;
+    // Its own error its owner knows; that the script has ended shows in the result.
+    pipeline(stream, stdin).catch(() => undefined);
   }
 
   #failed(exitCode: number | undefined): Outcome {
@@ -160,7 +176,10 @@ class Attempt {
       end();
     };
     const timer = timeoutSeconds === undefined ? undefined : setTimeout(onTime, timeoutSeconds * 1000);
-    const signs = setInterval(() => child.stdin.write("\n"), (this.#pace.silenceSeconds / 4) * 1000);
+    const sign = (): void => {
+      if (this.#request.stream === undefined) child.stdin.write("\n");
+    };
+    const signs = setInterval(sign, (this.#pace.silenceSeconds / 4) * 1000);
     signal?.addEventListener("abort", end, { once: true });
     try {
       return (await child).exitCode;

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 import { BerthError } from "../lib/errors.js";
 import { SshConnections } from "./ssh-connection.js";
 import { isConnectionLost } from "./ssh-failure.js";
@@ -26,6 +28,8 @@ export interface CommandOptions {
 
 export interface FileOptions {
   readonly input?: Uint8Array;
+  /** Sent after the script, as it comes. When it fails, or when the script ends before it, it is destroyed. */
+  readonly stream?: Readable;
   /** It may be done twice: a connection that was lost is made anew for it. */
   readonly again?: boolean;
   /** Exit codes that are an answer too. */
@@ -63,8 +67,9 @@ export class SshShell {
 
   /** Runs a script on files; one that fails throws the system's error. The first word is the path. */
   async files(script: string, words: readonly [string, ...string[]], options: FileOptions = {}): Promise<Output> {
-    const { input, again = false, answers = [0] } = options;
-    const request = { length: "short", script: (nonce: string) => shellScript(nonce, script, words), input } as const;
+    const { input, stream, again = false, answers = [0] } = options;
+    const length = stream === undefined ? "short" : "long";
+    const request = { length, script: (nonce: string) => shellScript(nonce, script, words), input, stream } as const;
     const output = await this.#collect(request).catch((error: unknown) => {
       if (again && isConnectionLost(error)) return this.#collect(request);
       throw error;

@@ -2,11 +2,13 @@ import { randomBytes } from "node:crypto";
 import { posix } from "node:path";
 
 import { systemCode } from "../lib/errors.js";
+import { downloadFile } from "./download.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
 import { parseListeningPorts } from "./ports.js";
 import { downloadOver } from "./ssh-download.js";
 import { fileScripts, parseAvailable, parseList, parseProcesses, parseStatus, parseWalk } from "./ssh-files.js";
+import { PushedPart } from "./ssh-push.js";
 import { requestOver } from "./ssh-request.js";
 import { SshShell } from "./ssh-shell.js";
 import type { SshSettings, SshTarget } from "./ssh-target.js";
@@ -17,6 +19,11 @@ const keptLines = 1000;
 const absentCodes = ["ENOENT", "ENOTDIR"];
 const notALink = 3;
 
+export interface SshOptions {
+  readonly pace?: DownloadPace;
+  readonly downloads?: "host" | "push" | undefined;
+}
+
 /**
  * Another machine as a host, over the system's `ssh` (`docs/decisions/0010-ssh.md`). Each operation is one session over
  * a connection that processes share; what reads is done again when the connection was lost, and nothing else. Beside
@@ -24,10 +31,13 @@ const notALink = 3;
  */
 export class SshHost implements Host {
   readonly #pace: DownloadPace;
+  readonly #downloads: "host" | "push";
   readonly #shell: SshShell;
 
-  constructor(target: SshTarget, settings: SshSettings, pace: DownloadPace = defaultPace) {
+  /** @param options.downloads `push`: this machine fetches, and sends to the host */
+  constructor(target: SshTarget, settings: SshSettings, { pace = defaultPace, downloads = "host" }: SshOptions = {}) {
     this.#pace = pace;
+    this.#downloads = downloads;
     this.#shell = new SshShell(target, settings);
   }
 
@@ -143,6 +153,7 @@ export class SshHost implements Host {
   }
 
   download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
+    if (this.#downloads === "push") return downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace);
     return downloadOver(this.#shell, url, path, options, this.#pace);
   }
 

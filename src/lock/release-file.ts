@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 import { downloadFile } from "../host/download.js";
+import { LocalPart } from "../host/part-file.js";
 import { isWebPage } from "../install/web-page.js";
 import { BerthError } from "../lib/errors.js";
 import type { BinaryArtifact } from "../schema/backend.js";
@@ -51,7 +52,7 @@ export async function fetchReleaseFile(request: ReleaseRequest, signal?: AbortSi
   const path = join(folder, "file");
   const limits = signal === undefined ? {} : { signal };
   try {
-    await downloadFile(request.url, path, { maxBytes: request.maxBytes, ...limits });
+    await downloadFile(request.url, new LocalPart(path), { maxBytes: request.maxBytes, ...limits });
     assertRelease(await readBeginning(path), request);
     const hash = createHash("sha256");
     await pipeline(createReadStream(path), hash, limits);

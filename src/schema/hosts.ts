@@ -26,6 +26,12 @@ export const sshTarget = z
       .min(1)
       .optional()
       .describe("Configuration of ssh to use instead of ~/.ssh/config. Relative to the project"),
+    downloads: z
+      .enum(["host", "push"])
+      .optional()
+      .describe(
+        "Who fetches models and release files: the host itself, or, where it has no route, this machine, which then sends them over ssh. Default: host",
+      ),
   })
   .describe("How the host is reached by ssh");
 

@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { SshHost } from "../../src/host/ssh.js";
-import { endless, HostileServer, ranges, redirect, status, whole } from "../support/hostile-server.js";
+import { endless, HostileServer, ranges, redirect, stall, status, whole } from "../support/hostile-server.js";
 import { SshServer, whyNoSshd } from "../support/ssh-server.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
 
 const isLeftOut = whyNoSshd !== undefined && process.env.BERTH_TEST_ALL !== "1";
 const folders = ["/bin", "/usr/bin"];
@@ -69,4 +70,38 @@ describe.skipIf(isLeftOut)(`downloads by tools of the host${isLeftOut ? ` (left 
     });
     expect(await host.status(path)).toBeUndefined();
   });
+});
+
+describe.skipIf(isLeftOut)("downloads that this machine fetches and pushes", () => {
+  const content = Buffer.alloc(3_000_000, "0123456789");
+
+  it.each(["cut", "hang"] as const)(
+    "go on from what the host has, after the connection to it was lost (%s)",
+    async (fault) => {
+      const server = await SshServer.start();
+      const proxy = await TcpProxy.start(server.port);
+      const web = await HostileServer.start();
+      const host = new SshHost(server.target(proxy.port), server.settings(), { downloads: "push" });
+      onTestFinished(async () => {
+        await host.close();
+        proxy.close();
+        await web.close();
+        await server.dispose();
+      });
+      const path = server.path("file");
+      const half = content.byteLength / 2;
+      const broken = host.download(web.answer(stall(content, half)), path, {
+        onProgress: (current) => {
+          if (current === half) setTimeout(() => proxy[fault](), 300);
+        },
+      });
+      await expect(broken).rejects.toMatchObject({ code: "host-unreachable" });
+      const begun = statSync(path).size;
+      expect(begun).toBeGreaterThan(0);
+
+      await host.download(web.answer(ranges(content)), path);
+      expect(web.ranges).toEqual([`bytes=${begun}-`]);
+      expect(readFileSync(path).equals(content)).toBe(true);
+    },
+  );
 });

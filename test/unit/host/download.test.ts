@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { downloadFile } from "../../../src/host/download.js";
+import { LocalPart } from "../../../src/host/part-file.js";
 import type { DownloadPace } from "../../../src/host/transfer-watch.js";
 import { breakOff, drip, HostileServer, ranges, stall, whole, wrongRange } from "../../support/hostile-server.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -27,7 +28,8 @@ describe("downloadFile", () => {
   });
   afterEach(() => server.close());
 
-  const download = (pace: Partial<DownloadPace> = {}) => downloadFile(server.url, path, {}, { ...quick, ...pace });
+  const download = (pace: Partial<DownloadPace> = {}) =>
+    downloadFile(server.url, new LocalPart(path), {}, { ...quick, ...pace });
   const content = () => readFile(path, "utf8");
 
   it("takes up a transfer that is too slow, as one that broke off", async () => {

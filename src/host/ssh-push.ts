@@ -1,0 +1,55 @@
+import type { Readable, Transform } from "node:stream";
+
+import { systemCode } from "../lib/errors.js";
+import type { PartFile } from "./part-file.js";
+import { fileScripts, parseAvailable, parseStatus } from "./ssh-files.js";
+import type { SshShell } from "./ssh-shell.js";
+
+/** A part on a host that has no route to where files come from: this machine fetches them, and sends them by ssh. */
+export class PushedPart implements PartFile {
+  readonly #shell: SshShell;
+
+  constructor(
+    shell: SshShell,
+    readonly path: string,
+  ) {
+    this.#shell = shell;
+  }
+
+  async size(): Promise<number> {
+    try {
+      return parseStatus(await this.#read(fileScripts.status))?.size ?? 0;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return 0;
+      throw error;
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    return parseAvailable(await this.#read(fileScripts.free));
+  }
+
+  async empty(): Promise<void> {
+    await this.#shell.files(fileScripts.empty, [this.path], { again: true });
+  }
+
+  async remove(): Promise<void> {
+    await this.#shell.files(fileScripts.remove, [this.path], { again: true });
+  }
+
+  async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
+    // What came of a source that breaks off is sent all the same: the next try goes on from there.
+    source.on("error", () => transformation.end());
+    try {
+      await this.#shell.files(fileScripts.append, [this.path], { stream: source.pipe(transformation) });
+    } finally {
+      source.destroy();
+    }
+    const failure = source.errored ?? transformation.errored;
+    if (failure !== null) throw failure;
+  }
+
+  async #read(script: string): Promise<string> {
+    return (await this.#shell.files(script, [this.path], { again: true })).stdout.toString("utf8");
+  }
+}
