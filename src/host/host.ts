@@ -103,10 +103,11 @@ export interface Host {
   freeBytes(path: string): Promise<number>;
 
   /**
-   * Fetches a URL into a file, going on where a broken download stopped. Verifies nothing. A server that is silent, or
-   * too slow to end this day, counts as broken off; one that breaks off again and again is `download-failed`.
+   * Fetches a URL into a file, going on where a broken download stopped, and tells the SHA-256 of the whole file, which
+   * is taken while it comes. A server that is silent, or too slow to end this day, counts as broken off; one that breaks
+   * off again and again is `download-failed`.
    */
-  download(url: string, path: string, options?: DownloadOptions): Promise<void>;
+  download(url: string, path: string, options?: DownloadOptions): Promise<string>;
   /** Processes of this user, or of all for root, whose arguments hold the given ones in a row. */
   findProcesses(args: readonly string[]): Promise<number[]>;
   /** TCP ports that something listens on. */

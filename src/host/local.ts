@@ -200,8 +200,9 @@ export class LocalHost implements Host {
     }
   }
 
-  download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
-    return downloadFile(url, new LocalPart(path), options, this.#pace);
+  async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
+    const sha256 = await downloadFile(url, new LocalPart(path, this.#environment), options, this.#pace);
+    return sha256 ?? this.sha256(path, options.signal);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

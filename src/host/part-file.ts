@@ -5,6 +5,7 @@ import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { systemCode } from "../lib/errors.js";
+import { FileDigest } from "./file-digest.js";
 
 /** The file that a download grows in, wherever it is. Methods throw system errors with their code. */
 export interface PartFile {
@@ -18,11 +19,25 @@ export interface PartFile {
   remove(): Promise<void>;
   /** Adds what a source gives, by way of a transformation. Throws what either of them fails with; what came stays. */
   append(source: readonly [Readable, Transform]): Promise<void>;
+  /** Takes its SHA-256 beside what appends to it; undefined where nothing can. */
+  follow(): FileDigest | undefined;
 }
 
 /** A part on this machine. */
 export class LocalPart implements PartFile {
-  constructor(readonly path: string) {}
+  readonly #environment: Readonly<Record<string, string>>;
+
+  /** @param environment of the tool that takes its SHA-256 */
+  constructor(
+    readonly path: string,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
+    this.#environment = environment;
+  }
+
+  follow(): FileDigest {
+    return new FileDigest(this.path, this.#environment);
+  }
 
   async size(): Promise<number> {
     try {

@@ -24,14 +24,18 @@ interface Download {
   transfer: Transfer;
 }
 
-/** Lets the host itself fetch a URL into a file; as for this machine, broken transfers go on where they stopped. */
+/**
+ * Lets the host itself fetch a URL into a file; as for this machine, broken transfers go on where they stopped.
+ *
+ * @returns the file's SHA-256, unless the host did not tell it
+ */
 export async function downloadOver(
   shell: SshShell,
   url: string,
   path: string,
   options: DownloadOptions,
   pace: DownloadPace,
-): Promise<void> {
+): Promise<string | undefined> {
   const download: Download = { shell, url, path, options, pace, transfer: newTransfer() };
   try {
     await pRetry(() => fetchRest(download), {
@@ -39,6 +43,7 @@ export async function downloadOver(
       minTimeout: pace.firstWaitSeconds * 1000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    return download.transfer.sha256;
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
     if (error instanceof BerthError) throw error;
@@ -82,7 +87,9 @@ async function runTransfer(download: Download): Promise<Transfer> {
   const watch = new TransferWatch(pace);
   const lines = new LineSplitter((line) => {
     const before = transfer.current;
-    if (!takeLine(transfer, tag, line)) return;
+    const toldSize = takeLine(transfer, tag, line);
+    if (transfer.ended !== undefined) watch.rest();
+    if (!toldSize) return;
     const { current, total, free } = transfer;
     watch.received(Math.max(0, current - before));
     options.onProgress?.(current, total);

@@ -1,3 +1,4 @@
+import { digestFunctions } from "./file-digest.js";
 import type { FileStatus } from "./host.js";
 
 /** `/proc/self` tells the tools of Linux from those of BSD, and no process is needed to look. */
@@ -57,7 +58,10 @@ said=$(find . ! -type d -exec stat "$format" {} + 2>&1 >&9) && exit
 said=$(printf '%s\n' "$said" | grep -v ': No such file or directory$') || exit 0
 printf '%s\n' "$said" >&2
 exit 1`,
-  sha256: 'if command -v sha256sum >/dev/null; then sha256sum -- "$1"; else shasum -a 256 -- "$1"; fi',
+  // What is not a file is left to the tools that say so in the words of the system.
+  sha256: `${digestFunctions}
+if [ -f "$1" ] && [ -r "$1" ]; then digest <"$1"
+elif command -v sha256sum >/dev/null; then sha256sum -- "$1"; else shasum -a 256 -- "$1"; fi`,
   free: String.raw`path=$1; until [ -e "$path" ]; do path=${"${path%/*}"}; path=${"${path:-/}"}; done; df -Pk -- "$path"`,
   ports: `${linux}\nif linux; then echo proc; cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null; true
 else echo netstat; netstat -an -p tcp; fi`,

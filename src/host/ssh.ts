@@ -3,6 +3,7 @@ import { posix } from "node:path";
 
 import { systemCode } from "../lib/errors.js";
 import { downloadFile } from "./download.js";
+import { parseDigest } from "./file-digest.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
 import { parseListeningPorts } from "./ports.js";
@@ -143,7 +144,7 @@ export class SshHost implements Host {
   async sha256(path: string, signal?: AbortSignal): Promise<string> {
     const argv = ["/bin/sh", "-c", fileScripts.sha256, "sh", path];
     const { exitCode, stdout, stderr } = await this.#shell.command(argv, { env: { LC_ALL: "C" }, signal });
-    const hash = /^\\?([0-9a-f]{64})\b/.exec(stdout.toString("latin1"))?.[1];
+    const hash = parseDigest(stdout.toString("latin1"));
     if (exitCode === 0 && hash !== undefined) return hash;
     throw this.#shell.failure(path, exitCode, stderr);
   }
@@ -152,9 +153,11 @@ export class SshHost implements Host {
     return parseAvailable(await this.#read(fileScripts.free, path));
   }
 
-  download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
-    if (this.#downloads === "push") return downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace);
-    return downloadOver(this.#shell, url, path, options, this.#pace);
+  async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
+    const sha256 = await (this.#downloads === "push"
+      ? downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace)
+      : downloadOver(this.#shell, url, path, options, this.#pace));
+    return sha256 ?? this.sha256(path, options.signal);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

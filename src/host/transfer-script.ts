@@ -1,4 +1,5 @@
 import { mostRedirects } from "./download-failure.js";
+import { digestFunctions, parseDigest } from "./file-digest.js";
 
 /**
  * One try of a download by a host's own curl, else wget. Words: path, most bytes that the file may have or nothing, and
@@ -7,11 +8,12 @@ import { mostRedirects } from "./download-failure.js";
  * out when it follows a redirect to another origin (curl(1), --location); wget would not, so it is not used with one.
  *
  * A file that is there is the beginning, and the rest is asked for. The limit on sizes of files ends a transfer that
- * has no end; it counts blocks of 512 bytes.
+ * has no end; it counts blocks of 512 bytes. The file's SHA-256 is taken beside, and told when all of it is there.
  */
-export const transferScript = String.raw`
+export const transferScript = String.raw`${digestFunctions}
 path=$1 most=$2 tag=$3
-say() { printf '%s %s\n' "$tag" "$*"; }
+exec 5>&1
+say() { printf '%s %s\n' "$tag" "$*" >&5; }
 size() { if [ -f "$path" ]; then echo $(($(wc -c <"$path"))); else echo 0; fi; }
 folder=${"${path%/*}"}
 mkdir -p -- "${"${folder:-/}"}" || exit 1
@@ -26,6 +28,7 @@ watch() {
     now=$(size)
     [ "$now" = "$told" ] || say at "$now"
     told=$now
+    echo more
     sleep 0.2 >/dev/null 2>&1
   done
 }
@@ -52,16 +55,23 @@ transfer() {
 if command -v curl >/dev/null; then tool=curl; elif [ -z "$authorization" ] && command -v wget >/dev/null; then tool=wget; else exit 9; fi
 resume=
 told=
+[ -e "$path" ] || : >"$path"
+{
 watch &
 watcher=$!
-(transfer)
+(transfer) >&5
 code=$?
 { kill -s KILL "$watcher"; wait "$watcher"; } 2>/dev/null
+[ "$code" -ne 0 ] || echo all
 if [ "$code" -eq 0 ] && [ ! -e "$path" ]; then : >"$path"; fi
 if [ "$code" -ne 0 ] && [ -f "$path" ] && [ ! -s "$path" ]; then rm -f -- "$path"; fi
 say at "$(size)"
 say free "$(df -Pk -- "${"${folder:-/}"}" | tail -n 1)"
-say end "$tool" "$code"`;
+say end "$tool" "$code"
+} | {
+sum=$(follow "$path")
+say sha256 "${"${sum%% *}"}"
+}`;
 
 /** What a host told of a try so far. Sizes are in bytes. */
 export interface Transfer {
@@ -73,10 +83,20 @@ export interface Transfer {
   /** Size of the whole file by that answer. */
   total: number | undefined;
   ended: { tool: string; exitCode: number } | undefined;
+  /** Of the whole file, once it is complete. */
+  sha256: string | undefined;
 }
 
 export function newTransfer(): Transfer {
-  return { begun: 0, current: 0, free: undefined, status: undefined, total: undefined, ended: undefined };
+  return {
+    begun: 0,
+    current: 0,
+    free: undefined,
+    status: undefined,
+    total: undefined,
+    ended: undefined,
+    sha256: undefined,
+  };
 }
 
 /** Takes a line of {@link transferScript} into account; says whether it told how far the file is. */
@@ -90,6 +110,7 @@ export function takeLine(transfer: Transfer, tag: string, line: string): boolean
   if (what === "begun") transfer.begun = number;
   if (what === "free") transfer.free = Number(/\s(\d+)\s+(?:\d+%|-)\s+\//.exec(line)?.[1] ?? 0) * 1024;
   if (what === "end") transfer.ended = { tool: words[0] ?? "", exitCode: Number(words[1]) };
+  if (what === "sha256" && transfer.ended?.exitCode === 0) transfer.sha256 = parseDigest(words[0] ?? "");
   if (what !== "at") return false;
   transfer.current = number;
   return true;

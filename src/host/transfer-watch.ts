@@ -43,10 +43,15 @@ export class TransferWatch {
     this.#idle.refresh();
   }
 
-  /** To be called when the transfer is over; what is left of its connection ends too. */
-  stop(): void {
+  /** The transfer itself is over; what comes after it may take its time. */
+  rest(): void {
     clearTimeout(this.#idle);
     clearInterval(this.#window);
+  }
+
+  /** To be called when the transfer is over; what is left of its connection ends too. */
+  stop(): void {
+    this.rest();
     this.#controller.abort();
   }
 

@@ -70,13 +70,12 @@ async function download(
   part: string,
   onProgress: OnProgress,
 ): Promise<string> {
-  await host.download(release.url, part, {
+  return host.download(release.url, part, {
     onProgress,
     // What is packed is not larger than what comes out of it.
     maxBytes: release.sizeBytes ?? release.unpackedBytes,
     ...(signal === undefined ? {} : { signal }),
   });
-  return host.sha256(part, signal);
 }
 
 /** The error for a file that is not the pinned one, which is removed. */

@@ -129,13 +129,12 @@ interface PartDownload {
 async function downloadPart(context: ModelContext, download: PartDownload): Promise<string> {
   const { host, signal } = context;
   const { url, file, part, onProgress, token } = download;
-  await host.download(url, part, {
+  return host.download(url, part, {
     onProgress,
     ...(file.sizeBytes === undefined ? {} : { maxBytes: file.sizeBytes }),
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     ...(signal === undefined ? {} : { signal }),
   });
-  return host.sha256(part, signal);
 }
 
 /** Two commits of a repository mostly have the same weights: they are copied on the host, not fetched again. */
