@@ -71,6 +71,16 @@ export function tooManySessions(target: SshTarget): BerthError {
 
 /** The login works, and then `/bin/sh` does not begin. */
 export function unsuitableShell(target: SshTarget, exitCode: number, detail: string): BerthError {
+  // cmd.exe and PowerShell, of which one is the login shell of Windows' own sshd.
+  if (/is not recognized as (?:an internal or external command|the name of a cmdlet|a name of a cmdlet)/.test(detail)) {
+    return new BerthError("host-unsuitable", {
+      where: describeTarget(target),
+      what: "Berth does not run models on this system",
+      got: "Windows",
+      expected: "Linux or macOS on x86-64 or 64-bit Arm",
+      detail,
+    });
+  }
   return new BerthError("host-unsuitable", {
     where: describeTarget(target),
     what: "commands cannot be run for this user",

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import { connectionLost, isConnectionLost, isPassing, loginFailure } from "../../../src/host/ssh-failure.js";
+import {
+  connectionLost,
+  isConnectionLost,
+  isPassing,
+  loginFailure,
+  unsuitableShell,
+} from "../../../src/host/ssh-failure.js";
 
 const target = { name: "gpu1", address: "gpu1.example.net", user: "berth", port: 2222 };
 
@@ -59,5 +65,26 @@ describe("isConnectionLost", () => {
     expect(isConnectionLost(connectionLost(target))).toBe(true);
     expect(isConnectionLost(loginFailure(target, "Connection refused"))).toBe(false);
     expect(isConnectionLost(new Error("the connection was lost before the host told how it ended"))).toBe(false);
+  });
+});
+
+describe("unsuitableShell", () => {
+  it.each([
+    "'exec' is not recognized as an internal or external command,\r\noperable program or batch file.",
+    "exec : The term 'exec' is not recognized as the name of a cmdlet, function, script file, or operable program.",
+    "exec: The term 'exec' is not recognized as a name of a cmdlet, function, script file, or executable program.",
+  ])("is Windows that says %j", (detail) => {
+    expect(unsuitableShell(target, 1, detail).parts).toMatchObject({
+      what: "Berth does not run models on this system",
+      got: "Windows",
+      detail,
+    });
+  });
+
+  it("is anything else whose shell does not do it", () => {
+    expect(unsuitableShell(target, 1, "This account is currently not available.").parts).toMatchObject({
+      what: "commands cannot be run for this user",
+      got: "exit code 1",
+    });
   });
 });
