@@ -91,6 +91,36 @@ export function unsuitableShell(target: SshTarget, exitCode: number, detail: str
   });
 }
 
+const longestSaid = 200;
+
+/** The login works, and then `sudo` does not let it become root; undefined when that is not what is said. */
+export function sudoRefusal(target: SshTarget, said: string): BerthError | undefined {
+  if (target.sudo !== "nonInteractive" || !/^(?:sudo: |Sorry, |.*sudo: .*not found)/m.test(said)) return undefined;
+  return new BerthError("host-sudo-refused", {
+    where: describeTarget(target),
+    what: "sudo does not make the login root without a question",
+    expected: "`sudo -n /bin/sh` to work (`ssh: { sudo: nonInteractive }` in the stack file)",
+    hint: mendSudo(target, said),
+    // It may repeat the whole command.
+    detail: said
+      .split("\n")
+      .map((line) => line.slice(0, longestSaid))
+      .join("\n"),
+  });
+}
+
+/** The line of sudoers that lets a user become root the way Berth does. */
+export function sudoersLine(user: string): string {
+  return `${user} ALL=(root) NOPASSWD: /bin/sh`;
+}
+
+function mendSudo({ user }: SshTarget, said: string): string {
+  if (/not found/.test(said)) return "install sudo on the host, or log in as root and leave `sudo` out";
+  const name = user ?? "USER";
+  const missing = /must have a tty/.test(said) ? `Defaults:${name} !requiretty` : sudoersLine(name);
+  return `on the host, add this line by \`visudo -f /etc/sudoers.d/berth\`: ${missing}`;
+}
+
 function describeTarget({ name, address, user, port }: SshTarget): string {
   return `host ${name} (${user === undefined ? "" : `${user}@`}${address}${port === undefined ? "" : `:${port}`})`;
 }

@@ -3,6 +3,8 @@
  * has, and of the rest only `mktemp` and `setsid`; without `setsid`, as on macOS, the shell's own job control.
  */
 
+import type { SshTarget } from "./ssh-target.js";
+
 /** One word for a POSIX shell, whatever it holds but a zero byte. */
 export function quoteWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -19,7 +21,7 @@ export function quoteWords(words: readonly string[]): string {
  *
  * `get` copies that many bytes and not one more: `dd` reads once what is there, and tells how much that was.
  */
-export function bootstrap(scriptBytes: number): string {
+export function bootstrap(scriptBytes: number, sudo: SshTarget["sudo"] = "none"): string {
   const get = [
     "get() { { n=$1; while [ $n -gt 0 ]; do b=$n; if [ $b -gt 65536 ]; then b=65536; fi;",
     // "0+1 records in", "0+1 records out", "123 bytes": the seventh word, by GNU, BSD and busybox.
@@ -27,8 +29,15 @@ export function bootstrap(scriptBytes: number): string {
     "if [ ${7:-0} -eq 0 ]; then return 1; fi; n=$((n - $7)); done; } 5>&1; }",
   ].join(" ");
   const start = `script=$(get ${scriptBytes}) && eval "$script"`;
-  return `exec /bin/sh -c 'LC_ALL=C; export LC_ALL; exec 3<&0 </dev/null; ${get}; ${start}'`;
+  const shell = `LC_ALL=C; export LC_ALL; exec 3<&0 </dev/null; ${get}; ${start}`;
+  return sudo === "nonInteractive" ? `exec /bin/sh -c '${becomeRoot}' '${shell}'` : `exec /bin/sh -c '${shell}'`;
 }
+
+/** Whoever is root already needs no sudo. The login's folder may be one that root cannot read. */
+const becomeRoot = [
+  "LC_ALL=C; export LC_ALL; cd /;",
+  'if [ "$(id -u)" -ne 0 ]; then exec sudo -n -H -u root -- /bin/sh -c "$0"; fi; exec /bin/sh -c "$0"',
+].join(" ");
 
 /** A script that runs in the shell itself. It may call `get`. Its words are `$1`, `$2` and so on. */
 export function shellScript(nonce: string, script: string, words: readonly string[]): string {

@@ -7,7 +7,7 @@ import pLimit from "p-limit";
 
 import { isRefusal, type SshChild } from "./ssh-child.js";
 import type { SshConnections } from "./ssh-connection.js";
-import { connectionLost, tooManySessions, unreachable, unsuitableShell } from "./ssh-failure.js";
+import { connectionLost, sudoRefusal, tooManySessions, unreachable, unsuitableShell } from "./ssh-failure.js";
 import { FramedOutput } from "./ssh-frame.js";
 import { bootstrap } from "./ssh-script.js";
 import type { SshPace } from "./ssh-target.js";
@@ -122,7 +122,9 @@ class Attempt {
 
   async run(connection: number): Promise<Outcome> {
     const script = Buffer.from(this.#request.script(this.#nonce));
-    const child = await this.#connections.open(connection, { command: bootstrap(script.byteLength) });
+    const child = await this.#connections.open(connection, {
+      command: bootstrap(script.byteLength, this.#connections.target.sudo),
+    });
     child.process.stdout.on("data", (bytes: Buffer) => {
       this.#stdout.write(bytes);
       if (this.#stdout.begun) this.#stream(child.process.stdin);
@@ -157,7 +159,7 @@ class Attempt {
     // Its input ended before all of it was there, so nothing has begun.
     if (this.#timedOut) return { kind: "ended", result: { exitCode, timedOut: true } };
     const said = `${this.#stdout.rest}\n${this.#stderr.rest}`.trim();
-    return { kind: "failed", error: unsuitableShell(target, exitCode, said) };
+    return { kind: "failed", error: sudoRefusal(target, said) ?? unsuitableShell(target, exitCode, said) };
   }
 
   /** Waits for the end of the session. Ends what runs on the host when it is to end, by ending its input. */

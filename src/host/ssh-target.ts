@@ -13,6 +13,8 @@ export interface SshTarget {
   readonly port?: number | undefined;
   /** Instead of `~/.ssh/config` and the system's. */
   readonly configFile?: string | undefined;
+  /** Whether everything is done as root, by a `sudo` that asks for nothing. */
+  readonly sudo?: "none" | "nonInteractive" | undefined;
 }
 
 /** How patient connections are. */

@@ -20,6 +20,7 @@ export const errorCodes = {
   "host-key-unknown": "The host's key is not among those that ssh knows, so nothing tells that it is the right host.",
   "host-key-mismatch": "The host's key is not the one that ssh knows: perhaps it is another host.",
   "host-login-refused": "The host did not accept the login.",
+  "host-sudo-refused": "The host's sudo does not make the login root without a question.",
   "host-busy": "Another operation holds the host lock.",
   "host-foreign": "Something on the host belongs to somebody else.",
   "command-failed": "A command on the host failed.",

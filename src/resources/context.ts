@@ -2,6 +2,7 @@ import { gatherFacts } from "../host/facts.js";
 import type { Host, HostReference, OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import { ensurePythonTool, hostPython } from "../install/python.js";
+import { canonicalJson } from "../lib/canonical.js";
 import type { Clock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
@@ -51,9 +52,10 @@ export class Contexts {
     };
   }
 
-  #factsOf(host: Host, { name, dataDir }: HostReference): Promise<HostFacts> {
-    const key = `${name} ${dataDir}`;
-    const known = this.#facts.get(key) ?? gatherFacts(host, dataDir);
+  #factsOf(host: Host, reference: HostReference): Promise<HostFacts> {
+    // Whoever comes another way may be another user there.
+    const key = canonicalJson(reference);
+    const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir);
     this.#facts.set(key, known);
     return known;
   }

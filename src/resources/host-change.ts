@@ -17,6 +17,9 @@ function samePlace(before: HostReference, after: HostReference): boolean {
   return canonicalJson(placeOf(before)) === canonicalJson(placeOf(after));
 }
 
-function placeOf({ name, connection, dataDir, binDir = "" }: HostReference) {
-  return { name, connection, dataDir, binDir };
+/** Whoever becomes root meets another systemd, and whoever is it no more cannot change what root has made. */
+function placeOf(reference: HostReference) {
+  const { name, connection, dataDir, binDir = "" } = reference;
+  const sudo = reference.connection === "ssh" ? (reference.ssh.sudo ?? "none") : "none";
+  return { name, connection, dataDir, binDir, sudo };
 }

@@ -32,6 +32,12 @@ export const sshTarget = z
       .describe(
         "Who fetches models and release files: the host itself, or, where it has no route, this machine, which then sends them over ssh. Default: host",
       ),
+    sudo: z
+      .enum(["none", "nonInteractive"])
+      .optional()
+      .describe(
+        "`nonInteractive`: all that is done on the host is done as root, by a sudo that asks for no password. Default: none",
+      ),
   })
   .describe("How the host is reached by ssh");
 

@@ -1,14 +1,19 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { execa } from "execa";
+
+import type { SshSettings, SshTarget } from "../../src/host/ssh-target.js";
 
 import { freePort } from "./sandbox.js";
 import { SshServer } from "./ssh-server.js";
 
 /** Why no account can be made here; undefined when one can. */
 export const whyNoAccount = process.getuid?.() === 0 ? undefined : "only root makes accounts";
+
+/** Why no account can be made here that becomes root by sudo; undefined when one can. */
+export const whyNoSudo = existsSync("/usr/bin/sudo") ? whyNoAccount : "there is no /usr/bin/sudo";
 
 /** An unprivileged account of this machine, which an sshd of its own lets in. Its home is a temporary folder. */
 export class SshAccount {
@@ -38,6 +43,30 @@ export class SshAccount {
     mkdirSync(account.folder, { mode: 0o700 });
     server.writeKnownHosts("known", "host");
     return account;
+  }
+
+  /** What sudo lets the account do: lines of sudoers, where `{{user}}` is its name. Those of before go. */
+  writeSudoers(...lines: readonly string[]): void {
+    const text = lines.map((line) => `${line.replaceAll("{{user}}", this.name)}\n`).join("");
+    const draft = join(this.folder, "sudoers");
+    writeFileSync(draft, text, { mode: 0o440 });
+    // A mistake there would lock everybody out of sudo.
+    execFileSync("visudo", ["--check", "--quiet", "--file", draft]);
+    copyFileSync(draft, this.#sudoers);
+    rmSync(draft);
+  }
+
+  get #sudoers(): string {
+    return join("/etc/sudoers.d", this.name);
+  }
+
+  /** Whom a host of Berth's has to reach. */
+  target(): SshTarget {
+    return { ...this.server.target(), user: this.name };
+  }
+
+  settings(): SshSettings {
+    return this.server.settings();
   }
 
   /** Configuration of ssh by which `box` is this account. */
@@ -76,6 +105,7 @@ export class SshAccount {
   }
 
   async dispose(): Promise<void> {
+    rmSync(this.#sudoers, { force: true });
     await this.server.dispose();
     await execa("pkill", ["-KILL", "-u", this.name], { reject: false });
     await execa("userdel", [this.name], { reject: false });

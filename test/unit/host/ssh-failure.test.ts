@@ -6,6 +6,7 @@ import {
   isPassing,
   loginFailure,
   unsuitableShell,
+  sudoRefusal,
 } from "../../../src/host/ssh-failure.js";
 
 const target = { name: "gpu1", address: "gpu1.example.net", user: "berth", port: 2222 };
@@ -45,6 +46,36 @@ describe("loginFailure", () => {
     );
     const changed = loginFailure(target, "REMOTE HOST IDENTIFICATION HAS CHANGED").parts.hint;
     expect(changed).toContain("ssh-keygen -R '[gpu1.example.net]:2222'");
+  });
+});
+
+describe("sudoRefusal", () => {
+  const asRoot = { ...target, sudo: "nonInteractive" } as const;
+
+  it.each([
+    ["sudo: a password is required", "berth ALL=(root) NOPASSWD: /bin/sh"],
+    [
+      "Sorry, user berth is not allowed to execute '/bin/sh -c x' as root on gpu1.",
+      "berth ALL=(root) NOPASSWD: /bin/sh",
+    ],
+    ["sudo: sorry, you must have a tty to run sudo", "Defaults:berth !requiretty"],
+    ["/bin/sh: 1: exec: sudo: not found", "install sudo"],
+    ["/bin/sh: line 1: exec: sudo: not found", "install sudo"],
+    ["welcome\nsudo: unable to resolve host gpu1\nsudo: a password is required", "NOPASSWD: /bin/sh"],
+  ])("tells for %j what to do", (said, todo) => {
+    const error = sudoRefusal(asRoot, said);
+    expect(error?.code).toBe("host-sudo-refused");
+    expect(error?.parts.hint).toContain(todo);
+  });
+
+  it("is none where nobody wanted sudo, or something else failed", () => {
+    expect(sudoRefusal(target, "sudo: a password is required")).toBeUndefined();
+    expect(sudoRefusal(asRoot, "This account is currently not available.")).toBeUndefined();
+  });
+
+  it("does not repeat the long command that sudo repeats", () => {
+    const said = `Sorry, user berth is not allowed to execute '/bin/sh -c ${"x".repeat(1000)}' as root on gpu1.`;
+    expect(sudoRefusal(asRoot, said)?.message.length).toBeLessThan(700);
   });
 });
 

@@ -57,6 +57,18 @@ describe("the hosts of a stack file", () => {
     });
   });
 
+  it("become root by sudo where they say so; one of them may do without what hostDefaults say", () => {
+    const hosts = hostsOf(
+      "hostDefaults: { connection: ssh, ssh: { user: berth, sudo: nonInteractive } }",
+      "hosts:",
+      "  a: {}",
+      "  b: { ssh: { sudo: none } }",
+    );
+    expect(hosts.a?.ssh).toEqual({ address: "a", user: "berth", sudo: "nonInteractive" });
+    expect(hosts.b?.ssh).toEqual({ address: "b", user: "berth", sudo: "none" });
+    expect(problemsOf("hosts:", "  a: { connection: ssh, ssh: { sudo: yes } }").join("\n")).toContain("nonInteractive");
+  });
+
   it.each([
     [["hosts:", "  a: {}"], '3:6: "hosts.a.connection" is missing; expected "local" or "ssh"'],
     [["hosts:", "  a: { connection: ssh, dataDir: data }"], '3:34: "hosts.a.dataDir": expected an absolute path'],
