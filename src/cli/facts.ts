@@ -1,9 +1,9 @@
-import { setMaxListeners } from "node:events";
 import { resolve } from "node:path";
 
 import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { Host } from "../host/host.js";
 import { createOpenHost } from "../host/open.js";
+import { withinSeconds } from "../lib/deadline.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes, formatGibibytes } from "../lib/format.js";
 import { lookUp } from "../lib/record.js";
@@ -78,23 +78,10 @@ export async function reportOn(
   look: (signal: AbortSignal) => Promise<HostReport>,
   deadlineSeconds: number,
 ): Promise<HostReport> {
-  const ended = new AbortController();
-  // Every command that runs at once listens to it.
-  setMaxListeners(0, ended.signal);
-  const late = `no answer within ${deadlineSeconds} s`;
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<HostReport>((settle) => {
-    timer = setTimeout(() => {
-      settle({ reachable: false, problem: late });
-      ended.abort(new Error(late));
-    }, deadlineSeconds * 1000);
-  });
   try {
-    return await Promise.race([look(ended.signal), deadline]);
+    return await withinSeconds(deadlineSeconds, look);
   } catch (error) {
     return { reachable: false, problem: messageOf(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -61,6 +61,10 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError("expected a whole number");
 }
 
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 const program = new Command("berth")
   .description(
     "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
@@ -108,7 +112,8 @@ program
 
 program
   .command("doctor [stack]")
-  .description("tell what this machine has and lacks, with the command that mends each")
+  .description("tell what this machine and a stack's hosts have and lack, with what mends each")
+  .option("--host <name>", "look at this host alone; may be given several times", collect)
   .option("--data-dir <folder>", "data directory to look at, instead of the stack's")
   .option("--json", "for programs")
   .action((stack: string | undefined, options: DoctorOptions) => doctor(here(), stack, options));

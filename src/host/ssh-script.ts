@@ -3,8 +3,6 @@
  * has, and of the rest only `mktemp` and `setsid`; without `setsid`, as on macOS, the shell's own job control.
  */
 
-import type { SshTarget } from "./ssh-target.js";
-
 /** One word for a POSIX shell, whatever it holds but a zero byte. */
 export function quoteWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -21,7 +19,7 @@ export function quoteWords(words: readonly string[]): string {
  *
  * `get` copies that many bytes and not one more: `dd` reads once what is there, and tells how much that was.
  */
-export function bootstrap(scriptBytes: number, sudo: SshTarget["sudo"] = "none"): string {
+export function bootstrap(scriptBytes: number, asRoot = false): string {
   const get = [
     "get() { { n=$1; while [ $n -gt 0 ]; do b=$n; if [ $b -gt 65536 ]; then b=65536; fi;",
     // "0+1 records in", "0+1 records out", "123 bytes": the seventh word, by GNU, BSD and busybox.
@@ -30,7 +28,7 @@ export function bootstrap(scriptBytes: number, sudo: SshTarget["sudo"] = "none")
   ].join(" ");
   const start = `script=$(get ${scriptBytes}) && eval "$script"`;
   const shell = `LC_ALL=C; export LC_ALL; exec 3<&0 </dev/null; ${get}; ${start}`;
-  return sudo === "nonInteractive" ? `exec /bin/sh -c '${becomeRoot}' '${shell}'` : `exec /bin/sh -c '${shell}'`;
+  return asRoot ? `exec /bin/sh -c '${becomeRoot}' '${shell}'` : `exec /bin/sh -c '${shell}'`;
 }
 
 /** Whoever is root already needs no sudo. The login's folder may be one that root cannot read. */

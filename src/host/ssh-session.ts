@@ -52,10 +52,16 @@ export class SshSessions {
   readonly #pace: SshPace;
   readonly #short = pLimit(shortAtOnce);
   readonly #long = new Map<number, number>();
+  #refused = 0;
 
   constructor(connections: SshConnections, pace: SshPace) {
     this.#connections = connections;
     this.#pace = pace;
+  }
+
+  /** How often a connection took no further session. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Resolves when the script has ended. Throws `host-unreachable` when it is not known how; it runs once at most. */
@@ -92,6 +98,7 @@ export class SshSessions {
         continue;
       }
       refusals += 1;
+      this.#refused += 1;
       if (refusals % mostConnections !== 0) continue;
       const seconds = refusalWaitsSeconds[refusals / mostConnections - 1];
       if (seconds === undefined) throw tooManySessions(this.#connections.target);
@@ -122,9 +129,8 @@ class Attempt {
 
   async run(connection: number): Promise<Outcome> {
     const script = Buffer.from(this.#request.script(this.#nonce));
-    const child = await this.#connections.open(connection, {
-      command: bootstrap(script.byteLength, this.#connections.target.sudo),
-    });
+    const asRoot = this.#connections.target.sudo === "nonInteractive";
+    const child = await this.#connections.open(connection, { command: bootstrap(script.byteLength, asRoot) });
     child.process.stdout.on("data", (bytes: Buffer) => {
       this.#stdout.write(bytes);
       if (this.#stdout.begun) this.#stream(child.process.stdin);

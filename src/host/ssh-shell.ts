@@ -48,6 +48,10 @@ export class SshShell {
     this.#silenceSeconds = settings.pace.silenceSeconds;
   }
 
+  get refusedSessions(): number {
+    return this.#sessions.refused;
+  }
+
   /** Runs a command once. What it has started ends with the connection, the signal, or its time. */
   command(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
     const { env = {}, cwd, input, timeoutSeconds, signal, onStdout } = options;

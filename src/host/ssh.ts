@@ -46,6 +46,11 @@ export class SshHost implements Host {
     return this.#shell.connections.target.name;
   }
 
+  /** How often sshd refused a session over a connection, so that another was made. */
+  get refusedSessions(): number {
+    return this.#shell.refusedSessions;
+  }
+
   /** Ends the connection with its last session. The next operation makes a new one. */
   close(): Promise<void> {
     return this.#shell.connections.close();

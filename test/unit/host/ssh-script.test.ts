@@ -52,7 +52,7 @@ describe("bootstrap", () => {
   });
 
   it("has nothing such in its two words when the shell is to be root's", () => {
-    const words = /^exec \/bin\/sh -c '(.*)' '(.*)'$/s.exec(bootstrap(123_456, "nonInteractive"))?.slice(1) ?? [];
+    const words = /^exec \/bin\/sh -c '(.*)' '(.*)'$/s.exec(bootstrap(123_456, true))?.slice(1) ?? [];
     expect(words).toHaveLength(2);
     for (const quoted of words) expect(quoted).toMatch(/^[^'\\!\n]+$/);
     expect(words[0]).toContain("exec sudo -n -H -u root -- /bin/sh -c");
