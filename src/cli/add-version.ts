@@ -9,6 +9,7 @@ import { createContent } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { createPinEdges, type PinEdges } from "../lock/pin-edges.js";
+import { createRegistryLogins } from "../lock/registry-login.js";
 import { readCatalogue } from "../lock/project.js";
 import type { BackendVersionEntry } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
@@ -69,6 +70,7 @@ function realEdges({ environment, root }: Workplace, host: LocalHost): PinEdges 
     folder: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
     defaultIndex: environment.PIP_INDEX_URL,
+    findLogin: createRegistryLogins(environment, host),
   });
 }
 

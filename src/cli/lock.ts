@@ -45,6 +45,7 @@ export async function solveLock(
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    environment,
     findSecret: (name) => findSecret(name, workplace, stack),
   });
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";

@@ -84,7 +84,7 @@ async function fetchFile(
       expected: `sha256 ${file.sha256}`,
       hint:
         model.from.source === "huggingface"
-          ? "check `endpoint`: the mirror gives other files than the hub"
+          ? "check `endpoint`, or `mirrors.huggingface`: the mirror gives other files than the hub"
           : "check the source, then correct the model's sha256 in the stack file",
     });
   }

@@ -119,7 +119,8 @@ async function draftReleases(
     const host = chooseHost({ stack, hosts, selector }, name, deployment);
     const where = `deployment ${name}`;
     const known = upgradeModels && before?.model.from.source === "huggingface" ? undefined : before?.model;
-    const wanted = { model: deployment.model, before: known, indexUrl: stack.mirrors.pip, where };
+    const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
+    const wanted = { model: deployment.model, before: known, indexUrl, hubEndpoint, where };
     const model = await lockModel(wanted, edges);
     const platform = platformOf(hosts[host]);
     const draft = draftRelease({ catalogue, deployment, model, platform, before, where });

@@ -11,6 +11,7 @@ import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { createPinEdges } from "./pin-edges.js";
+import { createRegistryLogins } from "./registry-login.js";
 import { secretMissing } from "./secret.js";
 
 const indexSeconds = 20;
@@ -24,6 +25,8 @@ export interface LockEdgeOptions {
   /** Berth's folder in the project: uv is installed there when a lock needs it. */
   readonly workDir: string;
   readonly content: Content;
+  /** Of this process: where Docker's configuration is, which has the logins of registries. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** A secret's value, for what a lock asks for with it; undefined when it is found nowhere. */
   readonly findSecret: (name: string) => Promise<string | undefined>;
 }
@@ -32,7 +35,8 @@ export interface LockEdgeOptions {
 export function createLockEdges(options: LockEdgeOptions): LockEdges {
   const { openHost, defaultIndex, root, workDir, content, findSecret } = options;
   const host = openHost({ name: "this machine", connection: "local" });
-  const pins = createPinEdges({ host, folder: workDir, content, defaultIndex });
+  const findLogin = createRegistryLogins(options.environment, host);
+  const pins = createPinEdges({ host, folder: workDir, content, defaultIndex, findLogin });
   return {
     async knowHost(name, entry) {
       const host = openHost({ name, ...connectionOf(entry) });

@@ -137,7 +137,7 @@ function unreachable(url: string, error: unknown, access: HubAccess): BerthError
   return unavailable(access, {
     what: "the hub did not answer",
     got: `${new URL(url).origin}: ${code === undefined ? messageOf(cause) : `${code}: ${messageOf(cause)}`}`,
-    hint: "check the network, or name a mirror that this machine reaches: `endpoint: https://...` in the model",
+    hint: "check the network, or name a mirror that this machine reaches: `mirrors: { huggingface: https://... }` in the stack file",
   });
 }
 

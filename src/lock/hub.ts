@@ -159,6 +159,6 @@ function notUnderstood(access: HubAccess, got: string): Error {
   return unavailable(access, {
     what: "what the hub answers cannot be understood",
     got: `${endpointOf(access)}: ${got}`.slice(0, 500),
-    hint: "check that `endpoint` is a hub or a mirror of it",
+    hint: "check that `endpoint`, or `mirrors.huggingface`, is a hub or a mirror of it",
   });
 }

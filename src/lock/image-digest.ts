@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
-import { messageOf } from "../lib/errors.js";
+import { BerthError, messageOf } from "../lib/errors.js";
+import type { FindRegistryLogin, RegistryLogin } from "./registry-login.js";
 
 /** What a registry says about an image's tag. */
 export type ImageAnswer =
@@ -9,6 +10,13 @@ export type ImageAnswer =
   | { readonly kind: "unknown" }
   /** It does not answer, or only those who log in. */
   | { readonly kind: "refused"; readonly reason: string };
+
+/** Who asks a registry. */
+export interface Asker {
+  /** For registries that ask for a login. */
+  readonly findLogin?: FindRegistryLogin | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 const requestSeconds = 20;
 /** An index of several platforms before the image of one. */
@@ -21,25 +29,28 @@ const manifestTypes = [
 
 /**
  * Asks the registry of an image which digest its tag has now: that of the index where the image has several platforms.
- * Only what anybody may read is asked for. Nothing is downloaded but, where a registry tells no digest, the manifest.
+ * A login is sent only to a registry that asks for one. Nothing is downloaded but, where a registry tells no digest,
+ * the manifest.
  *
  * @param reference `registry/repository:tag`; without a registry it is Docker Hub's
  */
-export async function askImageDigest(reference: string, signal?: AbortSignal): Promise<ImageAnswer> {
+export async function askImageDigest(reference: string, asker: Asker = {}): Promise<ImageAnswer> {
+  const { signal } = asker;
   const image = readImageReference(reference);
   const address = `${image.origin}/v2/${image.repository}/manifests/${image.tag}`;
   try {
-    const head = await request("HEAD", address, image.origin, signal);
+    const head = await request("HEAD", address, image.origin, asker);
     if (head.status === 404) return { kind: "unknown" };
     if (!head.ok) return { kind: "refused", reason: `HTTP status ${head.status}` };
     const told = head.headers.get("docker-content-digest");
     if (told !== null && /^sha256:[0-9a-f]{64}$/.test(told)) return { kind: "found", digest: told };
-    const manifest = await request("GET", address, image.origin, signal);
+    const manifest = await request("GET", address, image.origin, asker);
     if (!manifest.ok) return { kind: "refused", reason: `HTTP status ${manifest.status}` };
     const bytes = new Uint8Array(await manifest.arrayBuffer());
     return { kind: "found", digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof BerthError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { kind: "refused", reason: messageOf(cause) };
   }
@@ -59,27 +70,43 @@ export function readImageReference(reference: string): { origin: string; reposit
   return { origin: `${local ? "http" : "https"}://${host}`, repository, tag };
 }
 
-/** Registries give a token to anybody who asks for one that lets them read what everybody may read. */
-async function request(method: string, address: string, origin: string, signal?: AbortSignal): Promise<Response> {
+/**
+ * Registries ask for a login itself, or for a token that they give to those who log in; to anybody, where it lets read
+ * what everybody may read.
+ */
+async function request(method: string, address: string, origin: string, asker: Asker): Promise<Response> {
   const ask = (headers: Record<string, string>) =>
-    fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(signal) });
+    fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(asker.signal) });
   const response = await ask({});
   const challenge = response.headers.get("www-authenticate");
   if (response.status !== 401 || challenge === null) return response;
-  const token = await fetchToken(challenge, origin, signal);
+  await response.body?.cancel();
+  const login = await asker.findLogin?.(new URL(origin).host);
+  if (/^Basic\s/i.test(challenge)) return login === undefined ? response : ask({ authorization: basic(login) });
+  const token = await fetchToken(challenge, origin, login, asker.signal);
   return token === undefined ? response : ask({ authorization: `Bearer ${token}` });
 }
 
-async function fetchToken(challenge: string, origin: string, signal?: AbortSignal): Promise<string | undefined> {
+function basic({ username, password }: RegistryLogin): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+async function fetchToken(
+  challenge: string,
+  origin: string,
+  login: RegistryLogin | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const { realm = "", ...scope } = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value] as const),
   );
   if (!/^Bearer\s/i.test(challenge) || !URL.canParse(realm)) return undefined;
   const address = new URL(realm);
-  // A token that anybody can read on its way is none.
+  // A token that anybody can read on its way is none, and no login goes there.
   if (address.protocol !== "https:" && address.origin !== origin) return undefined;
   for (const [key, value] of Object.entries(scope)) if (key !== "error") address.searchParams.set(key, value);
-  const response = await fetch(address, { signal: withTimeLimit(signal) });
+  const headers: Record<string, string> = login === undefined ? {} : { authorization: basic(login) };
+  const response = await fetch(address, { headers, signal: withTimeLimit(signal) });
   if (!response.ok) return undefined;
   const body: unknown = await response.json();
   if (typeof body !== "object" || body === null) return undefined;

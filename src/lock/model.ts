@@ -33,6 +33,8 @@ export interface ModelProblem {
   /** The lock before this one: what it has found out stays, while the same is asked for. */
   readonly before: LockedModel | undefined;
   readonly indexUrl: string | undefined;
+  /** The hub of models that name none. */
+  readonly hubEndpoint?: string | undefined;
   readonly where: string;
 }
 
@@ -75,15 +77,15 @@ type HubSource = Extract<ModelSource, { source: "huggingface" }>;
  */
 async function lockRepository(model: HubSource, problem: ModelProblem, edges: ModelEdges): Promise<LockedModel> {
   const { repo, revision, files: patterns, endpoint, token } = model;
-  const { before, where } = problem;
+  const { before, hubEndpoint, where } = problem;
   const asked = { source: "huggingface", repo, revision, ...defined({ patterns, endpoint }) } as const;
   const known = before?.from.source === "huggingface" ? before.from : undefined;
   const sameRevision = known?.repo === repo && known.revision === revision;
   if (before !== undefined && sameRevision && sameTexts(known.patterns, patterns))
     return { ...before, from: { ...asked, commit: known.commit, files: known.files } };
   const wanted = sameRevision ? known.commit : revision;
-  const request = { source: "huggingface", repo, revision: wanted, endpoint, token: token?.secret, where } as const;
-  const repository = await edges.openRepository(request);
+  const place = { endpoint: endpoint ?? hubEndpoint, token: token?.secret };
+  const repository = await edges.openRepository({ source: "huggingface", repo, revision: wanted, ...place, where });
   const choice = chooseFiles(repository.files, patterns, `${where}, ${repo}`);
   const contents = new Map<string, Uint8Array>();
   const files = await pinFiles(repository, choice, contents, where);

@@ -6,6 +6,7 @@ import { Serial } from "../lib/serial.js";
 import { askImageDigest, type ImageAnswer } from "./image-digest.js";
 import type { LockRequest } from "./python-lock-request.js";
 import { lockRequirements } from "./python-lock.js";
+import type { FindRegistryLogin } from "./registry-login.js";
 import { fetchReleaseFile, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
 
 /** What has to be looked up outside to pin a backend version. */
@@ -24,11 +25,13 @@ export interface PinPlace {
   readonly content: Content;
   /** The index of requests that name none, or undefined for the public one. */
   readonly defaultIndex: string | undefined;
+  /** For registries that ask for a login. */
+  readonly findLogin?: FindRegistryLogin;
   readonly signal?: AbortSignal;
 }
 
 /** The real edges: package index, releases and registries are asked from this machine. */
-export function createPinEdges({ host, folder, content, defaultIndex, signal }: PinPlace): PinEdges {
+export function createPinEdges({ host, folder, content, defaultIndex, findLogin, signal }: PinPlace): PinEdges {
   const serial = new Serial();
   const limits = signal === undefined ? {} : { signal };
   return {
@@ -54,6 +57,6 @@ export function createPinEdges({ host, folder, content, defaultIndex, signal }: 
       return lockRequirements(context, request);
     },
     fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
-    askImageDigest: (reference) => askImageDigest(reference, signal),
+    askImageDigest: (reference) => askImageDigest(reference, { findLogin, signal }),
   };
 }

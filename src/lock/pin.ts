@@ -7,6 +7,7 @@ import {
   type PinnedFile,
 } from "../catalog/artifact.js";
 import type { Catalogue } from "../catalog/catalogue.js";
+import { mirrorImage } from "../catalog/image-mirror.js";
 import { releaseAddress } from "../catalog/release-address.js";
 import type { DraftRelease } from "../catalog/release.js";
 import { isHostSystem } from "../catalog/selection.js";
@@ -112,7 +113,7 @@ async function pinFiles(
 
 /** A tag that was locked stays the image that it was, wherever the registry has moved it since. */
 async function pinImage(
-  { previous }: PinProblem,
+  { previous, mirrors }: PinProblem,
   { backend, release: { backendVersion } }: DraftRelease,
   reference: string,
   edges: LookUps,
@@ -121,12 +122,13 @@ async function pinImage(
     .flatMap(({ install }) => (install.method === "image" ? [install] : []))
     .find((image) => image.reference === reference);
   if (known !== undefined) return { install: known, warnings: [] };
-  const answer = await edges.askImageDigest(reference);
+  const place = mirrorImage(reference, mirrors.registries);
+  const answer = await edges.askImageDigest(place);
   if (answer.kind === "found") {
     return { install: { method: "image", reference, digest: answer.digest }, warnings: [] };
   }
   throw new BerthError("download-failed", {
-    where: `${backend.name} ${backendVersion}: ${reference}`,
+    where: `${backend.name} ${backendVersion}: ${place}`,
     ...(answer.kind === "unknown"
       ? {
           what: "the registry has no image of this name and tag, or shows it only to those who log in",
@@ -135,7 +137,7 @@ async function pinImage(
       : {
           what: "the registry did not tell the image's digest",
           got: answer.reason,
-          hint: "check the network; of a registry that asks for a login write `digest` into the backend file (of a deployment's `imageName` behind it: NAME@sha256:...)",
+          hint: "check the network, and log in with `docker login` where the registry asks for it; else write `digest` into the backend file (of a deployment's `imageName` behind it: NAME@sha256:...)",
         }),
   });
 }

@@ -44,6 +44,8 @@ export interface DesiredModel {
   readonly host: HostReference;
   readonly model: LockedDeployment["model"];
   readonly indexUrl: string | undefined;
+  /** The mirror of the hub, for a model of one that names no endpoint. */
+  readonly hubEndpoint: string | undefined;
   /** Name of the secret with which it is fetched. */
   readonly token: string | undefined;
 }
@@ -68,6 +70,7 @@ export interface Decisions {
   readonly placement: {
     readonly indexUrl?: string | undefined;
     readonly downloadBaseUrl?: string | undefined;
+    readonly hubEndpoint?: string | undefined;
     /** Programs decide before they know facts. */
     readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage"> & Partial<Pick<PlacedHost, "facts">>>>;
     readonly instances: Readonly<Record<string, PlacedInstance>>;
@@ -76,7 +79,7 @@ export interface Decisions {
 
 /** Pure. `projectRoot` is where relative data directories begin. */
 export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack {
-  const { indexUrl, downloadBaseUrl } = lock.placement;
+  const { indexUrl, downloadBaseUrl, hubEndpoint } = lock.placement;
   const references = Object.fromEntries(
     Object.entries(lock.placement.hosts).map(([name, placed]) => [name, referenceTo(name, placed, projectRoot)]),
   );
@@ -96,7 +99,8 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     backendVersions.set(backendName, { name: backendName, host, backend, version, install, ...settings });
     // Of several deployments that want the model any one's token will do.
     const token = placed.modelToken ?? models.get(modelName)?.token;
-    models.set(modelName, { name: modelName, host, model, indexUrl, token });
+    const mirror = model.from.source === "huggingface" ? hubEndpoint : undefined;
+    models.set(modelName, { name: modelName, host, model, indexUrl, hubEndpoint: mirror, token });
     const instance = desiredInstance(name, placed, release, host, backendName, modelName);
     instances.push({ ...instance, artifactSha256: artifactSha256(install) });
   }

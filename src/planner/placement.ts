@@ -34,12 +34,20 @@ export function place(problem: PlacementProblem): Placement {
   assertOwnFolders(placed);
   assertOneFileEach(problem.release, Object.values(instances));
   assertOneInstallEach(problem.release, Object.values(instances));
-  const { pip: indexUrl, downloadBaseUrl } = stack.mirrors;
   return {
-    ...(indexUrl === undefined ? {} : { indexUrl }),
-    ...(downloadBaseUrl === undefined ? {} : { downloadBaseUrl }),
+    ...placeMirrors(stack.mirrors),
     hosts: Object.fromEntries(placed),
     instances,
+  };
+}
+
+/** Mirrors are the environment's own: a release names the public places. */
+function placeMirrors({ pip, downloadBaseUrl, huggingface, registries }: StackFile["mirrors"]): Partial<Placement> {
+  return {
+    ...(pip === undefined ? {} : { indexUrl: pip }),
+    ...(downloadBaseUrl === undefined ? {} : { downloadBaseUrl }),
+    ...(huggingface === undefined ? {} : { hubEndpoint: huggingface }),
+    ...(registries === undefined ? {} : { registries }),
   };
 }
 

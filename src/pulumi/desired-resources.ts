@@ -21,7 +21,7 @@ export function createBackendVersion(
 }
 
 export function createModelFiles(
-  { name, host: reference, model, indexUrl }: DesiredModel,
+  { name, host: reference, model, indexUrl, hubEndpoint }: DesiredModel,
   host: Host,
   token: pulumi.Input<string> | undefined,
   parent: pulumi.Resource = host,
@@ -29,7 +29,7 @@ export function createModelFiles(
   const { from, file, sha256 } = model;
   return new ModelFiles(
     name,
-    { host: reference, from, file, sha256, ...defined({ indexUrl, token }) },
+    { host: reference, from, file, sha256, ...defined({ indexUrl, hubEndpoint, token }) },
     { parent, dependsOn: host },
   );
 }

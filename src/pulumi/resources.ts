@@ -24,7 +24,7 @@ export type BackendVersionArgs = Args<
   BackendVersionInputs,
   Exclude<keyof BackendVersionInputs, "host" | "backend" | "version" | "method">
 >;
-export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl" | "token">;
+export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl" | "hubEndpoint" | "token">;
 export type InstanceArgs = Args<
   InstanceInputs,
   Given | "env" | "secretEnv" | "apiKeyVariable" | "healthRequest" | "category" | "strategy"

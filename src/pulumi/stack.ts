@@ -117,6 +117,7 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    environment: process.env,
     findSecret: (name) => revealSecret(name, { config, environment: process.env, projectRoot: root }),
   });
   const { lock, path, outcome } = await currentLock(project, edges, { frozen, write: !pulumi.runtime.isDryRun() });

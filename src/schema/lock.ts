@@ -4,7 +4,18 @@ import { healthRequest, versionProbe } from "./backend.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
-import { category, environment, imageDigest, name, port, sha256, variable, version } from "./scalars.js";
+import {
+  category,
+  environment,
+  imageDigest,
+  name,
+  port,
+  publicRegistry,
+  registry,
+  sha256,
+  variable,
+  version,
+} from "./scalars.js";
 
 const content = z.strictObject({
   file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below stacks"),
@@ -136,6 +147,11 @@ export const lockFile = z
       .strictObject({
         indexUrl: z.string().optional().describe("Python package index of this environment"),
         downloadBaseUrl: z.string().optional().describe("Where this environment's releases are downloaded from"),
+        hubEndpoint: z.string().optional().describe("Where this environment's hub models are fetched from"),
+        registries: z
+          .record(publicRegistry, registry)
+          .optional()
+          .describe("Where this environment's container images are pulled from, by their public registry"),
         hosts: z.record(name, placedHost).describe("The machines, by name"),
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
       })

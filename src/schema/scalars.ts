@@ -111,6 +111,24 @@ export const secretReference = z
     "A secret by name: from `pulumi config set --secret berth:NAME`, the environment variable BERTH_SECRET_NAME, or the file .berth/secrets/NAME",
   );
 
+const registryForm = String.raw`(?=[^/]*[.:]|localhost(?:/|$))[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*`;
+
+/** A registry of container images, or a folder of one. */
+export const registry = z
+  .string()
+  .regex(new RegExp(`^${registryForm}$`), {
+    error: "expected a registry, such as registry.example.net or registry.example.net:5000/hub, without https://",
+  })
+  .describe("A registry of container images, or a folder of one: `ghcr.io`, `registry.example.net:5000/hub`");
+
+/** What images' names begin with. Docker Hub's is `docker.io`, also of names that have no registry. */
+export const publicRegistry = z
+  .string()
+  .regex(new RegExp(`^(?!(?:index|registry-1)\\.docker\\.io(?:/|$))${registryForm}$`), {
+    error: "expected a registry, such as docker.io or ghcr.io/ggml-org; Docker Hub is docker.io",
+  })
+  .describe("A registry, or a folder of one; `docker.io` is that of names without a registry");
+
 /** An http or https address without user, password or fragment. */
 export const httpUrl = addressExpecting("an address without user, password or fragment", /[@#]/);
 

@@ -11,6 +11,8 @@ import {
   indexUrl,
   name,
   port,
+  publicRegistry,
+  registry,
   secretReference,
   variable,
 } from "./scalars.js";
@@ -115,6 +117,17 @@ export const mirrors = z
       .optional()
       .describe(
         "Where releases are downloaded from, instead of the host in their address, as https://files.example.net/tools",
+      ),
+    huggingface: folderUrl
+      .optional()
+      .describe(
+        "Mirror of the Hugging Face Hub, for models without an `endpoint` of their own. Default: https://huggingface.co",
+      ),
+    registries: z
+      .record(publicRegistry, registry)
+      .optional()
+      .describe(
+        "Registries of container images, or folders of them, each with what takes its place, as `docker.io: registry.example.net/hub`. Of several that fit the longest counts",
       ),
   })
   .describe("Where downloads come from instead of their public places");

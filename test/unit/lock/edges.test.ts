@@ -29,6 +29,7 @@ describe("an index that asks for user and password", () => {
       root: "/nowhere",
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),
+      environment: {},
       findSecret: () => Promise.resolve(undefined),
     }).findWheel("model", "1.0", undefined);
 
@@ -66,6 +67,7 @@ describe("a host that a lock is solved for", () => {
     workDir: "/nowhere",
     findSecret: () => Promise.resolve(undefined),
     content: createContent("/nowhere", "/nowhere"),
+    environment: {},
   });
   const entry: HostEntry = { connection: "local", dataDir: "data", labels: {}, portRange: [14_000, 14_999] };
 

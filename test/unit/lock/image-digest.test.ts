@@ -48,6 +48,44 @@ describe("the digest of an image", () => {
     expect(asked[1]).toBe("GET /token?service=reg&scope=repository%3Ateam%2Fengine%3Apull");
   });
 
+  const findLogin = (registry: string) =>
+    Promise.resolve(registry.startsWith("127.0.0.1:") ? { username: "ann", password: "hunter2" } : undefined);
+  const login = `Basic ${Buffer.from("ann:hunter2").toString("base64")}`;
+
+  it("is told to those who log in, by a registry that asks for it, and no login is sent before", async () => {
+    const said: (string | undefined)[] = [];
+    const { host } = await registry((request, response) => {
+      said.push(request.headers.authorization);
+      if (request.headers.authorization === login) response.setHeader("docker-content-digest", digest).end();
+      else response.writeHead(401, { "www-authenticate": 'Basic realm="reg"' }).end();
+    });
+    expect(await askImageDigest(`${host}/team/engine:v1`, { findLogin })).toEqual({ kind: "found", digest });
+    expect(said).toEqual([undefined, login]);
+  });
+
+  it("is told for a token that those get who log in; the registry itself is sent the token alone", async () => {
+    const said: string[] = [];
+    const { host } = await registry((request, response, origin) => {
+      const { url = "", headers } = request;
+      said.push(`${url.split("?")[0] ?? ""} ${headers.authorization ?? "-"}`);
+      if (url.startsWith("/token") && headers.authorization === login) response.end(JSON.stringify({ token: "t0ken" }));
+      else if (headers.authorization === "Bearer t0ken") response.setHeader("docker-content-digest", digest).end();
+      else response.writeHead(401, { "www-authenticate": `Bearer realm="${origin}/token",service="reg"` }).end();
+    });
+    expect(await askImageDigest(`${host}/team/engine:v1`, { findLogin })).toEqual({ kind: "found", digest });
+    const manifest = "/v2/team/engine/manifests/v1";
+    expect(said).toEqual([`${manifest} -`, `/token ${login}`, `${manifest} Bearer t0ken`]);
+  });
+
+  it("is not worth a login that would go to an address anybody can listen to", async () => {
+    const { host, asked } = await registry((_, response) => {
+      response.writeHead(401, { "www-authenticate": 'Bearer realm="http://192.0.2.1/token"' }).end();
+    });
+    const answer = await askImageDigest(`${host}/team/engine:v1`, { findLogin });
+    expect(answer).toEqual({ kind: "refused", reason: "HTTP status 401" });
+    expect(asked).toHaveLength(1);
+  });
+
   it("is that of the manifest's bytes where the registry tells none", async () => {
     const manifest = '{"schemaVersion": 2}';
     const { host } = await registry((request, response) => {

@@ -44,9 +44,9 @@ function fakeHub(files: Readonly<Record<string, string | Buffer>> = tiny) {
       return Promise.resolve(repository(/^[0-9a-f]{40}$/.test(request.revision) ? request.revision : hub.commit));
     },
   };
-  const lock = (written: object = {}, before?: LockedModel) => {
+  const lock = (written: object = {}, before?: LockedModel, hubEndpoint?: string) => {
     const model = modelSource.parse({ source: "huggingface", repo: "acme/tiny", ...written });
-    return lockModel({ model, before, indexUrl: undefined, where }, edges);
+    return lockModel({ model, before, indexUrl: undefined, hubEndpoint, where }, edges);
   };
   return Object.assign(hub, { lock });
 }
@@ -110,6 +110,30 @@ describe("the lock of a repository", () => {
     const error = await rejectionOf(fakeHub({ "a\\b.safetensors": safetensorsFile(10) }).lock());
     expect(error.code).toBe("model-unavailable");
     expect(error.message).toContain("has files that Berth puts on no host");
+  });
+});
+
+describe("the mirror of an environment", () => {
+  const mirror = "https://hub.example.net";
+
+  it("is asked in the hub's place, and the lock does not name it: elsewhere there is another", async () => {
+    const hub = fakeHub();
+    expect(await hub.lock({}, undefined, mirror)).toEqual(await fakeHub().lock());
+    expect(hub.asked.map(({ endpoint }) => endpoint)).toEqual([mirror]);
+  });
+
+  it("is not asked for a model that names its own", async () => {
+    const hub = fakeHub();
+    const own = "https://own.example.net";
+    expect((await hub.lock({ endpoint: own }, undefined, mirror)).from).toMatchObject({ endpoint: own });
+    expect(hub.asked.map(({ endpoint }) => endpoint)).toEqual([own]);
+  });
+
+  it("changes nothing of what is locked, and nobody is asked", async () => {
+    const hub = fakeHub();
+    const before = await hub.lock();
+    expect(await hub.lock({}, before, mirror)).toEqual(before);
+    expect(hub.asked).toHaveLength(1);
   });
 });
 

@@ -197,6 +197,16 @@ it("packages are not asked for on systems that no host has", async () => {
 describe("an image whose digest nobody told", () => {
   const reference = "registry.example.net/team/engine:v1";
   const versions: Versions = { v1: { install: { image: { reference } } } };
+
+  it("is asked for at the mirror of its registry, and locked by its public name", async () => {
+    const mirrors = { registries: { "docker.io": "registry.example.net/hub" } };
+    const own: Versions = { v1: { install: { image: { reference: "team/engine:v1" } } } };
+    const { install, asked } = await pin(own, { mirrors });
+    const place = "registry.example.net/hub/team/engine:v1";
+    expect(asked).toEqual([place]);
+    expect(install).toEqual({ method: "image", reference: "team/engine:v1", digest: `sha256:${sha256(place)}` });
+  });
+
   const refusing = (answer: ImageAnswer) =>
     rejectionOf(pin(versions, { answers: { askImageDigest: () => Promise.resolve(answer) } }));
 

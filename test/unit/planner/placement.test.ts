@@ -13,6 +13,23 @@ const twoHosts = {
 } as const;
 
 describe("place", () => {
+  it("keeps the environment's mirrors, which no release names", () => {
+    const mirrors = {
+      pip: "https://pip.example/simple",
+      downloadBaseUrl: "https://files.example/tools",
+      huggingface: "https://hub.example",
+      registries: { "docker.io": "registry.example/hub" },
+    };
+    const problem = problemOf(stackOf({ chat: chat() }, { mirrors }));
+    expect(place(problem)).toMatchObject({
+      indexUrl: mirrors.pip,
+      downloadBaseUrl: mirrors.downloadBaseUrl,
+      hubEndpoint: mirrors.huggingface,
+      registries: mirrors.registries,
+    });
+    expect(JSON.stringify(problem.release)).not.toMatch(/pip\.example|files\.example|hub\.example|registry\.example/);
+  });
+
   it("places the one replica of a deployment, with all that its runner needs of this environment", () => {
     const stack = stackOf(
       { chat: chat({ secretEnv: { HF_TOKEN: { secret: "hub" } }, apiKey: { secret: "chat-key" }, bindAddress: "::" }) },

@@ -235,6 +235,34 @@ describe("a repository that asks for a token", () => {
   });
 });
 
+describe("the mirror of an environment", () => {
+  /** As a lock has a model that names no endpoint. */
+  const withoutEndpoint = ({ from, ...inputs }: ModelFilesInputs, changes: object) => {
+    if (from.source !== "huggingface") throw new Error("a repository was locked");
+    const { endpoint: _, ...bare } = from;
+    return modelFilesInputs.parse({ ...inputs, from: bare, ...changes });
+  };
+
+  it("is where the files come from, and gets the token", async () => {
+    hub.repositories[repo] = { revisions: { main: first }, access: { kind: "gated", token } };
+    const { lock, converge, observe } = await setUp();
+    const inputs = withoutEndpoint(await lock("main", { token }), { hubEndpoint: hub.endpoint });
+    await converge(inputs);
+    expect((await observe(inputs)).drift).toEqual([]);
+  });
+
+  it("does not count for a model that names its own", async () => {
+    const { lock, converge, observe } = await setUp();
+    const inputs = await lock("main", { hubEndpoint: "http://127.0.0.1:9" });
+    await converge(inputs);
+    expect((await observe(inputs)).drift).toEqual([]);
+  });
+
+  it("can change without anything to be done on a host", () => {
+    expect(modelFilesKind.differences.hubEndpoint.change).toBe("none");
+  });
+});
+
 it("says so where the commit is gone from the hub", async () => {
   const { lock, converge } = await setUp();
   const inputs = await lock();
