@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -25,7 +34,8 @@ export class SshAccount {
     readonly folder: string,
   ) {}
 
-  static async create(): Promise<SshAccount> {
+  /** @param more lines of sshd's configuration */
+  static async create(more: readonly string[] = []): Promise<SshAccount> {
     const home = mkdtempSync("/tmp/bh-");
     const name = `berth${home
       .slice(-6)
@@ -35,7 +45,7 @@ export class SshAccount {
     const options = ["--home-dir", home, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
     execFileSync("useradd", [...options, name]);
     const keys = join(home, ".ssh", "authorized_keys");
-    const server = await SshServer.start([`Match User ${name}`, `  AuthorizedKeysFile ${keys}`]);
+    const server = await SshServer.start([...more, `Match User ${name}`, `  AuthorizedKeysFile ${keys}`]);
     mkdirSync(join(home, ".ssh"), { mode: 0o700 });
     writeFileSync(keys, readFileSync(server.path("user.pub")));
     execFileSync("chown", ["--recursive", name, home]);
@@ -79,7 +89,13 @@ export class SshAccount {
     ].join("\n");
   }
 
-  /** The same for a port where nobody listens. */
+  /** A configuration file of ssh that knows another key than the host's. */
+  strangerConfiguration(): string {
+    this.server.writeKnownHosts("known-stranger", "stranger");
+    return this.server.writeConfig("config-stranger", { knownHosts: "known-stranger" });
+  }
+
+  /** Configuration by which `box` is a port where nobody listens. */
   async deadConfiguration(): Promise<string> {
     return this.configuration(await freePort());
   }
