@@ -18,31 +18,26 @@ interface Download {
   current: number;
   /** As the server told last. */
   total: number | undefined;
-  /** Of the whole file. */
-  sha256: string | undefined;
 }
 
 /**
- * This machine fetches a URL into a file of its own or of a host. A file that is there already is taken as the
- * beginning and the rest is asked for by range; a server without ranges sends it whole. Broken transfers are retried
- * from where they stopped.
- *
- * @returns the SHA-256, unless no tool told it
+ * This machine fetches a URL into a file of its own or of a host. A file that is there already is taken as the beginning
+ * and the rest is asked for by range; a server without ranges sends it whole. Broken transfers are retried from where
+ * they stopped.
  */
 export async function downloadFile(
   url: string,
   part: PartFile,
   options: DownloadOptions,
   pace: DownloadPace = defaultPace,
-): Promise<string | undefined> {
-  const download: Download = { url, part, options, pace, current: 0, total: undefined, sha256: undefined };
+): Promise<void> {
+  const download: Download = { url, part, options, pace, current: 0, total: undefined };
   try {
     await pRetry(() => fetchRest(download), {
       retries: pace.retries,
       minTimeout: pace.firstWaitSeconds * 1000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
-    return download.sha256;
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
     throw error instanceof BerthError ? error : brokenOff(download, describeCause(error), error);
@@ -105,13 +100,11 @@ async function receive(
     const figures = { got: `${formatBytes(free)} free`, expected: `${formatBytes(missing)} for what is missing` };
     if (missing > free) throw new AbortError(diskFull(part.path, figures));
   }
-  const digest = part.follow();
   const progress = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       watch.received(chunk.byteLength);
       download.current += chunk.byteLength;
       options.onProgress?.(download.current, total);
-      digest?.grown(download.current);
       if (exceeds(download, download.current)) {
         done(tooLarge(download.url, `${download.current} bytes and no end`, options.maxBytes));
       } else {
@@ -121,15 +114,12 @@ async function receive(
   });
   try {
     await part.append([Readable.fromWeb(body), progress]);
-    if (total !== undefined && download.current < total) throw new Error("the server ended the transfer early");
-    download.sha256 = await digest?.end();
   } catch (error) {
     // What has become too large is not the beginning of the file.
     if (exceeds(download, download.current)) await part.remove();
     throw error instanceof BerthError ? new AbortError(error) : error;
-  } finally {
-    digest?.stop();
   }
+  if (total !== undefined && download.current < total) throw new Error("the server ended the transfer early");
 }
 
 function assertWithin(download: Download, size: number, got: string): void {

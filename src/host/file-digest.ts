@@ -50,25 +50,25 @@ export class FileDigest {
     if (bytes - this.#told < portionBytes) return;
     this.#told = bytes;
     this.#child ??= startFollowing(this.#path, this.#environment);
-    this.#tell("more\n");
+    this.#child.stdin.write("more\n");
   }
 
   /** The digest of the whole file, which is complete now; undefined when it was not worth it, or no tool could tell. */
-  async end(): Promise<string | undefined> {
-    if (this.#child === undefined) return undefined;
-    this.#tell("all\n");
-    this.stop();
-    const { exitCode, stdout } = await this.#child;
+  async end(signal?: AbortSignal): Promise<string | undefined> {
+    const child = this.#child;
+    if (child === undefined) return undefined;
+    child.stdin.end("all\n");
+    const end = () => child.kill();
+    signal?.addEventListener("abort", end, { once: true });
+    const { exitCode, stdout } = await child;
+    signal?.removeEventListener("abort", end);
+    signal?.throwIfAborted();
     return exitCode === 0 ? parseDigest(stdout) : undefined;
   }
 
   /** To be called when nobody wants to know any more. */
   stop(): void {
     this.#child?.stdin.end();
-  }
-
-  #tell(word: string): void {
-    this.#child?.stdin.write(word);
   }
 }
 

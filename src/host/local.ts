@@ -201,8 +201,13 @@ export class LocalHost implements Host {
   }
 
   async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
-    const sha256 = await downloadFile(url, new LocalPart(path, this.#environment), options, this.#pace);
-    return sha256 ?? this.sha256(path, options.signal);
+    const part = new LocalPart(path, this.#environment);
+    try {
+      await downloadFile(url, part, options, this.#pace);
+      return (await part.digest(options.signal)) ?? (await this.sha256(path, options.signal));
+    } finally {
+      part.leave();
+    }
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

@@ -7,6 +7,9 @@ import { pipeline } from "node:stream/promises";
 import { systemCode } from "../lib/errors.js";
 import { FileDigest } from "./file-digest.js";
 
+/** How often the tool that follows a file is told that it has grown. */
+const growMilliseconds = 200;
+
 /** The file that a download grows in, wherever it is. Methods throw system errors with their code. */
 export interface PartFile {
   readonly path: string;
@@ -19,24 +22,19 @@ export interface PartFile {
   remove(): Promise<void>;
   /** Adds what a source gives, by way of a transformation. Throws what either of them fails with; what came stays. */
   append(source: readonly [Readable, Transform]): Promise<void>;
-  /** Takes its SHA-256 beside what appends to it; undefined where nothing can. */
-  follow(): FileDigest | undefined;
 }
 
-/** A part on this machine. */
+/** A part on this machine. Its SHA-256 is taken while it grows. */
 export class LocalPart implements PartFile {
   readonly #environment: Readonly<Record<string, string>>;
+  #digest: FileDigest | undefined;
 
-  /** @param environment of the tool that takes its SHA-256 */
+  /** @param environment for the tool that takes the file's SHA-256 */
   constructor(
     readonly path: string,
     environment: Readonly<Record<string, string>> = {},
   ) {
     this.#environment = environment;
-  }
-
-  follow(): FileDigest {
-    return new FileDigest(this.path, this.#environment);
   }
 
   async size(): Promise<number> {
@@ -66,7 +64,33 @@ export class LocalPart implements PartFile {
     return rm(this.path, { force: true });
   }
 
-  append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
-    return pipeline(source, transformation, createWriteStream(this.path, { flags: "a" }));
+  async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
+    this.leave();
+    const digest = new FileDigest(this.path, this.#environment);
+    this.#digest = digest;
+    const grow = setInterval(
+      () =>
+        void this.size().then(
+          (bytes) => digest.grown(bytes),
+          () => undefined,
+        ),
+      growMilliseconds,
+    );
+    try {
+      await pipeline(source, transformation, createWriteStream(this.path, { flags: "a" }));
+    } finally {
+      clearInterval(grow);
+    }
+  }
+
+  /** The SHA-256 of the file, which is complete; undefined when it was not taken. */
+  digest(signal?: AbortSignal): Promise<string | undefined> {
+    return this.#digest?.end(signal) ?? Promise.resolve(undefined);
+  }
+
+  /** To be called when nobody wants to know it any more. */
+  leave(): void {
+    this.#digest?.stop();
+    this.#digest = undefined;
   }
 }

@@ -49,10 +49,6 @@ export class PushedPart implements PartFile {
     if (failure !== null) throw failure;
   }
 
-  follow(): undefined {
-    return undefined;
-  }
-
   async #read(script: string): Promise<string> {
     return (await this.#shell.files(script, [this.path], { again: true })).stdout.toString("utf8");
   }

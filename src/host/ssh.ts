@@ -159,9 +159,9 @@ export class SshHost implements Host {
   }
 
   async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
-    const sha256 = await (this.#downloads === "push"
-      ? downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace)
-      : downloadOver(this.#shell, url, path, options, this.#pace));
+    let sha256: string | undefined;
+    if (this.#downloads === "push") await downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace);
+    else sha256 = await downloadOver(this.#shell, url, path, options, this.#pace);
     return sha256 ?? this.sha256(path, options.signal);
   }
 

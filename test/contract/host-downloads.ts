@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { sha256 } from "../../src/lib/canonical.js";
 import { breakOff, endless, HostileServer, ranges, redirect, stall, status, whole } from "../support/hostile-server.js";
 import { freePort } from "../support/sandbox.js";
 import type { HostSetting } from "./host.js";
@@ -39,6 +40,31 @@ export function describeDownloads(settingOf: () => HostSetting): void {
       expect(await text()).toBe(content);
       expect(progress.at(-1)).toEqual([size, size]);
       expect(progress.map(([current]) => current)).toEqual(progress.map(([current]) => current).sort((a, b) => a - b));
+    });
+
+    it("tells the file's SHA-256: of a small one, a large one, and one that was begun earlier", async () => {
+      const large = Buffer.alloc(40_000_000, content);
+      const told = async (body: Buffer) => settingOf().host.download(server.answer(ranges(body)), path);
+      next();
+      expect(await told(file)).toBe(sha256(file));
+      next();
+      expect(await told(large)).toBe(sha256(large));
+      await settingOf().host.writeFile(next(), large.subarray(0, 20_000_000));
+      expect(await told(large)).toBe(sha256(large));
+      expect(await told(large)).toBe(sha256(large));
+      expect(server.ranges).toEqual(["bytes=40000000-"]);
+      await settingOf().host.remove(path);
+    });
+
+    it("tells the SHA-256 of what is there, not of what was there before", async () => {
+      const large = Buffer.alloc(20_000_000, content);
+      await settingOf().host.writeFile(next(), Buffer.alloc(20_000_000, "other"));
+      const found = await settingOf().host.download(server.answer(whole(large)), path);
+      expect(found).toBe(await settingOf().host.sha256(path));
+      await settingOf().host.writeFile(next(), large.subarray(0, 1000));
+      expect(await settingOf().host.download(server.answer(breakOff(large, 12_000_000), whole(large)), path)).toBe(
+        sha256(large),
+      );
     });
 
     it("goes on where a transfer broke off", async () => {
