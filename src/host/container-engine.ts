@@ -9,7 +9,7 @@ type ContainerEngine = NonNullable<HostFacts["containerEngine"]>;
 
 /** The container engine of a host: Docker, else Podman; one that is there and does not answer is a warning. */
 export async function findContainerEngine(
-  host: Host,
+  host: Pick<Host, "run">,
 ): Promise<{ containerEngine?: ContainerEngine; warnings: readonly string[] }> {
   const [docker, podman] = await Promise.all([
     ask(host, ["docker", "version", "--format", "{{json .}}"]),
@@ -23,7 +23,7 @@ export async function findContainerEngine(
 }
 
 async function ask(
-  host: Host,
+  host: Pick<Host, "run">,
   argv: readonly ["docker" | "podman", ...string[]],
 ): Promise<{ engine?: ContainerEngine; warnings: readonly string[] }> {
   const { exitCode, stdout, stderr } = await host.run(argv, { timeoutSeconds: engineSeconds });

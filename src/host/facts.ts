@@ -1,13 +1,18 @@
 import { posix } from "node:path";
 
+import pLimit from "p-limit";
+
 import { BerthError } from "../lib/errors.js";
 import type { AcceleratorUsage, HostFacts, HostUsage, HostWarning } from "../schema/facts.js";
 import { nameOwners, readParents } from "./accelerators/owners.js";
-import { findAccelerators } from "./accelerators/search.js";
+import { acceleratorCommands, findAccelerators } from "./accelerators/search.js";
 import { findContainerEngine } from "./container-engine.js";
+import { firstLookScript, parseFirstLook, type FirstLook } from "./first-look.js";
 import type { Host, RunResult } from "./host.js";
 
 const toolSeconds = 15;
+/** sshd takes ten sessions over a connection, by default; others want some of them too. */
+const commandsAtOnce = 4;
 const pythonCandidates = ["python3.13", "python3.12", "python3.11", "python3.10", "python3", "python"];
 /** Prints what Berth needs to know of a Python; fails where venv or ensurepip is missing (Debian splits them off). */
 const pythonProbe = `
@@ -15,6 +20,11 @@ import ensurepip, json, platform, shutil, sys, venv
 assert sys.version_info >= (3, 10)
 print(json.dumps({"path": sys.executable, "version": platform.python_version(), "pipx": shutil.which("pipx")}))
 `;
+
+/** What is asked only where it is there. */
+const knownCommands: readonly string[] = [
+  ...new Set([...pythonCandidates, "docker", "podman", "systemctl", ...acceleratorCommands]),
+];
 
 /** What one look at a host found. */
 export interface HostSighting {
@@ -40,7 +50,10 @@ export interface GatherOptions {
  *   system's own commands fails
  */
 export async function gatherHost(host: Host, { dataDir, findRunners, signal }: GatherOptions): Promise<HostSighting> {
-  const { system, engine, found } = await gather(host, dataDir, signal);
+  const [{ system, engine, found }, ports] = await Promise.all([
+    gather(host, dataDir, signal),
+    findListeningPorts(host),
+  ]);
   const { containerEngine, warnings } = engine;
   const facts: HostFacts = {
     ...system,
@@ -48,7 +61,6 @@ export async function gatherHost(host: Host, { dataDir, findRunners, signal }: G
     accelerators: [...found.accelerators],
   };
   const accelerators = await findOwners(host, found.usage, () => findRunners?.(facts) ?? Promise.resolve(new Map()));
-  const ports = await findListeningPorts(host);
   const usage: HostUsage =
     accelerators.length === 0 ? { listeningPorts: ports } : { listeningPorts: ports, accelerators };
   const about = (subject: HostWarning["subject"]) => (text: string) => ({ subject, text });
@@ -71,12 +83,41 @@ export async function gatherFacts(host: Host, dataDir: string | undefined): Prom
 }
 
 async function gather(host: Host, dataDir: string | undefined, signal: AbortSignal | undefined) {
-  const system = await gatherSystem(host, dataDir);
-  const [engine, found] = await Promise.all([
-    findContainerEngine(host),
-    findAccelerators(host, { ramBytes: system.ramBytes, signal }),
+  const look = await lookFirst(host, dataDir, signal);
+  const commands = presentCommands(host, look, signal);
+  const [system, engine, found] = await Promise.all([
+    gatherSystem(host, look, commands),
+    findContainerEngine(commands),
+    findAccelerators(commands, { ramBytes: look.ramBytes, signal }),
   ]);
   return { system, engine, found };
+}
+
+async function lookFirst(host: Host, dataDir = "", signal?: AbortSignal): Promise<FirstLook> {
+  const argv = ["/bin/sh", "-c", firstLookScript, "sh", dataDir, ...knownCommands] as const;
+  const { exitCode, stdout, stderr } = await host.run(argv, { timeoutSeconds: toolSeconds, ...signalOf(signal) });
+  if (exitCode === 0) return parseFirstLook(stdout);
+  throw new BerthError("command-failed", {
+    where: `host ${host.name}`,
+    what: exitCode === 124 ? `the host's own tools do not end within ${toolSeconds} s` : "the host's own tools failed",
+    got: `exit code ${exitCode}`,
+    detail: stderr,
+  });
+}
+
+/** Asks no more of a host at once than one connection carries, and nothing of commands that it does not have. */
+function presentCommands(host: Host, { commands }: FirstLook, signal?: AbortSignal): Pick<Host, "run"> {
+  const limit = pLimit(commandsAtOnce);
+  return {
+    async run(argv, options) {
+      if (knownCommands.includes(argv[0]) && !commands.has(argv[0])) return { exitCode: 127, stdout: "", stderr: "" };
+      return limit(() => host.run(argv, { ...options, ...signalOf(signal) }));
+    },
+  };
+}
+
+function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }
 
 async function findOwners(
@@ -92,39 +133,24 @@ async function findOwners(
 }
 
 /** What of a host has nothing to do with containers and accelerators. */
-async function gatherSystem(host: Host, dataDir: string | undefined): Promise<Omit<HostFacts, "accelerators">> {
-  const [system, kernel, architecture] = (await output(host, ["uname", "-srm"])).split(" ");
-  const os = system === "Linux" ? "linux" : system === "Darwin" ? "darwin" : undefined;
-  const arch =
-    architecture === "x86_64" ? "x64" : architecture === "aarch64" || architecture === "arm64" ? "arm64" : undefined;
+async function gatherSystem(
+  host: Host,
+  look: FirstLook,
+  commands: Pick<Host, "run">,
+): Promise<Omit<HostFacts, "accelerators">> {
+  const { platform, os, arch, kernel, distribution, cpus, ramBytes, diskBytes, user, home } = look;
   if (os === undefined || arch === undefined) {
     throw new BerthError("host-unsuitable", {
       where: `host ${host.name}`,
       what: "Berth does not run models on this system",
-      got: `${system ?? "?"} ${architecture ?? "?"}`,
+      got: platform,
       expected: "Linux or macOS on x86-64 or 64-bit Arm",
     });
   }
-  const user = await output(host, ["id", "-un"]);
-  const home = await output(host, ["printenv", "HOME"]);
-  const python = await findPython(host);
+  const [python, initSystem] = await Promise.all([findPython(commands), findInitSystem(look, commands)]);
   return {
-    os,
-    distribution:
-      os === "linux"
-        ? parseOsRelease(await host.readText("/etc/os-release"))
-        : `macOS ${await output(host, ["sw_vers", "-productVersion"])}`,
-    ...(kernel === undefined ? {} : { kernel }),
-    arch,
-    cpus: Number(await output(host, ["getconf", "_NPROCESSORS_ONLN"])),
-    ramBytes:
-      os === "linux"
-        ? parseMemInfo(await host.readText("/proc/meminfo"))
-        : Number(await output(host, ["sysctl", "-n", "hw.memsize"])),
-    diskBytes: parseDf(await output(host, ["df", "-Pk", await nearestFolder(host, dataDir ?? home)])),
-    user,
-    home,
-    initSystem: await findInitSystem(host, user),
+    ...{ os, distribution, ...(kernel === undefined ? {} : { kernel }), arch },
+    ...{ cpus, ramBytes, diskBytes, user, home, initSystem },
     ...(python === undefined ? {} : { python: python.python }),
     ...(python?.pipx === undefined ? {} : { pipx: python.pipx }),
   };
@@ -140,7 +166,7 @@ export function defaultDataDir(facts: Pick<HostFacts, "user" | "home">): string 
 }
 
 async function findPython(
-  host: Host,
+  host: Pick<Host, "run">,
 ): Promise<{ python: { path: string; version: string }; pipx?: { path: string; version: string } } | undefined> {
   for (const candidate of pythonCandidates) {
     const probe = await attempt(host, [candidate, "-I", "-c", pythonProbe]);
@@ -154,48 +180,19 @@ async function findPython(
   return undefined;
 }
 
-async function findInitSystem(host: Host, user: string): Promise<HostFacts["initSystem"]> {
-  if ((await host.status("/run/systemd/system")) === undefined) return "other";
+async function findInitSystem(
+  { hasSystemd, user }: FirstLook,
+  commands: Pick<Host, "run">,
+): Promise<HostFacts["initSystem"]> {
+  if (!hasSystemd) return "other";
   if (user === "root") return "systemd";
-  const manager = await attempt(host, ["systemctl", "--user", "is-system-running"]);
+  const manager = await attempt(commands, ["systemctl", "--user", "is-system-running"]);
   return manager !== undefined && /^(running|degraded|starting)$/.test(manager.stdout.trim())
     ? "systemd-user"
     : "other";
 }
 
-export function parseOsRelease(text = ""): string {
-  const pretty = /^PRETTY_NAME=(.*)$/m.exec(text)?.[1];
-  return pretty?.replace(/^["']|["']$/g, "") ?? "unknown";
-}
-
-export function parseMemInfo(text = ""): number {
-  return Number(/^MemTotal:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
-}
-
-/** Size in bytes of the file system that `df -Pk` tells of. */
-export function parseDf(text: string): number {
-  // A file system's name and a mount point may hold blanks; the four fields between them do not.
-  return Number(/\s(\d+)\s+-?\d+\s+-?\d+\s+(?:\d+%|-)\s+\/.*$/.exec(text.trimEnd())?.[1] ?? 0) * 1024;
-}
-
-async function nearestFolder(host: Host, path: string): Promise<string> {
-  let folder = path;
-  while (folder !== "/" && (await host.status(folder))?.kind !== "directory") folder = posix.dirname(folder);
-  return folder;
-}
-
-async function attempt(host: Host, argv: [string, ...string[]]): Promise<RunResult | undefined> {
+async function attempt(host: Pick<Host, "run">, argv: [string, ...string[]]): Promise<RunResult | undefined> {
   const result = await host.run(argv, { timeoutSeconds: toolSeconds });
   return result.exitCode === 127 ? undefined : result;
-}
-
-async function output(host: Host, argv: [string, ...string[]]): Promise<string> {
-  const result = await host.run(argv, { timeoutSeconds: toolSeconds });
-  if (result.exitCode === 0) return result.stdout.trim();
-  throw new BerthError("command-failed", {
-    where: `host ${host.name}`,
-    what: `${argv.join(" ")} failed`,
-    got: `exit code ${result.exitCode}`,
-    detail: result.stderr,
-  });
 }

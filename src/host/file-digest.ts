@@ -38,6 +38,7 @@ export class FileDigest {
   readonly #environment: Readonly<Record<string, string>>;
   #child: ReturnType<typeof startFollowing> | undefined;
   #told = 0;
+  #over = false;
 
   /** @param path the file, which is there by now */
   constructor(path: string, environment: Readonly<Record<string, string>>) {
@@ -47,7 +48,7 @@ export class FileDigest {
 
   /** The file has so many bytes by now. */
   grown(bytes: number): void {
-    if (bytes - this.#told < portionBytes) return;
+    if (this.#over || bytes - this.#told < portionBytes) return;
     this.#told = bytes;
     this.#child ??= startFollowing(this.#path, this.#environment);
     this.#child.stdin.write("more\n");
@@ -55,6 +56,7 @@ export class FileDigest {
 
   /** The digest of the whole file, which is complete now; undefined when it was not worth it, or no tool could tell. */
   async end(signal?: AbortSignal): Promise<string | undefined> {
+    this.#over = true;
     const child = this.#child;
     if (child === undefined) return undefined;
     child.stdin.end("all\n");
@@ -68,6 +70,7 @@ export class FileDigest {
 
   /** To be called when nobody wants to know any more. */
   stop(): void {
+    this.#over = true;
     this.#child?.stdin.end();
   }
 }

@@ -68,14 +68,8 @@ export class LocalPart implements PartFile {
     this.leave();
     const digest = new FileDigest(this.path, this.#environment);
     this.#digest = digest;
-    const grow = setInterval(
-      () =>
-        void this.size().then(
-          (bytes) => digest.grown(bytes),
-          () => undefined,
-        ),
-      growMilliseconds,
-    );
+    const look = () => this.size().then((bytes) => digest.grown(bytes));
+    const grow = setInterval(() => void look().catch(() => undefined), growMilliseconds);
     try {
       await pipeline(source, transformation, createWriteStream(this.path, { flags: "a" }));
     } finally {

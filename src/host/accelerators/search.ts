@@ -8,6 +8,8 @@ export const toolSeconds = 15;
 const mostRounds = 4;
 const longestReason = 200;
 
+type Commands = Pick<Host, "run">;
+
 export interface SearchOptions {
   readonly ramBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -15,11 +17,16 @@ export interface SearchOptions {
   readonly timeoutSeconds?: number;
 }
 
+/** Commands that are asked first. */
+export const acceleratorCommands: readonly string[] = allDetectors.flatMap((detector) =>
+  Object.values(detector.ask({})).map(({ argv }) => argv[0]),
+);
+
 /**
  * Finds the accelerators of a host. Vendors are asked at once, and the tool of one that hangs is not asked again, so
  * that all together take about as long as the slowest. A tool that fails or is not understood is a warning.
  */
-export async function findAccelerators(host: Host, options: SearchOptions): Promise<Sighting> {
+export async function findAccelerators(host: Commands, options: SearchOptions): Promise<Sighting> {
   const { detectors = allDetectors } = options;
   const sightings = await Promise.all(detectors.map((detector) => askVendor(host, detector, options)));
   return {
@@ -29,7 +36,7 @@ export async function findAccelerators(host: Host, options: SearchOptions): Prom
   };
 }
 
-async function askVendor(host: Host, detector: Detector, options: SearchOptions): Promise<Sighting> {
+async function askVendor(host: Commands, detector: Detector, options: SearchOptions): Promise<Sighting> {
   const answers: Record<string, string> = {};
   const warnings: string[] = [];
   const asked = new Set<string>();
@@ -56,7 +63,7 @@ interface Outcome {
   readonly hung?: boolean;
 }
 
-async function askTool(host: Host, { argv, optional }: Question, options: SearchOptions): Promise<Outcome> {
+async function askTool(host: Commands, { argv, optional }: Question, options: SearchOptions): Promise<Outcome> {
   const { timeoutSeconds = toolSeconds, signal } = options;
   const command = argv.join(" ");
   const result = await host.run(argv, { timeoutSeconds, ...(signal === undefined ? {} : { signal }) });

@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
 
 import { gatherFacts, gatherHost } from "../../../src/host/facts.js";
-import type { FileStatus } from "../../../src/host/host.js";
 import { readAnswers } from "../support/accelerator-fixtures.js";
 import { hangs, ToolHost } from "../support/tool-host.js";
 
 const system = {
-  "uname -srm": "Linux 6.1.0-18-amd64 x86_64\n",
-  "id -un": "ada\n",
-  "printenv HOME": "/home/ada\n",
-  "getconf _NPROCESSORS_ONLN": "8\n",
-  "df -Pk /": "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda1 1000 1 999 1% /\n",
+  look: `uname Linux 6.1.0-18-amd64 x86_64
+user ada
+home /home/ada
+cpus 8
+distribution "Debian GNU/Linux 12 (bookworm)"
+ramKib 1000
+df /dev/vda1 1000 1 999 1% /`,
 };
 const docker = { "docker version --format {{json .}}": '{"Server":{"Version":"27.5.1","ApiVersion":"1.47"}}' };
 const h100 = readAnswers("nvidia/synthetic-535-h100");
@@ -22,18 +23,6 @@ const nvidia = {
 
 /** A Linux machine with these commands and nothing else. */
 class Machine extends ToolHost {
-  override readText(path: string): Promise<string | undefined> {
-    const texts: Record<string, string> = {
-      "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
-      "/proc/meminfo": "MemTotal:       1000 kB\n",
-    };
-    return Promise.resolve(texts[path]);
-  }
-
-  override status(): Promise<FileStatus | undefined> {
-    return Promise.resolve(undefined);
-  }
-
   override listeningPorts(): Promise<Set<number>> {
     return Promise.resolve(new Set([80, 22]));
   }
@@ -108,7 +97,7 @@ describe("what is known of a host", () => {
   });
 
   it("is nothing on a system that Berth does not run models on", async () => {
-    const machine = new Machine({ ...system, "uname -srm": "SunOS 5.11 i86pc\n" });
+    const machine = new Machine({ look: "uname SunOS 5.11 i86pc" });
     await expect(gatherHost(machine, {})).rejects.toMatchObject({ code: "host-unsuitable" });
   });
 });

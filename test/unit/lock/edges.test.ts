@@ -52,11 +52,7 @@ describe("an index that asks for user and password", () => {
 
 describe("a host that a lock is solved for", () => {
   const system = {
-    "uname -srm": "Linux 6.1.0 x86_64",
-    "id -un": "ada",
-    "printenv HOME": "/home/ada",
-    "getconf _NPROCESSORS_ONLN": "8",
-    "df -Pk /": "/dev/vda1 1000 1 999 1% /",
+    look: "uname Linux 6.1.0 x86_64\nuser ada\nhome /home/ada\ncpus 8\nramKib 1000\ndf /dev/vda1 1000 1 999 1% /",
     "docker version --format {{json .}}": { exitCode: 1, stdout: "", stderr: "Cannot connect" },
     "nvidia-smi -q -x": { exitCode: 9, stdout: "no driver", stderr: "" },
   };

@@ -1,9 +1,10 @@
+import { firstLookScript } from "../../../src/host/first-look.js";
 import type { RunResult } from "../../../src/host/host.js";
 import { LocalHost } from "../../../src/host/local.js";
 
 export const hangs = { exitCode: 124, stdout: "", stderr: "" } as const;
 
-/** A host whose commands answer by a table; what is not in it is not installed. */
+/** A host whose commands answer by a table; what is not in it is not installed. `look` is what the first look tells. */
 export class ToolHost extends LocalHost {
   /** Every command that was run, in order. */
   readonly asked: string[] = [];
@@ -15,6 +16,7 @@ export class ToolHost extends LocalHost {
   }
 
   override run(argv: readonly [string, ...string[]]): Promise<RunResult> {
+    if (argv[2] === firstLookScript) return Promise.resolve(this.#look());
     const command = argv.join(" ");
     this.asked.push(command);
     const answer = this.#answers[command];
@@ -22,5 +24,12 @@ export class ToolHost extends LocalHost {
     const installed = Object.keys(this.#answers).some((known) => known.split(" ")[0] === argv[0]);
     const refused = { exitCode: installed ? 2 : 127, stdout: "", stderr: installed ? "no such option" : "" };
     return Promise.resolve(answer ?? refused);
+  }
+
+  #look(): RunResult {
+    const { look = "", ...commands } = this.#answers;
+    const names = new Set(Object.keys(commands).map((command) => command.split(" ")[0]));
+    const lines = [String(look), ...[...names].map((name) => `command ${name}`)];
+    return { exitCode: 0, stdout: lines.join("\n"), stderr: "" };
   }
 }
