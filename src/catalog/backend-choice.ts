@@ -2,27 +2,35 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { backendFile, backendVersion, type BackendVersionEntry, type ImageInstall } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
+import type { StackFile } from "../schema/stack.js";
 import { parseConstraint, sameVersion } from "../schema/version-constraint.js";
 import { findBackend, type ResolvedBackend } from "./catalogue.js";
 import { parseImageReference } from "./image-reference.js";
-import type { ReleaseProblem } from "./release-problem.js";
+import type { EngineProblem } from "./release-problem.js";
 import { chooseInstall, formatOf, selectBackend, type Platform } from "./selection.js";
 
 /** Backends from which `backend: auto` chooses. */
 export const autoBackends: readonly string[] = ["llama-box", "llama-cpp", "mindie", "vllm", "vox-box"];
 
+/** Backends that something in a stack may turn out to use, some of them several times. */
+export function usableBackends({ deployments, preload }: Pick<StackFile, "deployments" | "preload">): string[] {
+  const asked = [...Object.values(deployments), ...Object.values(preload)];
+  return asked.flatMap(({ backend }) => (backend === "auto" ? autoBackends : backend === undefined ? [] : [backend]));
+}
+
 /** The backend of deployments that say everything themselves. */
 const custom = "custom";
 
 /** The backend version of a deployment: named, chosen by the model, or told by the deployment alone. Pure. */
-export function chooseBackend(problem: ReleaseProblem): ResolvedBackend {
-  const { catalogue, deployment } = problem;
+export function chooseBackend(problem: EngineProblem): ResolvedBackend {
+  const { catalogue, deployment, model } = problem;
   if (deployment.backend === custom && lookUp(catalogue.backends, custom) === undefined) return customBackend(problem);
   if (deployment.backend !== "auto") return namedBackend(problem, deployment.backend);
   if (deployment.imageName !== undefined) throw engineOfImage(problem, deployment.imageName);
+  if (model === undefined) throw new Error("a backend is chosen by a model");
   const { backend, reason } = selectBackend({
-    format: problem.model.format ?? formatOf([problem.model.file]),
-    category: deployment.category ?? problem.model.category ?? "llm",
+    format: model.format ?? formatOf([model.file]),
+    category: deployment.category ?? model.category ?? "llm",
     acceleratorType: problem.platform.acceleratorType,
     ...(deployment.prefer === undefined ? {} : { prefer: deployment.prefer }),
     canServe: (name) => canServe(problem, name),
@@ -31,7 +39,7 @@ export function chooseBackend(problem: ReleaseProblem): ResolvedBackend {
   return { ...resolved, reason: `${reason}; ${resolved.reason}` };
 }
 
-function namedBackend(problem: ReleaseProblem, name: string): ResolvedBackend {
+function namedBackend(problem: EngineProblem, name: string): ResolvedBackend {
   const { catalogue, deployment, before, platform, where } = problem;
   const { imageName, install: asked } = deployment;
   const backend = lookUp(catalogue.backends, name);
@@ -55,7 +63,7 @@ function namedBackend(problem: ReleaseProblem, name: string): ResolvedBackend {
 
 /** How a deployment itself says that it is installed: its image, or what an administrator put on the host. */
 function ownInstall(
-  { imageName }: ReleaseProblem["deployment"],
+  { imageName }: EngineProblem["deployment"],
   known: BackendVersionEntry | undefined,
 ): BackendVersionEntry["install"] {
   if (imageName === undefined) return { ...known?.install, manual: known?.install.manual ?? {} };
@@ -69,7 +77,7 @@ function ownInstall(
 function versionOfImage(
   imageName: string,
   known: readonly string[],
-  { deployment: { backendVersion: asked }, where }: ReleaseProblem,
+  { deployment: { backendVersion: asked }, where }: EngineProblem,
 ): string | undefined {
   if (asked !== undefined) return exactly(asked, where);
   const { tag } = parseImageReference(imageName);
@@ -78,7 +86,7 @@ function versionOfImage(
   return named ?? (/^v?\d+\.\d+/.test(tag) ? exactly(tag, where) : undefined);
 }
 
-function engineOfImage({ where }: ReleaseProblem, imageName: string): BerthError {
+function engineOfImage({ where }: EngineProblem, imageName: string): BerthError {
   return new BerthError("stack-inconsistent", {
     where,
     what: "it is not told which engine is in the image",
@@ -87,7 +95,7 @@ function engineOfImage({ where }: ReleaseProblem, imageName: string): BerthError
   });
 }
 
-function canServe({ catalogue, deployment, platform, where }: ReleaseProblem, name: string): boolean {
+function canServe({ catalogue, deployment, platform, where }: EngineProblem, name: string): boolean {
   if (lookUp(catalogue.backends, name) === undefined) return false;
   try {
     const { entry } = findBackend(catalogue, { name, version: deployment.backendVersion, where });
@@ -103,7 +111,7 @@ function acceleratorsOf({ install }: BackendVersionEntry): readonly string[] {
 }
 
 /** `backend: custom`: an image and its command need no file. */
-function customBackend({ deployment, where }: ReleaseProblem): ResolvedBackend {
+function customBackend({ deployment, where }: EngineProblem): ResolvedBackend {
   const { imageName, backendVersion: asked, runCommand = "" } = deployment;
   if (imageName === undefined) {
     throw new BerthError("stack-inconsistent", {

@@ -22,14 +22,20 @@ export type DeployedEngine = Pick<
   | "env"
 >;
 
-export interface ReleaseProblem {
+/** What decides a backend version and its artifact. */
+export interface EngineProblem {
   readonly catalogue: Catalogue;
   readonly deployment: DeployedEngine;
-  readonly model: LockedModel;
+  /** What `backend: auto` chooses by. */
+  readonly model?: LockedModel | undefined;
   /** Of the host that it is for. */
   readonly platform: Platform;
   /** What was decided before, of the same deployment. */
   readonly before?: Pick<LockedDeployment, "backend" | "backendVersion"> | undefined;
   /** What names the deployment, for errors. */
   readonly where: string;
+}
+
+export interface ReleaseProblem extends EngineProblem {
+  readonly model: LockedModel;
 }

@@ -10,7 +10,7 @@ import { checkArchitecture, readParameters, splitParameters, unknownFlags } from
 import { chooseCategory } from "./category.js";
 import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
-import type { ReleaseProblem } from "./release-problem.js";
+import type { EngineProblem, ReleaseProblem } from "./release-problem.js";
 import { chooseInstall, isHostSystem, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
 import { covers } from "./version.js";
 
@@ -21,17 +21,22 @@ export interface ParameterConstraints {
   readonly tensorParallelSize?: number | undefined;
 }
 
-export interface DraftRelease {
-  readonly release: Omit<LockedDeployment, "id" | "install">;
+/** A backend version, before its artifact is pinned. */
+export interface DraftEngine {
+  readonly release: Pick<LockedDeployment, "backend" | "backendVersion">;
   readonly install: DraftInstall;
   readonly backend: BackendFile;
   /** What it was drafted for. */
   readonly platform: Platform;
-  readonly constraints: ParameterConstraints;
   /** Why it was decided so, one line. */
   readonly reason: string;
   /** What is odd but allowed, one sentence each. */
   readonly warnings: readonly string[];
+}
+
+export interface DraftRelease extends DraftEngine {
+  readonly release: Omit<LockedDeployment, "id" | "install">;
+  readonly constraints: ParameterConstraints;
 }
 
 /** What a deployment is: backend version, way to install it, model and command. The same in every environment. */
@@ -94,6 +99,22 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   };
 }
 
+/** A backend version that no deployment runs yet. */
+export function draftEngine(problem: EngineProblem): DraftEngine {
+  const chosen = chooseBackend(problem);
+  const { backend, version } = chosen;
+  const { way, onCpu } = chooseWay(problem, chosen);
+  const platform = onCpu ? { ...problem.platform, acceleratorType: "cpu" as const } : problem.platform;
+  return {
+    release: { backend: backend.name, backendVersion: version },
+    install: draftInstall(chosen, platform, way),
+    backend,
+    platform,
+    reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
+    warnings: [],
+  };
+}
+
 /** What an engine that generates text reserves when nobody says otherwise. The others take what the model has. */
 function defaultContextLength(category: ModelCategory): number | undefined {
   return category === "llm" || category === "vlm" ? 8192 : undefined;
@@ -101,7 +122,7 @@ function defaultContextLength(category: ModelCategory): number | undefined {
 
 /** How the version is installed on the host; where it has nothing for the host's devices, for its processor. */
 function chooseWay(
-  problem: ReleaseProblem,
+  problem: EngineProblem,
   chosen: ResolvedBackend,
 ): { way: Extract<InstallChoice, { ok: true }>; onCpu: boolean } {
   const { platform, deployment } = problem;
@@ -205,7 +226,7 @@ function filesFor(
 }
 
 function noInstall(
-  { deployment, platform, where }: ReleaseProblem,
+  { deployment, platform, where }: EngineProblem,
   { backend, version }: ResolvedBackend,
   reasons: readonly string[],
 ): BerthError {

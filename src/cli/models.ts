@@ -60,13 +60,13 @@ function chooseHosts(hosts: readonly DesiredHost[], named: string | undefined): 
 function describeModel(
   host: string,
   { wantedBy, ...model }: StoredModel,
-  { instances }: DesiredStack,
+  { models: wanted }: DesiredStack,
   owner: string,
 ): ModelRow {
   const users = wantedBy.flatMap((resource) => {
     if (resource.owner !== owner) return [resource.owner];
-    const own = instances.filter((instance) => instance.host.name === host && instance.model === resource.name);
-    return own.length === 0 ? [owner] : own.map(({ placed }) => placed.deployment);
+    const own = wanted.find((model) => model.host.name === host && model.name === resource.name);
+    return own?.users ?? [owner];
   });
   return { host, ...model, users: [...new Set(users)].sort() };
 }

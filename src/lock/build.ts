@@ -1,18 +1,21 @@
-import { autoBackends } from "../catalog/backend-choice.js";
+import { usableBackends } from "../catalog/backend-choice.js";
 import type { Catalogue } from "../catalog/catalogue.js";
 import { draftRelease, finishRelease, type DraftRelease } from "../catalog/release.js";
-import type { Platform } from "../catalog/selection.js";
 import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
 import { chooseHost, type KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
-import type { LockedDeployment, LockFile, PlacedHost } from "../schema/lock.js";
+import type { LockedDeployment, LockedPreload, LockFile, PlacedHost } from "../schema/lock.js";
+import type { PreloadEntry } from "../schema/preload.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { askOnce, type LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
-import { pinInstall } from "./pin.js";
+import { pinInstall, type Pinned } from "./pin.js";
+import { platformOf } from "./platform.js";
+import { draftPreloads, pinPreload, type DraftPreload } from "./preload.js";
+import { knownEngine, knownModel, lockedEngines } from "./previous.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
@@ -55,26 +58,46 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   );
   const hosts = Object.fromEntries(known);
   const drafts = await draftReleases(problem, hosts, edges);
-  const stack = bindStack(problem.stack, hosts, drafts);
-  const release: Record<string, LockedDeployment> = {};
-  const files: Record<string, string> = {};
-  const { catalogue, resolved } = problem;
-  const pinning = { catalogue, mirrors: stack.mirrors, previous: previous?.release ?? {}, resolved };
-  const lookUps = askOnce(edges);
-  const warnings = drafts.flatMap(({ draft }) => draft.warnings);
-  for (const { name, draft } of drafts) {
-    const { install, file, warnings: odd } = await pinInstall(pinning, draft, lookUps);
-    warnings.push(...odd);
-    release[name] = finishRelease(draft, install);
-    if (file !== undefined) files[file.path] = file.text;
-  }
-  const placement = place({ stack, release, hosts, previous: previous?.placement });
+  const ready = await draftPreloads(problem, hosts, edges);
+  const stack = bindStack(problem.stack, hosts, drafts, ready);
+  const { release, preload, pinned } = await pinDrafts(problem, drafts, ready, askOnce(edges));
+  const placement = place({ stack, release, preload, hosts, previous: previous?.placement });
+  const decided = { release, ...(ready.length === 0 ? {} : { preload }), placement };
+  const warnings = [...drafts.flatMap(({ draft }) => draft.warnings), ...pinned.flatMap((each) => each.warnings)];
   return {
-    lock: { lockVersion: 1, id: lockId(release, placement), inputs: lockInputs(problem), release, placement },
-    files,
-    reasons: drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
+    lock: { lockVersion: 1, id: lockId(decided), inputs: lockInputs(problem), ...decided },
+    files: Object.fromEntries(pinned.flatMap(({ file }) => (file === undefined ? [] : [[file.path, file.text]]))),
+    reasons: [
+      ...drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
+      ...ready.flatMap(({ name, engines: [engine] }) =>
+        engine === undefined ? [] : [`preload ${name}: ${engine.reason}`],
+      ),
+    ],
     warnings: [...hostWarnings(hosts), ...new Set(warnings)],
   };
+}
+
+async function pinDrafts(
+  { stack: { mirrors }, catalogue, previous, resolved }: LockProblem,
+  drafts: readonly Draft[],
+  ready: readonly DraftPreload[],
+  lookUps: LookUps,
+): Promise<{ release: LockFile["release"]; preload: Record<string, LockedPreload>; pinned: readonly Pinned[] }> {
+  const pinning = { catalogue, mirrors, previous: lockedEngines(previous), resolved };
+  const release: Record<string, LockedDeployment> = {};
+  const preload: Record<string, LockedPreload> = {};
+  const pinned: Pinned[] = [];
+  for (const { name, draft } of drafts) {
+    const found = await pinInstall(pinning, draft, lookUps);
+    release[name] = finishRelease(draft, found.install);
+    pinned.push(found);
+  }
+  for (const draft of ready) {
+    const { locked, pinned: found } = await pinPreload(pinning, draft, lookUps);
+    preload[draft.name] = locked;
+    pinned.push(...found);
+  }
+  return { release, preload, pinned };
 }
 
 /** A host that does not answer now is the one that it was when the lock before was solved. */
@@ -114,11 +137,13 @@ async function draftReleases(
 ): Promise<Draft[]> {
   const drafts: Draft[] = [];
   for (const [name, deployment] of Object.entries(stack.deployments)) {
-    const before = previous?.release[name];
+    const asker = { part: "release", name } as const;
+    const before = knownEngine(previous, stack, asker);
     const selector = lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
     const host = chooseHost({ stack, hosts, selector }, name, deployment);
     const where = `deployment ${name}`;
-    const known = upgradeModels && before?.model.from.source === "huggingface" ? undefined : before?.model;
+    const isUpgraded = upgradeModels && deployment.model.source === "huggingface";
+    const known = isUpgraded ? undefined : knownModel(previous, deployment.model, asker);
     const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
     const wanted = { model: deployment.model, before: known, indexUrl, hubEndpoint, where };
     const model = await lockModel(wanted, edges);
@@ -129,15 +154,13 @@ async function draftReleases(
   return drafts;
 }
 
-/** What of a host decides how a backend is installed there. */
-function platformOf(host: KnownHost | undefined): Platform {
-  if (host === undefined) throw new Error("a host without facts was chosen");
-  const { os, arch, accelerators } = host.facts;
-  return { os, arch, acceleratorType: accelerators[0]?.type ?? "cpu" };
-}
-
 /** The stack, with what was decided before placing in the fields of its deployments. */
-function bindStack(stack: StackFile, hosts: Readonly<Record<string, KnownHost>>, drafts: readonly Draft[]): StackFile {
+function bindStack(
+  stack: StackFile,
+  hosts: Readonly<Record<string, KnownHost>>,
+  drafts: readonly Draft[],
+  ready: readonly DraftPreload[],
+): StackFile {
   const bound = drafts.map(({ name, host, draft: { constraints } }) => {
     const deployment = lookUp(stack.deployments, name);
     if (deployment === undefined) throw new Error(`no deployment ${name}`);
@@ -145,7 +168,11 @@ function bindStack(stack: StackFile, hosts: Readonly<Record<string, KnownHost>>,
     const accelerators = hosts[host]?.facts.accelerators.length ?? 0;
     return [name, bindDeployment(name, deployment, { host, address, accelerators, ...rest })] as const;
   });
-  return { ...stack, deployments: Object.fromEntries(bound) };
+  const preload = ready.map(({ name, hosts: on }): [string, PreloadEntry] => [
+    name,
+    { ...stack.preload[name], hosts: [...on] },
+  ]);
+  return { ...stack, deployments: Object.fromEntries(bound), preload: Object.fromEntries<PreloadEntry>(preload) };
 }
 
 /**
@@ -154,7 +181,7 @@ function bindStack(stack: StackFile, hosts: Readonly<Record<string, KnownHost>>,
  */
 export function findStaleness(lock: LockFile, problem: LockInputs): string | undefined {
   const now = lockInputs(problem);
-  if (lock.id !== lockId(lock.release, lock.placement)) return "the lock itself was changed by hand, or by a merge";
+  if (lock.id !== lockId(lock)) return "the lock itself was changed by hand, or by a merge";
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
   if (lock.inputs.backends !== now.backends) return "a backend that the stack uses was changed";
   return undefined;
@@ -172,10 +199,7 @@ function withoutUsage({ placement, ...rest }: LockFile): Json {
 
 /** Digests of all that a lock depends on. Only the backends that the stack can use count, with the files they name. */
 function lockInputs({ stack, written, catalogue }: LockInputs): LockFile["inputs"] {
-  const named = Object.values(stack.deployments).flatMap(({ backend }) =>
-    backend === "auto" ? autoBackends : [backend],
-  );
-  const backends = [...new Set(named)].sort().map((name) => {
+  const backends = [...new Set(usableBackends(stack))].sort().map((name) => {
     const beside = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
       pipx?.requirements,
       pipx?.launcher,
@@ -189,10 +213,11 @@ function lockInputs({ stack, written, catalogue }: LockInputs): LockFile["inputs
 }
 
 /** Facts and usage are left out: they are what was seen, not what was decided. */
-function lockId(release: LockFile["release"], placement: LockFile["placement"]): string {
+function lockId({ release, preload, placement }: Pick<LockFile, "release" | "preload" | "placement">): string {
   const hosts = Object.entries(placement.hosts).map(([name, host]) => {
     const { facts: _facts, usage: _usage, ...decided } = host;
     return [name, decided] as const;
   });
-  return digest({ release, placement: { ...placement, hosts: Object.fromEntries(hosts) } });
+  const promotable = { release, ...(preload === undefined ? {} : { preload }) };
+  return digest({ ...promotable, placement: { ...placement, hosts: Object.fromEntries(hosts) } });
 }

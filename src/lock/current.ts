@@ -6,6 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
 import { lockPath, readLock, writeLock } from "./lock-file.js";
+import { lockedEngines } from "./previous.js";
 import { shown, type Project } from "./project.js";
 
 export interface CurrentLock {
@@ -69,7 +70,7 @@ export async function currentLock(
 /** What of the files that a lock resolved is there, by SHA-256. */
 async function readResolved(root: string, previous: LockFile | undefined): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const { install } of Object.values(previous?.release ?? {})) {
+  for (const { install } of Object.values(lockedEngines(previous))) {
     if (install.method !== "pipx" || install.request === undefined) continue;
     const { file } = install.requirements;
     const text = await readFile(join(root, "stacks", file), "utf8").catch(() => undefined);

@@ -9,13 +9,13 @@ import {
 import type { Catalogue } from "../catalog/catalogue.js";
 import { mirrorImage } from "../catalog/image-mirror.js";
 import { releaseAddress } from "../catalog/release-address.js";
-import type { DraftRelease } from "../catalog/release.js";
+import type { DraftEngine } from "../catalog/release.js";
 import { isHostSystem } from "../catalog/selection.js";
 import { executableName } from "../host/paths.js";
 import { digest, sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
-import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
+import type { LockedEngine, LockedInstall } from "../schema/lock.js";
 import type { StackFile } from "../schema/stack.js";
 import type { LookUps } from "./look-ups.js";
 import { isNotFound, releaseRequest, type ReleaseFile } from "./release-file.js";
@@ -24,8 +24,8 @@ import type { LockRequest } from "./python-lock-request.js";
 export interface PinProblem {
   readonly catalogue: Catalogue;
   readonly mirrors: StackFile["mirrors"];
-  /** What was locked before, of all deployments: a backend version is the same in each. */
-  readonly previous: LockFile["release"];
+  /** What was locked before, of all deployments and of what is preloaded: a backend version is the same in each. */
+  readonly previous: Readonly<Record<string, LockedEngine>>;
   /** SHA-256 of the files that were resolved before and are there, by their path below `stacks`. */
   readonly resolved: Readonly<Record<string, string>>;
 }
@@ -42,7 +42,7 @@ export interface Pinned {
  * The artifact, exactly. What neither the catalogue nor the lock before pins is looked up; requirements that are
  * resolved so are a file of their own, whose name holds its digest: other locks have theirs beside it.
  */
-export async function pinInstall(problem: PinProblem, draft: DraftRelease, edges: LookUps): Promise<Pinned> {
+export async function pinInstall(problem: PinProblem, draft: DraftEngine, edges: LookUps): Promise<Pinned> {
   const { backend, install } = draft;
   const pinned = pinnedInstall(problem.catalogue, backend, install);
   if (pinned !== undefined) return { install: pinned, warnings: [] };
@@ -91,7 +91,7 @@ async function pinPackages(
  */
 async function pinFiles(
   problem: PinProblem,
-  { backend, platform: { os, arch } }: DraftRelease,
+  { backend, platform: { os, arch } }: DraftEngine,
   artifacts: readonly BinaryArtifact[],
   edges: LookUps,
 ): Promise<Pinned> {
@@ -114,7 +114,7 @@ async function pinFiles(
 /** A tag that was locked stays the image that it was, wherever the registry has moved it since. */
 async function pinImage(
   { previous, mirrors }: PinProblem,
-  { backend, release: { backendVersion } }: DraftRelease,
+  { backend, release: { backendVersion } }: DraftEngine,
   reference: string,
   edges: LookUps,
 ): Promise<Pinned> {
@@ -181,9 +181,9 @@ async function hashArtifact(
   return { sha256: known.sha256, ...(known.sizeBytes === undefined ? {} : { sizeBytes: known.sizeBytes }) };
 }
 
-/** The deployments of a lock, always in the same order. */
-function locked(release: LockFile["release"]): LockedDeployment[] {
-  return Object.entries(release)
+/** The backend versions of a lock, always in the same order. */
+function locked(engines: PinProblem["previous"]): LockedEngine[] {
+  return Object.entries(engines)
     .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([, deployment]) => deployment);
+    .map(([, engine]) => engine);
 }

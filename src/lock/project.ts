@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 
-import { autoBackends } from "../catalog/backend-choice.js";
+import { usableBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
 import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
@@ -27,10 +27,7 @@ export function readProject(root: string, file: string, packageRoot: string): Pr
   const stackPath = resolve(root, file);
   const name = shown(root, stackPath);
   const { value: stack, written } = readYaml(readDocument(stackPath, name), name, stackFile);
-  const asked = Object.values(stack.deployments).flatMap(({ backend }) =>
-    backend === "auto" ? autoBackends : [backend],
-  );
-  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot, asked) };
+  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot, usableBackends(stack)) };
 }
 
 /**

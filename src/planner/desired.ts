@@ -4,7 +4,15 @@ import { placeholderValues, renderRunnerTemplates } from "../catalog/runner-comm
 import { executableName, executablePath, modelPath } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
 import { connectionOf } from "../schema/hosts.js";
-import type { LockedDeployment, LockedInstall, LockFile, PlacedHost, PlacedInstance } from "../schema/lock.js";
+import type {
+  LockedDeployment,
+  LockedEngine,
+  LockedInstall,
+  LockFile,
+  PlacedHost,
+  PlacedInstance,
+} from "../schema/lock.js";
+import type { LockedModel } from "../schema/model.js";
 
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
 export interface DesiredStack {
@@ -48,6 +56,8 @@ export interface DesiredModel {
   readonly hubEndpoint: string | undefined;
   /** Name of the secret with which it is fetched. */
   readonly token: string | undefined;
+  /** For people: deployments by name, and `preload NAME`. */
+  readonly users: readonly string[];
 }
 
 export interface DesiredInstance {
@@ -67,6 +77,7 @@ export interface DesiredInstance {
 /** The part of a lock that says what there should be. */
 export interface Decisions {
   readonly release: LockFile["release"];
+  readonly preload?: LockFile["preload"];
   readonly placement: {
     readonly indexUrl?: string | undefined;
     readonly downloadBaseUrl?: string | undefined;
@@ -74,42 +85,83 @@ export interface Decisions {
     /** Programs decide before they know facts. */
     readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage"> & Partial<Pick<PlacedHost, "facts">>>>;
     readonly instances: Readonly<Record<string, PlacedInstance>>;
+    readonly preload?: LockFile["placement"]["preload"];
   };
 }
 
 /** Pure. `projectRoot` is where relative data directories begin. */
 export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack {
-  const { indexUrl, downloadBaseUrl, hubEndpoint } = lock.placement;
   const references = Object.fromEntries(
     Object.entries(lock.placement.hosts).map(([name, placed]) => [name, referenceTo(name, placed, projectRoot)]),
   );
-  const backendVersions = new Map<string, DesiredBackendVersion>();
-  const models = new Map<string, DesiredModel>();
+  const needs = new Needs(lock, references);
   const instances: DesiredInstance[] = [];
   for (const [name, placed] of sorted(lock.placement.instances)) {
     const release = lock.release[placed.deployment];
-    const host = references[placed.host];
-    const { pipxPath, retention, facts } = lock.placement.hosts[placed.host] ?? {};
-    if (release === undefined || host === undefined) throw new Error(`the lock's parts do not fit: instance ${name}`);
-    const { backend, backendVersion: version, model } = release;
-    const install = installOn(release.install, facts);
-    const backendName = `${host.name}.${executableName(backend, version)}`;
-    const modelName = `${host.name}.${model.sha256.slice(0, 12)}`;
-    const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
-    backendVersions.set(backendName, { name: backendName, host, backend, version, install, ...settings });
-    // Of several deployments that want the model any one's token will do.
-    const token = placed.modelToken ?? models.get(modelName)?.token;
-    const mirror = model.from.source === "huggingface" ? hubEndpoint : undefined;
-    models.set(modelName, { name: modelName, host, model, indexUrl, hubEndpoint: mirror, token });
-    const instance = desiredInstance(name, placed, release, host, backendName, modelName);
-    instances.push({ ...instance, artifactSha256: artifactSha256(install) });
+    if (release === undefined) throw new Error(`the lock's parts do not fit: instance ${name}`);
+    const engine = needs.engine(placed.host, release);
+    const model = needs.model(placed.host, release.model, placed.modelToken, placed.deployment);
+    const instance = desiredInstance(name, placed, release, engine.host, engine.name, model.name);
+    instances.push({ ...instance, artifactSha256: artifactSha256(engine.install) });
   }
+  for (const [name, { hosts, modelToken }] of sorted(lock.placement.preload ?? {})) {
+    const { engine, model } = lock.preload?.[name] ?? {};
+    for (const host of hosts) {
+      if (engine !== undefined) needs.engine(host, engine);
+      if (model !== undefined) needs.model(host, model, modelToken, `preload ${name}`);
+    }
+  }
+  const { backendVersions, models } = needs;
   const contents = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
     return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, contents) }];
   });
   return { hosts, ...contents };
+}
+
+/** What instances stand on, and what lies ready: on each host once, whoever wants it. */
+class Needs {
+  readonly backendVersions = new Map<string, DesiredBackendVersion>();
+  readonly models = new Map<string, DesiredModel>();
+  readonly #lock: Decisions;
+  readonly #references: Readonly<Record<string, HostReference>>;
+
+  constructor(lock: Decisions, references: Readonly<Record<string, HostReference>>) {
+    this.#lock = lock;
+    this.#references = references;
+  }
+
+  engine(on: string, { backend, backendVersion: version, install }: LockedEngine): DesiredBackendVersion {
+    const host = this.#host(on);
+    const { indexUrl, downloadBaseUrl, hosts } = this.#lock.placement;
+    const { pipxPath, retention, facts } = hosts[on] ?? {};
+    const name = `${on}.${executableName(backend, version)}`;
+    const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
+    const desired = { name, host, backend, version, install: installOn(install, facts), ...settings };
+    this.backendVersions.set(name, desired);
+    return desired;
+  }
+
+  model(on: string, model: LockedModel, modelToken: string | undefined, user: string): DesiredModel {
+    const host = this.#host(on);
+    const { indexUrl, hubEndpoint } = this.#lock.placement;
+    const name = `${on}.${model.sha256.slice(0, 12)}`;
+    const before = this.models.get(name);
+    // Of several that want the model any one's token will do.
+    const token = modelToken ?? before?.token;
+    const mirror = model.from.source === "huggingface" ? hubEndpoint : undefined;
+    const users = [...(before?.users ?? []), user];
+    const desired = { name, host, model, indexUrl, hubEndpoint: mirror, token, users };
+    this.models.set(name, desired);
+    return desired;
+  }
+
+  #host(name: string): HostReference {
+    const host = this.#references[name];
+    if (host === undefined) throw new Error(`the lock's parts do not fit: host ${name}`);
+    return host;
+  }
 }
 
 function referenceTo(

@@ -2,16 +2,20 @@ import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
 import type { HostFacts } from "../schema/facts.js";
-import type { LockedDeployment, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
+import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
+import { refuseImage } from "./image-refusal.js";
 import { assignPorts, type PortRequest } from "./ports.js";
-import { assertOneFileEach, assertOneInstallEach } from "./sharing.js";
+import { placePreload } from "./preload.js";
+import { assertOneFileEach, assertOneInstallEach, type Use } from "./sharing.js";
 
 export interface PlacementProblem {
   readonly stack: StackFile;
   readonly release: Readonly<Record<string, LockedDeployment>>;
+  /** What lies ready before a deployment wants it. */
+  readonly preload?: Readonly<Record<string, LockedPreload>>;
   readonly hosts: Readonly<Record<string, KnownHost>>;
   readonly previous: Placement | undefined;
 }
@@ -32,13 +36,32 @@ export function place(problem: PlacementProblem): Placement {
   );
   const placed = Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)] as const);
   assertOwnFolders(placed);
-  assertOneFileEach(problem.release, Object.values(instances));
-  assertOneInstallEach(problem.release, Object.values(instances));
+  const preload = placePreload(problem, problem.preload ?? {});
+  const uses = listUses(problem, Object.values(instances), preload ?? {});
+  assertOneFileEach(uses);
+  assertOneInstallEach(uses);
   return {
     ...placeMirrors(stack.mirrors),
     hosts: Object.fromEntries(placed),
     instances,
+    ...(preload === undefined ? {} : { preload }),
   };
+}
+
+/** What hosts need: of each instance, and of what lies ready. */
+function listUses(
+  { release, preload: locked = {} }: PlacementProblem,
+  instances: readonly PlacedInstance[],
+  preload: NonNullable<Placement["preload"]>,
+): Use[] {
+  const deployed = instances.map(({ deployment, host }) => {
+    const engine = release[deployment];
+    return { where: `deployment ${deployment}`, host, engine, model: engine?.model };
+  });
+  const ready = Object.entries(preload).flatMap(([name, { hosts }]) =>
+    hosts.map((host) => ({ where: `preload ${name}`, host, ...locked[name] })),
+  );
+  return [...deployed, ...ready];
 }
 
 /** Mirrors are the environment's own: a release names the public places. */
@@ -83,7 +106,7 @@ function placeInstance(
   const { apiKey, model, secretEnv, update } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
-  if (release?.install.method === "image") throw runsNoImages(where, host, release);
+  if (release !== undefined) refuseImage(release, where, host);
   return {
     deployment: name,
     host,
@@ -100,16 +123,6 @@ function placeInstance(
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,
   };
-}
-
-function runsNoImages(where: string, host: string, { backend, backendVersion }: LockedDeployment): BerthError {
-  return new BerthError("host-unsuitable", {
-    where,
-    what: "the backend version is installed as a container image, and this version of Berth runs processes only",
-    got: `${backend} ${backendVersion} on host ${host}`,
-    expected: "a version with binary, pipx or manual for the host",
-    hint: "`berth backend show` lists the versions and how each is installed",
-  });
 }
 
 function chooseRuntime(

@@ -100,6 +100,23 @@ const lockedDeployment = z
   })
   .describe("What is deployed: the same in every environment");
 
+const lockedPreload = z
+  .strictObject({
+    engine: z
+      .strictObject({ backend: name, backendVersion: version, install: lockedInstall })
+      .optional()
+      .describe("The backend version, exactly"),
+    model: lockedModel.optional(),
+  })
+  .describe("What lies ready before a deployment wants it: the same in every environment");
+
+const placedPreload = z
+  .strictObject({
+    hosts: z.array(name).describe("The hosts on which it lies"),
+    modelToken: z.string().optional().describe("Name of the secret with which its model is fetched"),
+  })
+  .describe("Where something lies ready");
+
 const placedHost = z
   .strictObject({
     connection: z.enum(["local", "ssh"]).describe("How the host is reached"),
@@ -143,6 +160,7 @@ export const lockFile = z
       .strictObject({ stack: sha256, backends: sha256 })
       .describe("Digests of what was solved; the lock is stale when they change"),
     release: z.record(name, lockedDeployment).describe("Promotable: what is deployed, by deployment"),
+    preload: z.record(name, lockedPreload).optional().describe("Promotable too: what lies ready, by the stack's name"),
     placement: z
       .strictObject({
         indexUrl: z.string().optional().describe("Python package index of this environment"),
@@ -154,6 +172,7 @@ export const lockFile = z
           .describe("Where this environment's container images are pulled from, by their public registry"),
         hosts: z.record(name, placedHost).describe("The machines, by name"),
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
+        preload: z.record(name, placedPreload).optional().describe("Where it lies ready, by the stack's name"),
       })
       .describe("This environment's own: hosts, ports, devices"),
   })
@@ -162,6 +181,10 @@ export const lockFile = z
 export type LockFile = z.output<typeof lockFile>;
 export type LockedDeployment = z.output<typeof lockedDeployment>;
 export type LockedInstall = LockedDeployment["install"];
+/** A backend version, exactly. */
+export type LockedEngine = Pick<LockedDeployment, "backend" | "backendVersion" | "install">;
+export type LockedPreload = z.output<typeof lockedPreload>;
+export type PlacedPreload = z.output<typeof placedPreload>;
 export type PlacedHost = z.output<typeof placedHost>;
 export type PlacedInstance = z.output<typeof placedInstance>;
 export type Placement = LockFile["placement"];

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { installMethods, versionConstraint } from "./backend.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
+import { preloadEntry } from "./preload.js";
 import {
   category,
   duration,
@@ -148,6 +149,10 @@ export const writtenStack = z
       .record(name, deploymentEntry)
       .default({})
       .describe("The services, by name; the name is also the model name that clients send"),
+    preload: z
+      .record(name, preloadEntry)
+      .default({})
+      .describe("What lies ready on hosts before a deployment wants it, by names of your choice"),
   })
   .describe("Berth stack file: the desired state of one environment");
 

@@ -25,7 +25,12 @@ const placeable = writtenStack.map((written): StackFile => {
     const ownDigest = sha256(JSON.stringify(deployment.model));
     return [name, { ...deployment, model: { ...deployment.model, sha256: ownDigest } }] as const;
   });
-  return stackFile.parse({ ...written, deployments: Object.fromEntries(deployments) } satisfies WrittenStack);
+  const preload = Object.entries(written.preload ?? {}).map(([name, { model, ...entry }]) => {
+    const own = model === undefined ? {} : { model: { ...model, sha256: sha256(JSON.stringify(model)) } };
+    return [name, { ...entry, ...own }] as const;
+  });
+  const changed = { deployments: Object.fromEntries(deployments), preload: Object.fromEntries(preload) };
+  return stackFile.parse({ ...written, ...changed } satisfies WrittenStack);
 });
 const reversed = <T>(record: Readonly<Record<string, T>>) => Object.fromEntries(Object.entries(record).reverse());
 
@@ -63,7 +68,12 @@ describe("buildLock", () => {
   it("gives the same bytes for the same inputs, in whatever order their keys are", async () => {
     await fc.assert(
       fc.asyncProperty(placeable, async (stack) => {
-        const turned = { ...stack, hosts: reversed(stack.hosts), deployments: reversed(stack.deployments) };
+        const turned = {
+          ...stack,
+          hosts: reversed(stack.hosts),
+          deployments: reversed(stack.deployments),
+          preload: reversed(stack.preload),
+        };
         const catalogue = catalogueOf();
         const other = {
           backends: reversed(catalogue.backends),

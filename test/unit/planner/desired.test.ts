@@ -50,7 +50,8 @@ describe("desiredStack of the quickstart", async () => {
         indexUrl: undefined,
       },
     ]);
-    expect(models).toEqual([{ name: "local.a5fd3b62230a", host, model: release?.model, indexUrl: undefined }]);
+    const users = ["chat"];
+    expect(models).toEqual([{ name: "local.a5fd3b62230a", host, model: release?.model, indexUrl: undefined, users }]);
   });
 
   it("has one instance with this argument vector", () => {

@@ -15,6 +15,7 @@ describe("stackFile", () => {
       schemaVersion: 1,
       hosts: { local: { connection: "local", dataDir: ".berth/host", labels: {}, portRange: [14000, 14999] } },
       mirrors: {},
+      preload: {},
       deployments: {
         chat: {
           backend: "llama-cpp",

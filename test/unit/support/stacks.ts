@@ -56,6 +56,17 @@ const deployment = (hosts: readonly string[]) =>
     { requiredKeys: ["backend", "model", "host"] },
   );
 
+const preload = (hosts: readonly string[]) =>
+  fc.record(
+    {
+      backend: fc.constant("engine"),
+      backendVersion: fc.constantFrom("1.0", "2.0"),
+      model,
+      hosts: fc.uniqueArray(fc.constantFrom(...hosts), { minLength: 1 }),
+    },
+    { requiredKeys: ["backend"] },
+  );
+
 const host = fc.record(
   {
     connection: fc.constant("local" as const),
@@ -79,6 +90,7 @@ export const writtenStack: fc.Arbitrary<WrittenStack> = fc
         ),
         mirrors: fc.record({ pip: fc.constant("https://pip.example/simple") }, { requiredKeys: [] }),
         deployments: fc.dictionary(name, deployment(Object.keys(hosts)), { maxKeys: 4, noNullPrototype: true }),
+        preload: fc.dictionary(name, preload(Object.keys(hosts)), { maxKeys: 2, noNullPrototype: true }),
       },
       { requiredKeys: ["schemaVersion", "hosts"] },
     ),

@@ -1,0 +1,37 @@
+import { z } from "zod";
+
+import { installMethods, versionConstraint } from "./backend.js";
+import { modelSource } from "./model.js";
+import { name } from "./scalars.js";
+import { hostSelector } from "./selector.js";
+
+/** What lies ready on hosts before a deployment wants it: a deployment's own words, without a service. */
+export const preloadEntry = z
+  .strictObject({
+    backend: name
+      .optional()
+      .describe("Name of the inference engine: a file in backends/. `auto` chooses by the model, as a deployment does"),
+    backendVersion: versionConstraint
+      .optional()
+      .describe("A release of the backend, or a constraint. Default: the backend file's default version"),
+    install: z
+      .enum(installMethods)
+      .optional()
+      .describe("How the backend version is installed. Default: the first that fits the hosts"),
+    model: modelSource.optional(),
+    hosts: z.array(name).min(1).optional().describe("The hosts, by name. Default: all that have the labels"),
+    hostSelector: hostSelector
+      .optional()
+      .describe("Labels that the hosts must have, as in a deployment. Default: the backend's, else all hosts"),
+  })
+  .superRefine(({ backend, backendVersion, install, model }, context) => {
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: "custom", path: [field], message, input: undefined });
+    if (backend === undefined && model === undefined) refuse("backend", "expected a backend, a model or both");
+    if (backend === undefined && (backendVersion ?? install) !== undefined)
+      refuse("backend", "expected the backend whose version is meant");
+    if (backend === "auto" && model === undefined) refuse("model", "expected the model by which the backend is chosen");
+  })
+  .describe("A backend version, a model or both, kept on hosts before a deployment wants them");
+
+export type PreloadEntry = z.output<typeof preloadEntry>;
