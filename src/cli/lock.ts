@@ -7,7 +7,15 @@ import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
 import { findPlainSecret } from "../lock/secret.js";
 import { findPulumi } from "./toolchain.js";
-import { chooseStack, packageRoot, Pulumi, pulumiEnvironment, stackFileOf, type Workplace } from "./workplace.js";
+import {
+  chooseStack,
+  packageRoot,
+  projectName,
+  Pulumi,
+  pulumiEnvironment,
+  stackFileOf,
+  type Workplace,
+} from "./workplace.js";
 
 export interface LockOptions {
   /** Fail when the lock does not hold, and write nothing. */
@@ -46,11 +54,13 @@ export async function solveLock(
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
     environment,
+    now: () => new Date(),
     findSecret: (name) => findSecret(name, workplace, stack),
   });
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";
   const upgradeModels = options.upgradeModels === true;
-  return currentLock(project, edges, { frozen, anew: options.anew && !frozen, write: true, upgradeModels });
+  const owner = `${projectName(root)}/${stack}`;
+  return currentLock(project, edges, { owner, frozen, anew: options.anew && !frozen, write: true, upgradeModels });
 }
 
 /** The same places as at `pulumi up`, in the same order; the configuration's only where there is a Pulumi to read it. */

@@ -11,6 +11,8 @@ export interface DataPaths {
   readonly lock: string;
   /** One file for each resource on the host: whose it is, and the open operation if there is one. */
   readonly journal: string;
+  /** One file for each port and device that an instance has, or is about to have. */
+  readonly claims: string;
   /** Executables as `<backend>_<version>`. */
   readonly bin: string;
   readonly backends: string;
@@ -31,6 +33,7 @@ export function dataPaths(dataDir: string): DataPaths {
     marker: below("berth.json"),
     lock: below("lock.json"),
     journal: below("journal"),
+    claims: below("claims"),
     bin: below("bin"),
     backends: below("backends"),
     models: below("models"),

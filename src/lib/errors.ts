@@ -22,6 +22,7 @@ export const errorCodes = {
   "host-login-refused": "The host did not accept the login.",
   "host-sudo-refused": "The host's sudo does not make the login root without a question.",
   "host-busy": "Another operation holds the host lock.",
+  "already-claimed": "Another instance on the host has the port or the device.",
   "host-foreign": "Something on the host belongs to somebody else.",
   "command-failed": "A command on the host failed.",
   "download-failed": "A download broke off or was refused.",

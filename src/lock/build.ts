@@ -19,6 +19,8 @@ import { knownEngine, knownModel, lockedEngines } from "./previous.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
+  /** Whose stack it is, as project/stack. */
+  readonly owner: string;
   readonly stack: StackFile;
   /** What the stack file says, without defaults. */
   readonly written: Json;
@@ -61,7 +63,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   const ready = await draftPreloads(problem, hosts, edges);
   const stack = bindStack(problem.stack, hosts, drafts, ready);
   const { release, preload, pinned } = await pinDrafts(problem, drafts, ready, askOnce(edges));
-  const placement = place({ stack, release, preload, hosts, previous: previous?.placement });
+  const placement = place({ owner: problem.owner, stack, release, preload, hosts, previous: previous?.placement });
   const decided = { release, ...(ready.length === 0 ? {} : { preload }), placement };
   const warnings = [...drafts.flatMap(({ draft }) => draft.warnings), ...pinned.flatMap((each) => each.warnings)];
   return {

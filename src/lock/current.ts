@@ -27,6 +27,8 @@ export interface CurrentLock {
 }
 
 export interface CurrentLockOptions {
+  /** Whose stack it is, as project/stack: its own claims are not in its way. */
+  readonly owner: string;
   /** Refuse instead of solving anew, as CI does. */
   readonly frozen: boolean;
   /** Write what was solved. A preview solves and does not write. */
@@ -53,7 +55,7 @@ export async function currentLock(
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
   const { lock, files, reasons, warnings } = await buildLock(
     {
-      ...{ ...project, previous, resolved: await readResolved(project.root, previous) },
+      ...{ ...project, owner: options.owner, previous, resolved: await readResolved(project.root, previous) },
       upgradeModels: options.upgradeModels === true,
     },
     edges,

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 
+import { listClaims } from "../host/claims.js";
 import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
@@ -27,13 +28,14 @@ export interface LockEdgeOptions {
   readonly content: Content;
   /** Of this process: where Docker's configuration is, which has the logins of registries. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
   /** A secret's value, for what a lock asks for with it; undefined when it is found nowhere. */
   readonly findSecret: (name: string) => Promise<string | undefined>;
 }
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
 export function createLockEdges(options: LockEdgeOptions): LockEdges {
-  const { openHost, defaultIndex, root, workDir, content, findSecret } = options;
+  const { openHost, defaultIndex, root, workDir, content, now, findSecret } = options;
   const host = openHost({ name: "this machine", connection: "local" });
   const findLogin = createRegistryLogins(options.environment, host);
   const pins = createPinEdges({ host, folder: workDir, content, defaultIndex, findLogin });
@@ -45,9 +47,12 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges {
         dataDir: folder,
         findRunners: (facts) => findRunners(host, folder ?? defaultDataDir(facts)),
       });
+      const dataDir = folder ?? defaultDataDir(facts);
+      const claims = await listClaims({ host, dataDir, now: now() });
       // Processes run without a container engine; what is placed on accelerators does not run without them.
       const telling = warnings.filter(({ subject }) => subject === "accelerators").map(({ text }) => text);
-      return { facts, usage, warnings: telling, dataDir: entry.dataDir ?? defaultDataDir(facts) };
+      const used = claims.length === 0 ? usage : { ...usage, claims };
+      return { facts, usage: used, warnings: telling, dataDir: entry.dataDir ?? dataDir };
     },
     async findWheel(name, version, indexUrl) {
       const index = readIndexAddress(indexUrl ?? defaultIndex);

@@ -7,11 +7,13 @@ import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
 import { refuseImage } from "./image-refusal.js";
-import { assignPorts, type PortRequest } from "./ports.js";
+import { assignPorts, type PortClaim, type PortRequest } from "./ports.js";
 import { placePreload } from "./preload.js";
 import { assertOneFileEach, assertOneInstallEach, type Use } from "./sharing.js";
 
 export interface PlacementProblem {
+  /** Whose stack it is, as project/stack. */
+  readonly owner: string;
   readonly stack: StackFile;
   readonly release: Readonly<Record<string, LockedDeployment>>;
   /** What lies ready before a deployment wants it. */
@@ -141,7 +143,8 @@ function chooseRuntime(
   });
 }
 
-function requestPort({ stack, hosts, previous }: PlacementProblem, name: string, entry: DeploymentEntry): PortRequest {
+function requestPort(problem: PlacementProblem, name: string, entry: DeploymentEntry): PortRequest {
+  const { stack, hosts, previous } = problem;
   const host = chooseHost({ stack, hosts, selector: {} }, name, entry);
   const before = previous?.instances[instanceName(name)];
   return {
@@ -152,7 +155,19 @@ function requestPort({ stack, hosts, previous }: PlacementProblem, name: string,
     asked: entry.port,
     before: before?.host === host ? before.port : undefined,
     listening: knownHost(hosts, host).usage.listeningPorts,
+    claims: claimsOfOthers(problem, host, instanceName(name)),
   };
+}
+
+/** Ports that other instances have on the machine of a host, by whatever name the stack knows it. */
+function claimsOfOthers({ stack, hosts, owner }: PlacementProblem, host: string, own: string): PortClaim[] {
+  const machine = machineOf(stack.hosts[host]);
+  const alike = Object.keys(stack.hosts).filter((name) => machineOf(stack.hosts[name]) === machine);
+  const claims = alike.flatMap((name) => knownHost(hosts, name).usage.claims ?? []);
+  return claims.flatMap((claim) => {
+    if (!("port" in claim) || (claim.owner === owner && claim.instance === own)) return [];
+    return [{ ...claim, foreign: claim.owner !== owner }];
+  });
 }
 
 /** What holds ports: hosts by the connection `local` are all this machine, and two names may lead to one ssh server. */

@@ -14,11 +14,23 @@ export interface PortRequest {
   readonly before: number | undefined;
   /** What something listens on. */
   readonly listening: readonly number[];
+  /** What other instances have. */
+  readonly claims: readonly PortClaim[];
+}
+
+/** A port that belongs to another instance. */
+export interface PortClaim {
+  readonly port: number;
+  readonly owner: string;
+  readonly instance: string;
+  /** Of another stack. Those of the same stack may be about to give it up. */
+  readonly foreign: boolean;
 }
 
 /**
- * A port for each deployment, no port of a machine twice. What the stack asks for comes first; then each keeps what it
- * had, if it is in its range; the others get the lowest free ones, in the order of their names. Pure.
+ * A port for each deployment, no port of a machine twice, and none that another stack's instance has. What the stack
+ * asks for comes first; then each keeps what it had, if it is in its range; the others get the lowest free ones, in the
+ * order of their names. Pure.
  */
 export function assignPorts(requests: readonly PortRequest[]): ReadonlyMap<string, number> {
   const assigned = new Map<string, number>();
@@ -32,12 +44,14 @@ export function assignPorts(requests: readonly PortRequest[]): ReadonlyMap<strin
   for (const request of byName) {
     if (request.asked === undefined) continue;
     if (!isFree(request, request.asked)) throw portTaken(request, request.asked);
+    const rival = foreignClaim(request, request.asked);
+    if (rival !== undefined) throw portClaimed(request, rival);
     assign(request, request.asked);
   }
   for (const request of byName) {
     const { asked, before, range } = request;
     const mayKeep = asked === undefined && before !== undefined && before >= range[0] && before <= range[1];
-    if (mayKeep && isFree(request, before)) assign(request, before);
+    if (mayKeep && isFree(request, before) && foreignClaim(request, before) === undefined) assign(request, before);
   }
   for (const request of byName) {
     if (!assigned.has(request.deployment))
@@ -49,9 +63,16 @@ export function assignPorts(requests: readonly PortRequest[]): ReadonlyMap<strin
   return assigned;
 }
 
-function findFree({ deployment, host, range, listening }: PortRequest, isFree: (port: number) => boolean): number {
+function foreignClaim({ claims }: PortRequest, port: number): PortClaim | undefined {
+  return claims.find((claim) => claim.foreign && claim.port === port);
+}
+
+function findFree(
+  { deployment, host, range, listening, claims }: PortRequest,
+  isFree: (port: number) => boolean,
+): number {
   const [first, last] = range;
-  const inUse = new Set(listening);
+  const inUse = new Set([...listening, ...claims.map(({ port }) => port)]);
   for (let port = first; port <= last; port += 1) if (isFree(port) && !inUse.has(port)) return port;
   throw new BerthError("stack-inconsistent", {
     where: `deployment ${deployment}`,
@@ -59,6 +80,16 @@ function findFree({ deployment, host, range, listening }: PortRequest, isFree: (
     got: `all of ${first} to ${last} are taken`,
     expected: "a free port",
     hint: "widen the host's `portRange`",
+  });
+}
+
+function portClaimed({ deployment, host }: PortRequest, { port, owner, instance }: PortClaim): BerthError {
+  return new BerthError("already-claimed", {
+    where: `deployment ${deployment}`,
+    what: `another stack's instance has the port on host ${host}`,
+    got: `port ${port} of ${owner}, ${instance}`,
+    expected: "a port that nobody has",
+    hint: "name another `port`, or none, and one is chosen",
   });
 }
 

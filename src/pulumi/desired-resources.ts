@@ -57,6 +57,7 @@ export function createInstance(
       secretEnv: needs.secretEnv,
       bindAddress: placed.bindAddress,
       port: placed.port,
+      ...(placed.devices.length === 0 ? {} : { devices: placed.devices }),
       servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
       healthPath: release.healthPath,

@@ -27,7 +27,7 @@ export type BackendVersionArgs = Args<
 export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl" | "hubEndpoint" | "token">;
 export type InstanceArgs = Args<
   InstanceInputs,
-  Given | "env" | "secretEnv" | "apiKeyVariable" | "healthRequest" | "category" | "strategy"
+  Given | "devices" | "env" | "secretEnv" | "apiKeyVariable" | "healthRequest" | "category" | "strategy"
 >;
 
 /** One object for each kind, because Pulumi serialises each object anew. */

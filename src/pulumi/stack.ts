@@ -8,6 +8,7 @@ import { createContent } from "../install/content.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
+import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
 import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
@@ -111,16 +112,25 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   // Any one freezes: none of them may thaw what another has frozen.
   const frozen = [args.frozen, config.getBoolean("frozen"), process.env.BERTH_FROZEN === "1"].includes(true);
   const project = readProject(root, file, packageRoot);
+  const openHost = createOpenHost({ environment: process.env, projectRoot: root });
+  const now = () => new Date();
   const edges = createLockEdges({
-    openHost: createOpenHost({ environment: process.env, projectRoot: root }),
+    openHost,
     defaultIndex: process.env.PIP_INDEX_URL,
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
     environment: process.env,
+    now,
     findSecret: (name) => revealSecret(name, { config, environment: process.env, projectRoot: root }),
   });
-  const { lock, path, outcome } = await currentLock(project, edges, { frozen, write: !pulumi.runtime.isDryRun() });
+  const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
+  const write = !pulumi.runtime.isDryRun();
+  const options = { owner, frozen, write };
+  const { lock, path, outcome } =
+    write && !frozen
+      ? await reservedLock(project, edges, options, createReserve({ openHost, root, owner, now }))
+      : await currentLock(project, edges, options);
   if (outcome.kind === "solved") {
     for (const warning of outcome.warnings) await pulumi.log.warn(warning);
     const done = pulumi.runtime.isDryRun() ? "would be" : "was";

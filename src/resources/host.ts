@@ -9,9 +9,11 @@ import { posix } from "node:path";
 import { z } from "zod";
 
 import { gatherFacts } from "../host/facts.js";
+import { releaseClaims } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
-import { dataPaths, ownNames, type DataPaths } from "../host/paths.js";
+import { findForeign } from "../host/own-folder.js";
+import { dataPaths, type DataPaths } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
 import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
@@ -106,6 +108,8 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       for (const entry of entries) {
         await removeEntryAndThing(context, operation, entry, removeOrphan);
       }
+      // What was claimed for instances that were never made.
+      await releaseClaims({ host, dataDir: reference.dataDir }, (holder) => holder.owner === owner);
       const others = (await listEntries(host, reference.dataDir)).some((entry) => entry.owner !== owner);
       if (others) return;
       await operation.step("remove everything but the download cache", () => removeAll(context));
@@ -115,13 +119,9 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
 
 const markerText = `${JSON.stringify({ schemaVersion: 1, madeBy: "pulumi-berth" })}\n`;
 
-/** What a file system has at its top, whoever uses it. */
-const harmlessNames = new Set(["lost+found"]);
-
 /** A data directory is Berth's alone: what is in it is removed when nobody wants it any more. */
 async function assertOwn({ host, reference }: Context): Promise<void> {
-  const own = ownNames();
-  const foreign = (await host.list(reference.dataDir)).filter((name) => !own.has(name) && !harmlessNames.has(name));
+  const foreign = await findForeign(host, reference.dataDir);
   if (foreign.length === 0) return;
   throw new BerthError("host-foreign", {
     where: `host ${host.name}: ${reference.dataDir}`,
@@ -162,7 +162,8 @@ async function removeAll(context: Context): Promise<void> {
     await supervisor.retire();
   }
   await removeOwnLinks(host, paths);
-  const kept = [paths.root, paths.cache, paths.lock, paths.bin];
+  // Claims that are left are another stack's, which is about to come.
+  const kept = [paths.root, paths.cache, paths.lock, paths.bin, paths.claims];
   for (const path of Object.values<string>({ ...paths })) if (!kept.includes(path)) await host.remove(path);
 }
 

@@ -29,6 +29,8 @@ const instanceRecord = z.strictObject({
       apiKeyVariable: z.string().optional(),
     })
     .optional(),
+  /** The accelerators that it was given. */
+  devices: z.array(z.string()).optional(),
   startSeconds: z.number().optional(),
   stopSeconds: z.number().optional(),
   restarts: z.int().default(0),

@@ -27,6 +27,7 @@ export const instanceInputs = z.strictObject({
   secretEnv: text.default({}).describe("Environment of the runner whose values are secrets"),
   bindAddress: z.string().describe("Address that the runner listens on"),
   port: z.int().min(1).max(65535).describe("Port that the runner listens on"),
+  devices: z.array(z.string()).min(1).optional().describe("Identities of the accelerators that are its own"),
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
@@ -67,6 +68,8 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   secretEnv: restart,
   bindAddress: restart,
   port: restart,
+  // What the runner sees of them is in its arguments and environment.
+  devices: settings,
   servedModel: settings,
   apiKeyVariable: settings,
   healthPath: settings,

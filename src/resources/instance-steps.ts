@@ -159,12 +159,14 @@ async function notHealthy(
 async function commit(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
   const { context, inputs, folder, record, desired } = work;
   const { state, restarts } = await context.supervisor(inputs.runtime).observe(definition);
+  const devices = generation === desired ? inputs.devices : record.devices;
   await writeRecord(context.host, folder, {
     schemaVersion: 1,
     salt: record.salt,
     current: generation,
     runtime: inputs.runtime,
     target: generation === desired ? recordedTarget(inputs) : record.target,
+    ...(devices === undefined ? {} : { devices }),
     startSeconds: definition.startSeconds,
     stopSeconds: definition.stopSeconds,
     restarts,

@@ -3,9 +3,10 @@
  * request, and went on doing so. An update that does not get there brings the old runner back.
  */
 import { isProven, probe, reasonOf } from "../health/probe.js";
-import { BerthError } from "../lib/errors.js";
-import { execFile, execPath, findRunner } from "../runtime/runner-files.js";
+import { instanceKey, releaseClaims } from "../host/claims.js";
+import { execFile, execPath } from "../runtime/runner-files.js";
 import { runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
+import { claimWanted, isHolder, keepClaims } from "./instance-claims.js";
 import {
   generationFolder,
   instanceFolder,
@@ -17,6 +18,7 @@ import {
 import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
 import { planInstance, type Generation, type InstanceSeen } from "./instance-plan.js";
 import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "./instance-runner.js";
+import { assertPossible } from "./instance-preconditions.js";
 import { performSteps, type InstanceWork } from "./instance-steps.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
@@ -38,7 +40,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
   kind: "Instance",
   inputs: instanceInputs,
   differences: instanceDifferences,
-  uses: ({ owner, name }) => `instances/${owner}/${name}`,
+  uses: ({ owner, name }) => instanceKey({ owner, instance: name }).uses,
   secrets: ({ secretEnv }) => Object.values(secretEnv),
   derive: deriveStrategy,
 
@@ -73,8 +75,11 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
 
   async converge(context, operation, inputs) {
     const work = await prepareWork(context, inputs);
-    await assertPossible(work);
-    await performSteps(work, operation, planInstance(work.desired, work.seen));
+    await keepClaims(work, async () => {
+      await assertPossible(work);
+      await claimWanted(work, operation);
+      await performSteps(work, operation, planInstance(work.desired, work.seen));
+    });
   },
 
   async remove(context, operation, { owner, name }) {
@@ -90,6 +95,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     }
     await operation.step("remove its files", async () => {
       await host.remove(folder);
+      await releaseClaims({ host, dataDir: reference.dataDir }, isHolder({ owner, instance: name }));
       for (const supervisor of supervisors) await supervisor.retire();
     });
   },
@@ -131,32 +137,6 @@ async function look(
     }),
   );
   return { current: record.current, generations };
-}
-
-/** What would make the change fail is told before anything is touched. */
-async function assertPossible({ context, inputs, folder, record, seen }: InstanceWork): Promise<void> {
-  const { host } = context;
-  for (const path of [inputs.argv[0] ?? "", inputs.modelPath]) {
-    if ((await host.status(path)) === undefined) {
-      throw new BerthError("file-not-found", {
-        where: `host ${host.name}: ${path}`,
-        what: "the runner needs a file that is not there",
-        hint: "run `pulumi up` with refresh, so that what is missing is put in place first",
-      });
-    }
-  }
-  const runners = await Promise.all(
-    seen.generations.map(({ generation }) => findRunner(host, generationFolder(folder, generation))),
-  );
-  const ownRuns = seen.generations.some(({ running }) => running) || runners.some((pid) => pid !== undefined);
-  const ownPort = ownRuns && (record.target === undefined || record.target.port === inputs.port);
-  if (!ownPort && (await host.listeningPorts()).has(inputs.port)) {
-    throw new BerthError("port-in-use", {
-      where: `host ${host.name}: ${inputs.name}`,
-      what: `port ${inputs.port} is taken by another process`,
-      hint: `stop that process (ss -ltnp "sport = :${inputs.port}" tells which it is), or give the deployment another port`,
-    });
-  }
 }
 
 function countRestarts({ state, restarts }: RunnerObservation, record: InstanceRecord): number {

@@ -137,11 +137,25 @@ export const acceleratorUsage = z
   })
   .describe("What is in use of an accelerator");
 
+const holder = {
+  owner: z.string().describe("Whose it is, as project/stack"),
+  instance: z.string().describe("Name of the instance"),
+};
+
+/** A port or device that an instance has, or is about to have. */
+export const hostClaim = z
+  .union([
+    z.strictObject({ port: z.int().min(1).max(65_535).describe("TCP port"), ...holder }),
+    z.strictObject({ device: z.string().describe("Identity of an accelerator, or of a MIG device"), ...holder }),
+  ])
+  .describe("What an instance has of a host, and nobody else");
+
 /** What others use of a host at one moment. It is kept apart, so that a lock never becomes stale by it. */
 export const hostUsage = z
   .strictObject({
     listeningPorts: z.array(z.int()).describe("TCP ports that something listens on"),
     accelerators: z.array(acceleratorUsage).optional().describe("Use of the GPUs and NPUs"),
+    claims: z.array(hostClaim).optional().describe("Ports and devices that instances have, of any stack"),
   })
   .describe("What was in use on a host when the lock was solved");
 
@@ -171,6 +185,7 @@ export const hostReport = z
 
 export type HostFacts = z.output<typeof hostFacts>;
 export type HostUsage = z.output<typeof hostUsage>;
+export type HostClaim = z.output<typeof hostClaim>;
 export type HostReport = z.output<typeof hostReport>;
 export type HostWarning = z.output<typeof hostWarning>;
 export type Accelerator = z.output<typeof accelerator>;

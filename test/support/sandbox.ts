@@ -131,8 +131,8 @@ export class Sandbox {
   }
 
   /** What Pulumi's state has: of one kind of Berth's resources, or everything. Read from its file: that takes no CLI. */
-  resources(kind?: string): StateResource[] {
-    const file = this.path(".berth", "state", ".pulumi", "stacks", "sandbox", "test.json");
+  resources(kind?: string, stack = "test"): StateResource[] {
+    const file = this.path(".berth", "state", ".pulumi", "stacks", "sandbox", `${stack}.json`);
     const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
       checkpoint: { latest?: { resources?: StateResource[] } };
     };

@@ -14,9 +14,14 @@ import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { writtenStack, type WrittenStack } from "../support/stacks.js";
 
+const owner = "shop/dev";
 const build = async (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
-  (await buildLock({ stack, written: stack, catalogue, previous, resolved: resolvedBy(previous?.release) }, edges))
-    .lock;
+  (
+    await buildLock(
+      { owner, stack, written: stack, catalogue, previous, resolved: resolvedBy(previous?.release) },
+      edges,
+    )
+  ).lock;
 const wheels = (...packages: string[]) => chat({ model: { source: "wheels", packages, sha256: sha256("m") } });
 
 /** Stacks without what the planner refuses. */
@@ -42,7 +47,7 @@ describe("buildLock", () => {
     };
     const stack = stackOf({ chat: chat() });
     const solved = await buildLock(
-      { stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
+      { owner, stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
       { ...edges, knowHost },
     );
     expect(solved.warnings).toEqual(["host local: `nvidia-smi -q -x` did not answer"]);
@@ -55,7 +60,7 @@ describe("buildLock", () => {
     const lost = { ...edges, knowHost: () => Promise.reject(away) };
     const problem = (contextLength: number, previous?: LockFile) => {
       const stack = stackOf({ chat: chat({ contextLength }) });
-      return { stack, written: stack, catalogue: catalogueOf(), previous, resolved: {} };
+      return { owner, stack, written: stack, catalogue: catalogueOf(), previous, resolved: {} };
     };
     const { lock: before } = await buildLock(problem(512), edges);
     const { lock, warnings } = await buildLock(problem(1024, before), lost);
@@ -254,7 +259,7 @@ describe("findStaleness", async () => {
   it("is not moved by a default that a later version of Berth adds", async () => {
     const written = { schemaVersion: 1 };
     const { lock: before } = await buildLock(
-      { stack, written, catalogue: catalogueOf(), previous: undefined, resolved: {} },
+      { owner, stack, written, catalogue: catalogueOf(), previous: undefined, resolved: {} },
       fakeEdges(),
     );
     const later = { ...stack, mirrors: { pip: "https://new.default.example/simple" } };

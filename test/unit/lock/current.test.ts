@@ -18,9 +18,10 @@ import { rejectionOf } from "../support/thrown.js";
 const original = stackOf({ chat: chat() });
 const edited = stackOf({ chat: chat({ contextLength: 1024 }) });
 
-const up = { frozen: false, write: true };
-const preview = { frozen: false, write: false };
-const frozen = { frozen: true, write: true };
+const owner = "shop/dev";
+const up = { owner, frozen: false, write: true };
+const preview = { owner, frozen: false, write: false };
+const frozen = { owner, frozen: true, write: true };
 
 async function emptyProject(): Promise<(stack: StackFile) => Project> {
   const root = await temporaryFolder();
@@ -47,7 +48,7 @@ describe("currentLock without a lock", () => {
     expect(await readdir(project.root)).toEqual([]);
   });
 
-  it.each([frozen, { frozen: true, write: false }])("refuses when frozen, and writes nothing: %j", async (options) => {
+  it.each([frozen, { ...frozen, write: false }])("refuses when frozen, and writes nothing: %j", async (options) => {
     const project = (await emptyProject())(original);
     const error = await rejectionOf(currentLock(project, fakeEdges(), options));
     expect([error.code, error.message]).toEqual([

@@ -30,6 +30,7 @@ describe("an index that asks for user and password", () => {
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),
       environment: {},
+      now: () => new Date(),
       findSecret: () => Promise.resolve(undefined),
     }).findWheel("model", "1.0", undefined);
 
@@ -64,6 +65,7 @@ describe("a host that a lock is solved for", () => {
     findSecret: () => Promise.resolve(undefined),
     content: createContent("/nowhere", "/nowhere"),
     environment: {},
+    now: () => new Date(),
   });
   const entry: HostEntry = { connection: "local", dataDir: "data", labels: {}, portRange: [14_000, 14_999] };
 

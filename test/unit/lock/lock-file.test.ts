@@ -16,7 +16,7 @@ import { rejectionOf } from "../support/thrown.js";
 
 const stack = stackOf({ chat: chat({ backendVersion: "1.0", extraParameters: ["word ".repeat(30)] }) });
 const { lock } = await buildLock(
-  { stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
+  { owner: "shop/dev", stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
   fakeEdges(),
 );
 

@@ -26,7 +26,7 @@ async function solve(
   { edges = fakeEdges(), catalogue = catalogueOf(), upgradeModels = false } = {},
 ): Promise<LockFile> {
   const resolved = resolvedBy(previous?.release);
-  const problem = { stack, written: stack, catalogue, previous, resolved, upgradeModels };
+  const problem = { owner: "shop/dev", stack, written: stack, catalogue, previous, resolved, upgradeModels };
   return (await buildLock(problem, edges)).lock;
 }
 

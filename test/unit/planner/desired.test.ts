@@ -21,7 +21,7 @@ const shared = { model: chat().model };
 
 describe("desiredStack of the quickstart", async () => {
   const project = readProject(repository, "stacks/local.yaml", repository);
-  const { lock } = await buildLock({ ...project, previous: undefined, resolved: {} }, fakeEdges());
+  const { lock } = await buildLock({ ...project, owner: "shop/dev", previous: undefined, resolved: {} }, fakeEdges());
   const { hosts, backendVersions, models, instances } = desiredStack(lock, "/project");
   const host = { name: "local", connection: "local", dataDir: "/project/.berth/host" };
   const modelSha256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818";

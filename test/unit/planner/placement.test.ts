@@ -145,6 +145,16 @@ describe("place chooses ports", () => {
     expect(portsOf(problemOf(stack, { hosts }))).toEqual({ a: 9001, b: 9002 });
   });
 
+  it("but for those that others have on the machine, by whatever name; its own claims are not in its way", () => {
+    const stack = stackOf({ x: chat({ host: "a" }) }, twoHosts);
+    const theirs = { port: 14_000, owner: "shop/prod", instance: "x-0" };
+    const own = { port: 14_001, owner: "shop/dev", instance: "x-0" };
+    const device = { device: "GPU-1", owner: "shop/prod", instance: "x-0" };
+    const hosts = { a: knownHost("/a", { claims: [own, device] }), b: knownHost("/b", { claims: [theirs] }) };
+    expect(portsOf(problemOf(stack, { hosts }))).toEqual({ x: 14_001 });
+    expect(portsOf(problemOf(stack, { hosts, owner: "shop/prod" }))).toEqual({ x: 14_000 });
+  });
+
   it("not twice on this machine, also when it is two hosts", () => {
     const stack = stackOf({ x: chat({ host: "a" }), y: chat({ host: "b" }) }, twoHosts);
     expect(portsOf(problemOf(stack))).toEqual({ x: 14_000, y: 14_001 });

@@ -12,6 +12,7 @@ const request = (deployment: string, changes: Partial<PortRequest> = {}): PortRe
   asked: undefined,
   before: undefined,
   listening: [],
+  claims: [],
   ...changes,
 });
 const assign = (...requests: PortRequest[]) => Object.fromEntries(assignPorts(requests));
@@ -30,6 +31,29 @@ describe("assignPorts", () => {
       a: 14_001,
       b: 14_000,
     });
+  });
+
+  it("passes over ports that other instances have, and leaves one that another stack has by now", () => {
+    const theirs = { port: 14_000, owner: "shop/prod", instance: "chat-0", foreign: true };
+    const ours = { port: 14_001, owner: "shop/dev", instance: "old-0", foreign: false };
+    expect(assign(request("a", { claims: [theirs, ours] }))).toEqual({ a: 14_002 });
+    expect(assign(request("a", { before: 14_000, claims: [theirs] }))).toEqual({ a: 14_001 });
+    expect(assign(request("a", { before: 14_001, claims: [ours] }))).toEqual({ a: 14_001 });
+  });
+
+  it("refuses to give a port that the stack asks for and another stack has, and names whose it is", () => {
+    const claim = { port: 8080, owner: "shop/prod", instance: "chat-0", foreign: true };
+    const error = thrownBy(() => assign(request("a", { asked: 8080, claims: [claim] })));
+    expect([error.code, error.message]).toEqual([
+      "already-claimed",
+      [
+        "deployment a: another stack's instance has the port on host local",
+        "  got: port 8080 of shop/prod, chat-0",
+        "  expected: a port that nobody has",
+        "  to do: name another `port`, or none, and one is chosen",
+      ].join("\n"),
+    ]);
+    expect(assign(request("a", { asked: 8080, claims: [{ ...claim, foreign: false }] }))).toEqual({ a: 8080 });
   });
 
   it("does not keep what lies outside a range that was changed", () => {
@@ -102,6 +126,10 @@ describe("assignPorts", () => {
         machine: fc.constantFrom("one", "two"),
         before: fc.option(port, { nil: undefined }),
         listening: fc.array(port, { maxLength: 3 }),
+        claims: fc.array(
+          fc.record({ port, owner: fc.constant("shop/prod"), instance: fc.constant("x-0"), foreign: fc.boolean() }),
+          { maxLength: 3 },
+        ),
       }),
       { selector: ({ deployment }) => deployment, maxLength: 8 },
     )
@@ -111,16 +139,17 @@ describe("assignPorts", () => {
   const keep = (all: readonly PortRequest[], ports: ReadonlyMap<string, number>) =>
     all.map((each) => ({ ...each, before: ports.get(each.deployment) }));
 
-  it("never gives a port of a machine twice, and always one of the range that nothing else listens on", () => {
+  it("never gives a port of a machine twice, and always one of the range that nothing else listens on or has", () => {
     fc.assert(
       fc.property(requests, (all) => {
         const ports = assignPorts(all);
         const given = all.map(({ machine, deployment }) => `${machine} ${ports.get(deployment) ?? ""}`);
         expect(new Set(given).size).toBe(all.length);
-        for (const { deployment, before, listening } of all) {
+        for (const { deployment, before, listening, claims } of all) {
           const got = ports.get(deployment) ?? 0;
           expect(got >= 14_000 && got <= 14_030).toBe(true);
-          if (got !== before) expect(listening).not.toContain(got);
+          expect(claims.filter(({ foreign }) => foreign).map((claim) => claim.port)).not.toContain(got);
+          if (got !== before) expect([...listening, ...claims.map((claim) => claim.port)]).not.toContain(got);
         }
       }),
     );

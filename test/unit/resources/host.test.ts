@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { claimsOf, listClaims, reserveClaims } from "../../../src/host/claims.js";
 import { writeEntry, type JournalEntry } from "../../../src/host/journal.js";
 import { findOrphans, hostInputs, hostKind, inventoryKey } from "../../../src/resources/host.js";
 import { contextOf, operationOf } from "../support/contexts.js";
@@ -118,6 +119,17 @@ describe("removing a host", () => {
 
   it("takes away what interrupted runs left there", async () => {
     expect((await removeAmong(left)).taken).toEqual(["Instance/old-0"]);
+  });
+
+  it("gives back what was claimed for instances that were never made, and leaves what others have claimed", async () => {
+    const host = new MemoryHost();
+    await writeEntry(host, "/data", own);
+    const place = { host, dataDir: "/data", now: new Date() };
+    const theirs = claimsOf({ owner: "shop/prod", instance: "chat-0" }, 14_001, []);
+    await reserveClaims(place, [...claimsOf({ owner: "shop/dev", instance: "chat-0" }, 14_000, []), ...theirs]);
+    const key = { owner: "shop/dev", name: "local", uses: "host" };
+    await hostKind(() => Promise.resolve()).remove(contextOf(host), operationOf().operation, key);
+    expect(await listClaims(place)).toEqual(theirs);
   });
 
   it("leaves what another stack has there", async () => {

@@ -24,6 +24,7 @@ const restarts: Partial<InstanceInputs>[] = [
   { port: 14_001 },
 ];
 const settings: Partial<InstanceInputs>[] = [
+  { devices: ["GPU-1"] },
   { deployment: "other" },
   { servedModel: "other" },
   { apiKeyVariable: "OTHER" },

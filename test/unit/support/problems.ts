@@ -3,7 +3,7 @@ import type { Platform } from "../../../src/catalog/selection.js";
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
 import type { PlacementProblem } from "../../../src/planner/placement.js";
-import type { HostFacts } from "../../../src/schema/facts.js";
+import type { HostClaim, HostFacts } from "../../../src/schema/facts.js";
 import type { LockedModel, ModelSource } from "../../../src/schema/model.js";
 import { stackFile, type StackFile } from "../../../src/schema/stack.js";
 import { catalogueOf } from "./catalogues.js";
@@ -30,10 +30,11 @@ export const platform: Platform = { os: "linux", arch: "x64", acceleratorType: "
 
 export function knownHost(
   dataDir: string,
-  changes: { facts?: Partial<HostFacts>; listeningPorts?: number[] } = {},
+  changes: { facts?: Partial<HostFacts>; listeningPorts?: number[]; claims?: HostClaim[] } = {},
 ): KnownHost {
-  const { listeningPorts = [] } = changes;
-  return { facts: { ...facts, ...changes.facts }, usage: { listeningPorts }, dataDir };
+  const { listeningPorts = [], claims } = changes;
+  const usage = claims === undefined ? { listeningPorts } : { listeningPorts, claims };
+  return { facts: { ...facts, ...changes.facts }, usage, dataDir };
 }
 
 /** A deployment of the sample backend. */
@@ -66,7 +67,7 @@ export function problemOf(stack: StackFile, changes: Partial<PlacementProblem> =
   const hosts = Object.fromEntries(
     Object.entries(stack.hosts).map(([name, { dataDir }]) => [name, knownHost(dataDir ?? `/srv/${name}`)]),
   );
-  return { stack, release, hosts, previous: undefined, ...changes };
+  return { owner: "shop/dev", stack, release, hosts, previous: undefined, ...changes };
 }
 
 function lockedModel(model: ModelSource): LockedModel {

@@ -1,0 +1,75 @@
+import { posix } from "node:path";
+
+import { alreadyClaimed, claimsOf, describeClaimed, reserveClaims } from "../host/claims.js";
+import type { OpenHost } from "../host/host.js";
+import { findForeign } from "../host/own-folder.js";
+import type { HostClaim } from "../schema/facts.js";
+import { connectionOf } from "../schema/hosts.js";
+import type { LockFile, PlacedHost } from "../schema/lock.js";
+import type { LockEdges } from "./build.js";
+import { currentLock, type CurrentLock, type CurrentLockOptions } from "./current.js";
+import type { Project } from "./project.js";
+
+/** Something that a lock gives to an instance and that another stack has. */
+export interface Rivalry {
+  readonly host: string;
+  readonly rival: HostClaim;
+}
+
+/** Claims on the hosts what a lock gives out; tells what others have of it. */
+export type Reserve = (lock: LockFile) => Promise<readonly Rivalry[]>;
+
+/** Each try moves away from what another stack had claimed by then. */
+const mostTries = 10;
+
+/**
+ * The current lock, with its ports and devices claimed on the hosts. What another stack has claimed since the lock was
+ * solved, as one that was solved at the same moment, has it solved anew.
+ */
+export async function reservedLock(
+  project: Project,
+  edges: LockEdges,
+  options: CurrentLockOptions,
+  reserve: Reserve,
+): Promise<CurrentLock> {
+  let current = await currentLock(project, edges, options);
+  for (let tries = 1; ; tries += 1) {
+    const [first] = await reserve(current.lock);
+    if (first === undefined) return current;
+    const { host, rival } = first;
+    if (tries === mostTries) throw alreadyClaimed(`host ${host}`, rival);
+    const reason = `${describeClaimed(rival)} of host ${host} belongs to ${rival.owner}, ${rival.instance}`;
+    const { lock, path, outcome } = await currentLock(project, edges, { ...options, anew: true });
+    current = { lock, path, outcome: outcome.kind === "kept" ? outcome : { ...outcome, reason } };
+  }
+}
+
+export interface ReserveOptions {
+  readonly openHost: OpenHost;
+  /** Folder of the project: what a relative data directory is below. */
+  readonly root: string;
+  /** Whose stack it is, as project/stack. */
+  readonly owner: string;
+  readonly now: () => Date;
+}
+
+/** Reserves on the real hosts, on all of them at once. */
+export function createReserve({ openHost, root, owner, now }: ReserveOptions): Reserve {
+  const reserveOn = async (name: string, placed: PlacedHost, claims: readonly HostClaim[]): Promise<Rivalry[]> => {
+    const host = openHost({ name, ...connectionOf(placed) });
+    const dataDir = posix.resolve(root, placed.dataDir);
+    if ((await findForeign(host, dataDir)).length > 0) return [];
+    const rivals = await reserveClaims({ host, dataDir, now: now() }, claims);
+    return rivals.map((rival) => ({ host: name, rival }));
+  };
+  return async ({ placement }) => {
+    const rivalries = Object.entries(placement.hosts).map(async ([name, placed]) => {
+      const claims = Object.entries(placement.instances).flatMap(([instance, { host, port, devices }]) =>
+        host === name ? claimsOf({ owner, instance }, port, devices) : [],
+      );
+      // Each instance claims again when it is made. A host that does not answer, or refuses, says so there.
+      return claims.length === 0 ? [] : reserveOn(name, placed, claims).catch((): Rivalry[] => []);
+    });
+    return (await Promise.all(rivalries)).flat();
+  };
+}

@@ -1,0 +1,125 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import {
+  claimsOf,
+  claimTtlSeconds,
+  findRivals,
+  findUnclaimed,
+  instanceKey,
+  listClaims,
+  releaseClaims,
+  reserveClaims,
+  takeClaims,
+  type ClaimPlace,
+} from "../../../src/host/claims.js";
+import { writeEntry } from "../../../src/host/journal.js";
+import { MemoryHost } from "../support/memory-host.js";
+import { rejectionOf } from "../support/thrown.js";
+
+const day = new Date("2026-01-01T00:00:00.000Z");
+const later = new Date(day.getTime() + claimTtlSeconds * 1000 + 1000);
+const placeOf = (host: MemoryHost, now = day): ClaimPlace => ({ host, dataDir: "/data", now });
+
+const dev = { owner: "shop/dev", instance: "chat-0" };
+const prod = { owner: "shop/prod", instance: "chat-0" };
+const devPort = { port: 14_000, ...dev };
+const devDevice = { device: "GPU-1", ...dev };
+const prodClaims = claimsOf(prod, 14_000, ["GPU-1"]);
+
+/** The instance is on the host: the journal has it. */
+const journalled = (host: MemoryHost, holder: typeof dev) =>
+  writeEntry(host, "/data", { schemaVersion: 1, ...instanceKey(holder), identity: "i", recorded: true });
+
+describe("a claim", () => {
+  it("is had by whoever comes first, and the second is told whose it is", async () => {
+    const place = placeOf(new MemoryHost());
+    expect(await reserveClaims(place, [devPort, devDevice])).toEqual([]);
+    expect(await reserveClaims(place, prodClaims)).toEqual([devPort, devDevice]);
+    expect(await findRivals(place, prodClaims)).toEqual([devPort, devDevice]);
+    expect(await listClaims(place)).toEqual([devDevice, devPort]);
+  });
+
+  it("is not in the way of its own instance, and one of the same stack's only when the runner is made", async () => {
+    const place = placeOf(new MemoryHost());
+    await reserveClaims(place, [devPort]);
+    expect(await reserveClaims(place, [devPort])).toEqual([]);
+    expect(await findRivals(place, [devPort])).toEqual([]);
+    expect(await findUnclaimed(place, [devPort, devDevice])).toEqual([devDevice]);
+    const sibling = claimsOf({ owner: "shop/dev", instance: "next-0" }, 14_000, []);
+    expect(await reserveClaims(place, sibling)).toEqual([]);
+    expect(await findRivals(place, sibling)).toEqual([devPort]);
+  });
+
+  it("holds for a day without its instance, and then is another's for the taking", async () => {
+    const host = new MemoryHost();
+    await reserveClaims(placeOf(host), [devPort]);
+    expect(await listClaims(placeOf(host, new Date(later.getTime() - 2000)))).toEqual([devPort]);
+    expect(await listClaims(placeOf(host, later))).toEqual([]);
+    expect(await reserveClaims(placeOf(host, later), prodClaims)).toEqual([]);
+    expect(await findUnclaimed(placeOf(host, later), prodClaims)).toHaveLength(1);
+    await takeClaims(placeOf(host, later), prodClaims);
+    expect(await listClaims(placeOf(host, later))).toEqual([...prodClaims].reverse());
+  });
+
+  it("holds as long as its instance is on the host", async () => {
+    const host = new MemoryHost();
+    await reserveClaims(placeOf(host), [devPort]);
+    await journalled(host, dev);
+    expect(await listClaims(placeOf(host, later))).toEqual([devPort]);
+    expect(await reserveClaims(placeOf(host, later), prodClaims)).toEqual([devPort]);
+  });
+
+  it("of a time to come, by a clock that was wrong, does not hold for ever", async () => {
+    const host = new MemoryHost();
+    await reserveClaims(placeOf(host, later), [devPort]);
+    expect(await listClaims(placeOf(host))).toEqual([]);
+  });
+
+  it("that somebody made since it was looked at is not taken from them", async () => {
+    const place = placeOf(new MemoryHost());
+    await reserveClaims(place, [devPort]);
+    const error = await rejectionOf(takeClaims(place, prodClaims));
+    expect([error.code, error.message]).toEqual([
+      "already-claimed",
+      [
+        "host memory: chat-0: the port belongs to another instance",
+        "  got: port 14000 of shop/dev, chat-0",
+        "  expected: a port that nobody has",
+        "  to do: run `berth lock`, which chooses another one, or name another `port`",
+      ].join("\n"),
+    ]);
+  });
+
+  it("goes with its instance, and others' stay", async () => {
+    const place = placeOf(new MemoryHost());
+    const other = claimsOf(prod, 14_001, []);
+    await reserveClaims(place, [devPort, devDevice, ...other]);
+    await releaseClaims(place, ({ owner }) => owner === "shop/dev", [devDevice]);
+    expect(await listClaims(place)).toEqual([devDevice, ...other]);
+    await releaseClaims(place, ({ owner }) => owner === "shop/dev");
+    expect(await listClaims(place)).toEqual(other);
+  });
+
+  it("that another version wrote, or a person, is an error that names the file", async () => {
+    const host = new MemoryHost();
+    host.files.set("/data/claims/port-14000.json", '{"schemaVersion":2}');
+    const error = await rejectionOf(listClaims(placeOf(host)));
+    expect([error.code, error.parts.where]).toEqual(["lock-incompatible", "host memory: /data/claims/port-14000.json"]);
+  });
+
+  it("is never had by two, in whatever order they come to turn", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), async (scheduler) => {
+        const host = new MemoryHost(() => scheduler.schedule(Promise.resolve()));
+        const takers = ["a", "b", "c"].map((stack) =>
+          claimsOf({ owner: `shop/${stack}`, instance: "x-0" }, 14_000, []),
+        );
+        const rivals = Promise.all(takers.map((claims) => reserveClaims(placeOf(host), claims)));
+        await scheduler.waitFor(rivals);
+        expect((await rivals).filter(({ length }) => length === 0)).toHaveLength(1);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
