@@ -59,7 +59,7 @@ module.exports = {
       name: "not-to-dev-dependency",
       severity: "error",
       from: { path: "^src/" },
-      to: { dependencyTypes: ["npm-dev"], pathNot: "node_modules/@pulumi/pulumi/" },
+      to: { dependencyTypes: ["npm-dev"], pathNot: "node_modules/@pulumi/(pulumi|command|docker)/" },
     },
     {
       name: "resolvable",
@@ -73,7 +73,7 @@ module.exports = {
       from: {
         orphan: true,
         path: "^src/",
-        pathNot: "^src/(program|index)\\.ts$|^src/pulumi/provider\\.ts$|^src/cli/main\\.ts$",
+        pathNot: "^src/(program|index)\\.ts$|^src/pulumi/(provider|command)\\.ts$|^src/cli/main\\.ts$",
       },
       to: {},
     },

@@ -1,7 +1,13 @@
 import tseslint from "typescript-eslint";
 
 /** Only these files may read the process environment: they are where a process of ours begins. */
-const entryPoints = ["src/cli/main.ts", "src/program.ts", "src/pulumi/provider.ts", "src/pulumi/stack.ts"];
+const entryPoints = [
+  "src/cli/main.ts",
+  "src/program.ts",
+  "src/pulumi/command.ts",
+  "src/pulumi/provider.ts",
+  "src/pulumi/stack.ts",
+];
 
 export default tseslint.config(
   { ignores: ["dist/**", "node_modules/**", ".berth/**", "coverage/**"] },

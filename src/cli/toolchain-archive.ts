@@ -52,18 +52,28 @@ export async function unpackArchive(archive: string, folder: string): Promise<{ 
 
 const pluginList = z.array(z.object({ name: z.string(), version: z.string().optional() }));
 
+export interface InstalledPlugins {
+  /** Of what the folder BERTH_TOOLCHAIN has, by the plugin's name. Pulumi has it now. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** What Pulumi did not have before, as `name version`. */
+  readonly installed: readonly string[];
+  /** What is wanted, and neither Pulumi nor the folder has it. */
+  readonly missing: readonly string[];
+}
+
 /**
- * Installs the plugins whose official archives lie in the folder BERTH_TOOLCHAIN and that Pulumi does not have yet.
- * Returns them as `name version`. Does nothing when BERTH_TOOLCHAIN is not set.
+ * Installs the wanted plugins whose official archives lie in the folder BERTH_TOOLCHAIN and that Pulumi does not have
+ * yet. Does nothing when BERTH_TOOLCHAIN is not set: Pulumi then downloads them itself.
  *
  * @throws BerthError `checksum-mismatch`; `pulumi-failed`
  */
 export async function installPlugins(
   { binDir }: { binDir: string },
+  wanted: readonly string[],
   options: { environment: Readonly<Record<string, string | undefined>>; report(line: string): void },
-): Promise<string[]> {
+): Promise<InstalledPlugins> {
   const offline = options.environment["BERTH_TOOLCHAIN"] ?? "";
-  if (offline === "") return [];
+  if (offline === "" || wanted.length === 0) return { versions: {}, installed: [], missing: [] };
   const pulumi = async (...args: string[]): Promise<string> => {
     const env = { ...options.environment, PULUMI_SKIP_UPDATE_CHECK: "true" };
     const run = await execa(join(binDir, "pulumi"), args, { env, extendEnv: false, stdin: "ignore", reject: false });
@@ -73,14 +83,17 @@ export async function installPlugins(
   };
   const present = pluginList.parse(JSON.parse(await pulumi("plugin", "ls", "--json")));
   const installed: string[] = [];
-  for (const { archive, name, version } of await pluginArchives(offline)) {
+  const archives = (await pluginArchives(offline)).filter(({ name }) => wanted.includes(name));
+  for (const { archive, name, version } of archives) {
     if (present.some((plugin) => plugin.name === name && plugin.version === version)) continue;
     await verifyChecksum(archive);
     options.report(`installing the Pulumi plugin ${name} ${version}`);
     await pulumi("plugin", "install", "resource", name, version, "--file", archive);
     installed.push(`${name} ${version}`);
   }
-  return installed;
+  const versions = Object.fromEntries(archives.map(({ name, version }) => [name, version]));
+  const known = new Set([...archives, ...present].map(({ name }) => name));
+  return { versions, installed, missing: wanted.filter((name) => !known.has(name)) };
 }
 
 interface PluginArchive {

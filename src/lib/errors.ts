@@ -35,6 +35,7 @@ export const errorCodes = {
   "engine-gone": "The Pulumi engine that asked for the operation is gone; the operation stopped at a journal step.",
   "state-locked": "The Pulumi state is locked by a process that is alive.",
   "toolchain-missing": "The Pulumi CLI could not be obtained.",
+  "plugin-missing": "A Pulumi package or plugin that the stack's commands, networks or volumes need is not there.",
   "pulumi-failed": "A Pulumi command failed.",
   usage: "A command line or an argument is wrong.",
 } as const;

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
+import { placeSetup, placeVerify } from "../schema/commands.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
@@ -91,9 +92,30 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     ...(entry.binDir === undefined ? {} : { binDir: entry.binDir }),
     ...(entry.pipxPath === undefined ? {} : { pipxPath: entry.pipxPath }),
     ...(entry.retention === undefined ? {} : { retention: entry.retention }),
+    ...(entry.setup === undefined ? {} : { setup: placeSetup(entry.setup) }),
+    ...placeDockerObjects(name, entry, known.facts),
     facts: known.facts,
     usage: known.usage,
   };
+}
+
+/** Networks and volumes as they are asked for, where there is a Docker to make them. */
+function placeDockerObjects(
+  name: string,
+  { networks, volumes }: HostEntry,
+  { containerEngine }: HostFacts,
+): Pick<PlacedHost, "networks" | "volumes"> {
+  const asked = [...Object.keys(networks ?? {}), ...Object.keys(volumes ?? {})];
+  if (asked.length > 0 && containerEngine?.engine !== "docker") {
+    throw new BerthError("host-unsuitable", {
+      where: `host ${name}`,
+      what: "the stack declares Docker networks or volumes, and no Docker answers there",
+      got: `${asked.join(", ")}; ${containerEngine === undefined ? "no container engine" : containerEngine.engine}`,
+      expected: "Docker that answers the user that Berth works as",
+      hint: `look at \`berth facts ${name}\`, or leave networks and volumes of this host out`,
+    });
+  }
+  return { ...(networks === undefined ? {} : { networks }), ...(volumes === undefined ? {} : { volumes }) };
 }
 
 function placeInstance(
@@ -105,7 +127,7 @@ function placeInstance(
   const { stack } = problem;
   const host = chooseHost({ stack, hosts: problem.hosts, selector: {} }, name, deployment);
   const { facts } = knownHost(problem.hosts, host);
-  const { apiKey, model, secretEnv, update } = deployment;
+  const { apiKey, model, secretEnv, update, verify } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
   if (release !== undefined) refuseImage(release, where, host);
@@ -124,6 +146,7 @@ function placeInstance(
     minHealthySeconds: update.minHealthyTime,
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,
+    ...(verify === undefined ? {} : { verify: placeVerify(verify) }),
   };
 }
 

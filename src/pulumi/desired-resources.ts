@@ -5,8 +5,12 @@ import { BackendVersion, Host, Instance, ModelFiles } from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */
 
-export function createHost({ name, host, labels, inventory }: DesiredHost, parent: pulumi.Resource): Host {
-  return new Host(name, { host, labels: { ...labels }, inventory: [...inventory] }, { parent });
+export function createHost(
+  { name, host, labels, inventory }: DesiredHost,
+  parent: pulumi.Resource,
+  dependsOn: pulumi.Resource[] = [],
+): Host {
+  return new Host(name, { host, labels: { ...labels }, inventory: [...inventory] }, { parent, dependsOn });
 }
 
 export function createBackendVersion(

@@ -9,9 +9,11 @@ import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
 import { createReserve, reservedLock } from "../lock/reservation.js";
+import { desiredExtras } from "../planner/desired-commands.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
 import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
+import { declareExtras } from "./extras.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
 import type { Instance } from "./resources.js";
@@ -77,11 +79,18 @@ async function deploy(
 ): Promise<Record<string, pulumi.Output<DeployedModel>>> {
   const desired = desiredStack(lock, root);
   const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot: root };
-  const secrets = await Promise.all(desired.instances.map((instance) => findSecrets(instance, places)));
+  const secrets = await Promise.all(desired.instances.map(({ placed }) => findSecrets(placed.secretEnv, places)));
   const tokens = await Promise.all(
     desired.models.map(async ({ token }) => (token === undefined ? undefined : findSecret(token, places))),
   );
-  const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack)]));
+  const extras = await declareExtras(desiredExtras(lock), {
+    environment: process.env,
+    root,
+    findSecrets: (named) => findSecrets(named, places),
+    parent: stack,
+  });
+  const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack, extras.before(host.name))]));
+  extras.onHosts(hosts);
   const backendVersions = new Map(
     desired.backendVersions.map((backend) => [
       backend.name,
@@ -101,7 +110,9 @@ async function deploy(
       model: known(models, instance.model),
       secretEnv: secrets[index] ?? {},
     };
-    deployed[instance.placed.deployment] = describeInstance(instance, createInstance(instance, needs, stack));
+    const created = createInstance(instance, needs, stack);
+    extras.onInstance(instance.name, created);
+    deployed[instance.placed.deployment] = describeInstance(instance, created);
   }
   return deployed;
 }
@@ -140,13 +151,11 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
 }
 
 async function findSecrets(
-  { placed }: DesiredInstance,
+  named: Readonly<Record<string, string>>,
   places: SecretPlaces,
 ): Promise<pulumi.Output<Record<string, string>>> {
   const found = await Promise.all(
-    Object.entries(placed.secretEnv).map(
-      async ([variable, secret]) => [variable, await findSecret(secret, places)] as const,
-    ),
+    Object.entries(named).map(async ([variable, secret]) => [variable, await findSecret(secret, places)] as const),
   );
   return pulumi.all(Object.fromEntries(found));
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { setupCommands } from "./commands.js";
+import { networks, volumes } from "./docker.js";
 import { port } from "./scalars.js";
 
 const folder = z.string().regex(/^[^"\\;#[\]\u0000-\u001f\u007f]+$/, {
@@ -81,7 +83,13 @@ const fields = {
     .describe(
       "First and last port that the lock may give to runners. Below the ports that systems give to outgoing connections. Default [14000, 14999]",
     ),
+  setup: setupCommands.optional(),
+  networks: networks.optional(),
+  volumes: volumes.optional(),
 };
+
+/** What a host has by name: its own entries count beside those that hosts have in common. */
+const byName = ["setup", "networks", "volumes"] as const;
 
 const hostEntry = z
   .strictObject({
@@ -182,6 +190,9 @@ export function expandPattern(pattern: string): string[] {
 
 function mergeHost(name: string, defaults: WrittenHost | undefined, entry: WrittenHost) {
   const merged = { ...defaults, ...entry };
+  for (const field of byName) {
+    if (merged[field] !== undefined) Object.assign(merged, { [field]: { ...defaults?.[field], ...entry[field] } });
+  }
   const labels = { ...defaults?.labels, ...entry.labels };
   const ssh = merged.connection === "ssh" ? { ...defaults?.ssh, ...entry.ssh } : entry.ssh;
   if (ssh === undefined) {

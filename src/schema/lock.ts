@@ -1,6 +1,8 @@
 import { z } from "zod";
 
 import { healthRequest, versionProbe } from "./backend.js";
+import { placedSetup, placedVerification } from "./commands.js";
+import { networks, volumes } from "./docker.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
@@ -126,6 +128,9 @@ const placedHost = z
     binDir: z.string().optional().describe("Folder of executables; absolute, or relative to the project"),
     pipxPath: z.string().optional().describe("pipx to use"),
     retention: z.int().optional().describe("Versions of a backend whose downloads are kept when nobody wants them"),
+    setup: z.record(name, placedSetup).optional().describe("Commands that prepare the host, by name"),
+    networks: networks.optional(),
+    volumes: volumes.optional(),
     facts: hostFacts,
     usage: hostUsage,
   })
@@ -149,6 +154,7 @@ const placedInstance = z
     minHealthySeconds: z.number().describe("How long the runner must stay healthy before it counts, seconds"),
     healthyDeadlineSeconds: z.number().describe("How long the runner may take to become healthy, seconds"),
     stopSeconds: z.number().describe("How long the runner may take to stop before it is killed, seconds"),
+    verify: z.record(name, placedVerification).optional().describe("Commands that check what is served, by name"),
   })
   .describe("Where a replica runs");
 

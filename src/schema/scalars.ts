@@ -76,12 +76,15 @@ export const port = z.int().min(1).max(65535).describe("TCP port, 1 to 65535");
 
 const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** A duration as people write it, parsed to seconds. */
-export const duration = z
+/** A duration as people write it. */
+export const durationText = z
   .string({ error: 'expected a duration with its unit, such as "30s"' })
   .regex(/^\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)$/, {
     error: 'expected a duration with its unit, such as "500ms", "30s", "20m" or "1h"',
-  })
+  });
+
+/** A duration as people write it, parsed to seconds. */
+export const duration = durationText
   .transform(durationSeconds)
   .describe('A duration with its unit: "500ms", "30s", "20m", "1h"');
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { installMethods, versionConstraint } from "./backend.js";
+import { verifyCommands } from "./commands.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
 import { preloadEntry } from "./preload.js";
@@ -106,6 +107,7 @@ export const deploymentEntry = z
       .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
     insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
     update: updateEntry.prefault({}),
+    verify: verifyCommands.optional(),
   })
   .describe("A model served by a backend version");
 
@@ -139,7 +141,9 @@ export const writtenStack = z
     schemaVersion: z.literal(1).describe("Version of this format"),
     hostDefaults: writtenHost
       .optional()
-      .describe("What the hosts have in common; what a host says itself counts. `ssh` and `labels` merge by key"),
+      .describe(
+        "What the hosts have in common; what a host says itself counts. `ssh`, `labels`, `setup`, `networks` and `volumes` merge by key",
+      ),
     hosts: z
       .record(hostPattern, writtenHost)
       .refine((hosts) => Object.keys(hosts).length > 0, { error: "expected at least one host" })

@@ -77,6 +77,8 @@ export class Sandbox {
       PATH: `${binDir}:${process.env.PATH ?? ""}`,
       PULUMI_CONFIG_PASSPHRASE: undefined,
       PULUMI_SKIP_UPDATE_CHECK: "true",
+      // Packages that Berth is developed with have plugins, which most stacks do not need.
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       NODE_OPTIONS: undefined,
     });
   }

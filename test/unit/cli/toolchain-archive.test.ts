@@ -196,7 +196,12 @@ describe("plugins in the offline folder", () => {
     ];
     const BERTH_TOOLCHAIN = await machine.offline({ [docker]: "", [command]: "", [foreign]: "", [archiveName]: "" });
     const { binDir, calls } = await pulumiWithDocker();
-    expect(await installPlugins({ binDir }, machine.options({ BERTH_TOOLCHAIN }))).toEqual(["command 4.5.0"]);
+    const wanted = ["command", "docker", "random"];
+    expect(await installPlugins({ binDir }, wanted, machine.options({ BERTH_TOOLCHAIN }))).toEqual({
+      versions: { command: "4.5.0", docker: "5.2.0" },
+      installed: ["command 4.5.0"],
+      missing: ["random"],
+    });
     expect((await calls()).trim().split("\n")).toEqual([
       "plugin ls --json",
       `plugin install resource command 4.5.0 --file ${join(BERTH_TOOLCHAIN, command)}`,
@@ -207,13 +212,22 @@ describe("plugins in the offline folder", () => {
     const SHA256SUMS = `${"0".repeat(64)}  ${file("command", "4.5.0")}\n`;
     const BERTH_TOOLCHAIN = await machine.offline({ [file("command", "4.5.0")]: "x", SHA256SUMS });
     const { binDir, calls } = await pulumiWithDocker();
-    await expect(installPlugins({ binDir }, machine.options({ BERTH_TOOLCHAIN }))).rejects.toThrow(
+    await expect(installPlugins({ binDir }, ["command"], machine.options({ BERTH_TOOLCHAIN }))).rejects.toThrow(
       "not what SHA256SUMS says",
     );
     expect(await calls()).toBe("plugin ls --json\n");
   });
 
+  it("stay where they are when nothing wants them", async () => {
+    const BERTH_TOOLCHAIN = await machine.offline({ [file("docker", "5.2.0")]: "", [file("command", "4.5.0")]: "" });
+    const { binDir, calls } = await pulumiWithDocker();
+    const { installed } = await installPlugins({ binDir }, ["docker"], machine.options({ BERTH_TOOLCHAIN }));
+    expect(installed).toEqual([]);
+    expect(await calls()).toBe("plugin ls --json\n");
+  });
+
   it("are none without BERTH_TOOLCHAIN", async () => {
-    expect(await installPlugins({ binDir: join(machine.root, "none") }, machine.options())).toEqual([]);
+    const none = { versions: {}, installed: [], missing: [] };
+    expect(await installPlugins({ binDir: join(machine.root, "none") }, ["command"], machine.options())).toEqual(none);
   });
 });

@@ -1,0 +1,85 @@
+import type * as commandPackage from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DesiredSetup, DesiredVerification } from "../planner/desired-commands.js";
+import { endpointOf } from "../resources/instance-runner.js";
+import { fillPlaceholders } from "../schema/commands.js";
+import { interpreter, onlyIfNew, requestVariable, type CommandRequest } from "./host-command.js";
+import type { Instance } from "./resources.js";
+
+export type SecretEnv = Readonly<Record<string, pulumi.Input<string>>>;
+
+/** The variable by which a `verify` command gets the key that clients send. */
+const apiKeyVariable = "BERTH_API_KEY";
+
+/** Names of the secrets that a command gets, by variable. */
+export function setupSecrets({ placed }: DesiredSetup): Record<string, string> {
+  return placed.secretEnv ?? {};
+}
+
+export function verificationSecrets({ placed, apiKey }: DesiredVerification): Record<string, string> {
+  return { ...(apiKey === undefined ? {} : { [apiKeyVariable]: apiKey }), ...placed.secretEnv };
+}
+
+export interface CommandSurroundings {
+  /** Loaded where a stack declares commands, and nowhere else. */
+  readonly module: typeof commandPackage;
+  /** The plugin's version; undefined for the package's own. */
+  readonly version: string | undefined;
+  readonly parent: pulumi.Resource;
+}
+
+/** A command that prepares a host. It runs again when its text is another one, and never for anything else. */
+export function createSetup(
+  { name, host, placed }: DesiredSetup,
+  secrets: SecretEnv,
+  { module, version, parent }: CommandSurroundings,
+): pulumi.Resource {
+  const { create, delete: undo, timeoutSeconds } = placed;
+  return new module.local.Command(
+    name,
+    {
+      create,
+      // Without it, a change of how the host is reached would run the command again too.
+      update: onlyIfNew + create,
+      ...(undo === undefined ? {} : { delete: undo }),
+      ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
+    },
+    { parent, ...pinned(version) },
+  );
+}
+
+/** A command that checks an instance, each time that another generation of it serves. */
+export function createVerification(
+  { name, host, instancePlaced, servedModel, placed }: DesiredVerification,
+  instance: Instance,
+  secrets: SecretEnv,
+  { module, version, parent }: CommandSurroundings,
+): pulumi.Resource {
+  const port = String(instancePlaced.port);
+  const values = { endpoint: endpointOf(instancePlaced), model_name: servedModel, port };
+  const { timeoutSeconds } = placed;
+  return new module.local.Command(
+    name,
+    {
+      create: fillPlaceholders(placed.command, values),
+      triggers: [instance.generation],
+      ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
+    },
+    { parent, dependsOn: instance, ...pinned(version) },
+  );
+}
+
+function common(request: CommandRequest, secrets: SecretEnv) {
+  const values = Object.entries(secrets).map(([variable, value]) => [variable, pulumi.secret(value)] as const);
+  return {
+    interpreter: [...interpreter],
+    environment: { ...Object.fromEntries(values), [requestVariable]: JSON.stringify(request) },
+    // Standard output is the record that the command ran; what the command says comes on standard error.
+    logging: "stderr" as const,
+  };
+}
+
+function pinned(version: string | undefined): pulumi.CustomResourceOptions {
+  return version === undefined ? {} : { version };
+}

@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+
+import type * as dockerPackage from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { CommandHost, DesiredDocker } from "../planner/desired-commands.js";
+
+export interface DockerSurroundings {
+  /** Loaded where a stack declares networks or volumes, and nowhere else. */
+  readonly module: typeof dockerPackage;
+  /** The plugin's version; undefined for the package's own. */
+  readonly version: string | undefined;
+  /** What the host's networks and volumes wait for. */
+  readonly dependsOn: pulumi.Resource[];
+  readonly projectRoot: string;
+  readonly parent: pulumi.Resource;
+}
+
+/** The networks and volumes of one host's Docker. */
+export function createDockerObjects(
+  { name, host, networks, volumes }: DesiredDocker,
+  { module, version, dependsOn, projectRoot, parent }: DockerSurroundings,
+): void {
+  const pinned = version === undefined ? {} : { version };
+  const provider = new module.Provider(name, dockerAddress(host, projectRoot), { parent, dependsOn, ...pinned });
+  const options = { parent: provider, provider, dependsOn, ...pinned };
+  for (const { name: resource, key, entry } of networks) {
+    const { driver, options: driverOptions, internal, ipv6 } = entry;
+    const settings = { driver: driver ?? "bridge", internal: internal ?? false, ipv6: ipv6 ?? false };
+    const more = driverOptions === undefined ? {} : { options: driverOptions };
+    const args = { name: objectName(key), labels: labelsOf(host, key), ...settings, ...more };
+    new module.Network(resource, args, options);
+  }
+  for (const { name: resource, key, entry } of volumes) {
+    const { driver, options: driverOptions, keep = false } = entry;
+    const more = driverOptions === undefined ? {} : { driverOpts: driverOptions };
+    const args = { name: objectName(key), labels: labelsOf(host, key), driver: driver ?? "local", ...more };
+    new module.Volume(resource, args, { ...options, retainOnDelete: keep });
+  }
+}
+
+/** A name that nobody else gives: Docker hands out a volume that is there already as if it were new. */
+function objectName(key: string): string {
+  return ["berth", pulumi.getProject(), pulumi.getStack(), key].join("_");
+}
+
+function labelsOf(host: CommandHost, key: string): { label: string; value: string }[] {
+  const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
+  const labels = { "berth.host": host.name, "berth.name": key, "berth.owner": owner };
+  return Object.entries(labels).map(([label, value]) => ({ label, value }));
+}
+
+/** How the plugin reaches a host's Docker: by its socket here, elsewhere by the system's ssh with Berth's strictness. */
+function dockerAddress(host: CommandHost, projectRoot: string): { host: string; sshOpts?: string[] } {
+  if (host.connection === "local") return { host: "unix:///var/run/docker.sock" };
+  const { address, user, port, configFile } = host.ssh;
+  const place = address.includes(":") ? `[${address}]` : address;
+  const login = user === undefined ? "" : `${encodeURIComponent(user)}@`;
+  return {
+    host: `ssh://${login}${place}${port === undefined ? "" : `:${port}`}`,
+    sshOpts: [
+      ...(configFile === undefined ? [] : ["-F", resolve(projectRoot, configFile)]),
+      ...["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=15"],
+      ...["-o", "ClearAllForwardings=yes", "-o", "ForwardAgent=no", "-o", "UpdateHostKeys=no"],
+    ],
+  };
+}
