@@ -17,8 +17,8 @@ import { describeFiles } from "./host-files.js";
 const missing = whyNoSshd ?? whyNoSudo;
 const isLeftOut = missing !== undefined && process.env.BERTH_TEST_ALL !== "1";
 const path = process.env.PATH ?? "";
-/** What Berth asks for, and the PATH that commands get then. */
-const rules = [sudoersLine("{{user}}"), `Defaults:{{user}} secure_path="${path}"`];
+/** What Berth asks for, the PATH that commands get then, and what newer versions of sudo do by themselves. */
+const rules = [sudoersLine("{{user}}"), `Defaults:{{user}} secure_path="${path}"`, "Defaults:{{user}} use_pty"];
 
 describe.skipIf(isLeftOut)(`over ssh and sudo${isLeftOut ? ` (left out: ${missing})` : ""}`, () => {
   // Downloads and requests are commands and streams like others.
