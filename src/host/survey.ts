@@ -14,7 +14,7 @@ export const surveyedTools = [
 
 /** What drivers make, and whether this user may open it. */
 export const surveyedDevices = [
-  ...["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/kfd", "/dev/mkfd", "/dev/davinci_manager"],
+  ...["/proc/driver/nvidia/version", "/dev/kfd", "/dev/mkfd", "/dev/davinci_manager"],
   ...["/dev/mxcd", "/dev/iluvatar0", "/dev/cambricon_ctl", "/dev/alixpu_ctl"],
 ] as const;
 

@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,6 +28,8 @@ import { repository } from "../support/toolchain.js";
 
 const missing = whyNoSshd ?? whyNoSudo;
 const isLeftOut = missing !== undefined && process.env.BERTH_TEST_ALL !== "1";
+
+const isDockerLeftOut = !existsSync("/var/run/docker.sock") && process.env.BERTH_TEST_ALL !== "1";
 
 /** What doctor finds on the account's host. */
 async function examine(
@@ -106,6 +118,15 @@ describe.skipIf(isLeftOut)(`doctor over ssh${isLeftOut ? ` (left out: ${missing}
     } finally {
       await execa("umount", [folder]);
     }
+  });
+
+  it.skipIf(isDockerLeftOut)("tells who may join docker's group, and who did so may use Docker", async () => {
+    const [closed] = about(await examine(account), "container engine");
+    expect(closed?.found).toContain(`${account.name} may not use /var/run/docker.sock`);
+    expect(closed?.mend).toContain(`sudo usermod -aG docker ${account.name}; `);
+    await execa("usermod", ["-aG", "docker", account.name]);
+    const [open] = about(await examine(account), "container engine");
+    expect(open).toMatchObject({ state: "good", found: expect.stringMatching(/^docker \d/) as string });
   });
 
   it.each([
