@@ -21,8 +21,8 @@ export async function startSshServer() {
   const lines = [
     ...["ListenAddress 127.0.0.1", `Port ${port}`, `HostKey ${at("host")}`, `AuthorizedKeysFile ${at("authorized")}`],
     ...["PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes"],
-    // Nothing that only this machine has, such as launchers of many Pythons: each host of a benchmark would start them.
-    ...["MaxStartups 200", "SetEnv PATH=/usr/bin:/bin"],
+    // Not this user's startup files and programs: each host of a benchmark would run them, all on this machine.
+    ...["MaxStartups 200", `SetEnv PATH=/usr/bin:/bin HOME=${folder}`],
   ];
   await writeFile(at("sshd_config"), `${lines.join("\n")}\n`);
   const child = spawn(sshd, ["-D", "-e", "-f", at("sshd_config")], { stdio: ["ignore", "ignore", "ignore"] });

@@ -67,9 +67,8 @@ async function look(hosts) {
       gatherHost(host, {}).then(
         () => answered.push(since()),
         (error) => {
-          lost.push(since());
-          if (error.code !== "host-unreachable" || !/timed out|did not answer/.test(error.message))
-            problems.push(error.message);
+          if (/timed out/.test(error.parts?.detail)) lost.push(since());
+          else problems.push(error.message);
         },
       ),
     ),

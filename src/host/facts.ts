@@ -10,7 +10,8 @@ import { findContainerEngine } from "./container-engine.js";
 import { firstLookScript, parseFirstLook, type FirstLook } from "./first-look.js";
 import type { Host, RunResult } from "./host.js";
 
-const toolSeconds = 15;
+/** Long enough for a host that is very busy. */
+const toolSeconds = 30;
 /** sshd takes ten sessions over a connection, by default; others want some of them too. */
 const commandsAtOnce = 4;
 const pythonCandidates = ["python3.13", "python3.12", "python3.11", "python3.10", "python3", "python"];
