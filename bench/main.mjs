@@ -7,6 +7,7 @@ import { describeMachine } from "./summary.mjs";
 const benchmarks = {
   install: () => import("./install/benchmark.mjs"),
   "many-hosts": () => import("./many-hosts/benchmark.mjs"),
+  "model-download": () => import("./model-download/benchmark.mjs"),
   "no-change-up": () => import("./no-change-up/benchmark.mjs"),
 };
 

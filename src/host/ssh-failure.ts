@@ -1,4 +1,5 @@
 import { BerthError } from "../lib/errors.js";
+import { quoteWord } from "./ssh-script.js";
 import type { SshTarget } from "./ssh-target.js";
 
 /** Why ssh made no connection, from what it says under the locale C. */
@@ -127,10 +128,15 @@ function describeTarget({ name, address, user, port }: SshTarget): string {
 
 function commandLine({ address, user, port, configFile }: SshTarget): string {
   return [
-    ...(configFile === undefined ? [] : ["-F", configFile]),
+    ...(configFile === undefined ? [] : ["-F", shellWord(configFile)]),
     ...(port === undefined ? [] : ["-p", String(port)]),
     user === undefined ? address : `${user}@${address}`,
   ].join(" ");
+}
+
+/** As a person would type it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteWord(text);
 }
 
 function knownHostsName({ address, port }: SshTarget): string {

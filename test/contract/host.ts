@@ -4,6 +4,7 @@ import type { Host } from "../../src/host/host.js";
 import { describeCommands } from "./host-commands.js";
 import { describeDownloads } from "./host-downloads.js";
 import { describeFiles } from "./host-files.js";
+import { describeFullDisk } from "./host-full-disk.js";
 import { describeNetwork } from "./host-network.js";
 
 /** What the suite has to know of a kind of host beside its interface. The host is this machine, however it is reached. */
@@ -29,6 +30,7 @@ export function describeHost(name: string, make: () => Promise<HostSetting>): vo
     describeCommands(() => setting);
     describeFiles(() => setting);
     describeDownloads(() => setting);
+    describeFullDisk(() => setting);
     describeNetwork(() => setting);
   });
 }

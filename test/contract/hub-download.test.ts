@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { execa } from "execa";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { LocalHost } from "../../src/host/local.js";
@@ -25,6 +26,11 @@ const script = fileURLToPath(new URL("bring-model.mjs", import.meta.url));
 
 /** Bytes that the server has sent when the process is killed: within files, and near their ends. */
 const killPoints = [3, 19, 20, 47, 61, 62, 88, 97].map((percent) => (percent / 100) * all);
+const kills = 20;
+/** What a kill may cost: what the server has sent and nobody has written yet, in both sockets' buffers and on the way. */
+const lostBytes = 1 << 20;
+/** Long enough for kills to fall into its transfer. */
+const big = safetensorsFile(24_000_000, 7);
 
 describe("bringing a model from a hub", () => {
   let hub: HubServer;
@@ -84,6 +90,43 @@ describe("bringing a model from a hub", () => {
     const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
     for (const [path, content] of Object.entries(files))
       expect(await host.sha256(cached(path, "model")), path).toBe(sha256(content));
+  });
+
+  it("of one file, killed at 20 random points, fetches what is missing and no more than a kill can lose", async () => {
+    await rm(dataDir, { recursive: true, force: true });
+    hub.repositories[repo] = { revisions: { main: { "model.safetensors": big } } };
+    hub.pieceBytes = 64_000;
+    const model = await lock();
+    const part = join(dataDir, "cache", "models", sha256(big), "model.part");
+    const held = () =>
+      stat(part).then(
+        ({ size }) => size,
+        () => 0,
+      );
+    hub.sent.clear();
+    const [points = []] = fc.sample(
+      fc.array(fc.integer({ min: 1, max: 99 }), { minLength: kills, maxLength: kills }),
+      1,
+    );
+    const wanted = points.map((percent) => (percent / 100) * big.length).sort((a, b) => a - b);
+    const before = downloads().length;
+    let killed = 0;
+    for (const bytes of [...wanted, Infinity]) {
+      const has = await held();
+      const begun = downloads().length;
+      const run = execa(process.execPath, [script, JSON.stringify({ dataDir, model })], { reject: false });
+      while (run.exitCode === null && run.signalCode === null && (bytes === Infinity || (await held()) < bytes))
+        await delay(1);
+      if (bytes !== Infinity && run.kill("SIGKILL")) killed += 1;
+      const { exitCode, stderr } = await run;
+      if (bytes === Infinity) expect(exitCode, stderr).toBe(0);
+      for (const { range } of downloads().slice(begun)) expect(range ?? "bytes=0-").toBe(`bytes=${has}-`);
+    }
+    expect(killed).toBe(kills);
+    expect(downloads().length - before).toBeGreaterThan(1);
+    expect(sent()).toBeLessThanOrEqual(big.length + kills * lostBytes);
+    const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
+    expect(await host.sha256(join(part, "..", "model"))).toBe(sha256(big));
   });
 
   it("fetches nothing when all is there", async () => {

@@ -9,10 +9,13 @@ export class TcpProxy {
   readonly #pairs = new Set<Pair>();
   #delayMilliseconds = 0;
   #hangs = false;
+  #gate: Promise<unknown> | undefined;
   /** Bytes that the client has sent, over all connections. */
   sent = 0;
   /** Connections that were made so far. */
   connections = 0;
+  /** Called for each new one. */
+  onConnection: () => void = () => undefined;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -33,6 +36,11 @@ export class TcpProxy {
   /** Holds back all bytes for so long, each way. */
   delay(milliseconds: number): void {
     this.#delayMilliseconds = milliseconds;
+  }
+
+  /** Holds back all bytes until something has happened. */
+  hold(until: Promise<unknown>): void {
+    this.#gate = until.then(() => (this.#gate = undefined));
   }
 
   /** Ends all connections, as when a machine on the way restarts: both ends are told. */
@@ -65,6 +73,7 @@ export class TcpProxy {
 
   #accept(client: Socket, targetPort: number): void {
     this.connections += 1;
+    this.onConnection();
     client.on("error", () => undefined);
     if (this.#hangs) return;
     const server = connect(targetPort, "127.0.0.1");
@@ -78,7 +87,8 @@ export class TcpProxy {
 
   #pass(from: Socket, to: Socket): void {
     const later = (action: () => void): void => {
-      if (this.#delayMilliseconds === 0) action();
+      if (this.#gate !== undefined) void this.#gate.then(action);
+      else if (this.#delayMilliseconds === 0) action();
       else setTimeout(action, this.#delayMilliseconds);
     };
     from.on("data", (bytes: Buffer) => later(() => to.write(bytes)));
