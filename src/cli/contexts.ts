@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 
+import { HostLeases } from "../host/lease.js";
 import { createOpenHost } from "../host/open.js";
+import { machineIdentity, processIdentity } from "../host/process.js";
 import { createContent } from "../install/content.js";
 import { systemClock } from "../lib/clock.js";
 import { silentLog } from "../lib/log.js";
@@ -16,5 +18,20 @@ export function openContexts({ environment, root }: Workplace, signal: AbortSign
     signal,
     log: silentLog,
     newId: () => randomBytes(8).toString("hex"),
+  });
+}
+
+const lockWaitSeconds = 60;
+
+/** The host locks of commands that change something. */
+export async function openLeases(workplace: Workplace): Promise<HostLeases> {
+  return new HostLeases({
+    machine: await machineIdentity(),
+    process: (await processIdentity(process.pid)) ?? String(process.pid),
+    clock: systemClock,
+    isAlive: async (identity) => (await processIdentity(Number.parseInt(identity, 10))) === identity,
+    newId: () => randomBytes(8).toString("hex"),
+    waitSeconds: lockWaitSeconds,
+    onWait: (host, { owner }) => workplace.note(`${host.name}: waiting for ${owner}, which changes this host now`),
   });
 }

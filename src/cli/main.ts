@@ -17,6 +17,7 @@ import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
 import { models, type ModelsOptions } from "./models.js";
+import { evictModels, type EvictOptions } from "./models-evict.js";
 import { pinnedMethods } from "./pin-version.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
@@ -95,12 +96,21 @@ program
   .option("--json", "for programs")
   .action((hosts: string[], options: FactsOptions) => facts(here(), hosts, options));
 
-program
+const listing = program
   .command("models [host]")
   .description("list the models that lie on a stack's hosts, with their sizes and who uses them")
   .option("-s, --stack <stack>", "the stack")
   .option("--json", "for programs")
   .action((host: string | undefined, options: ModelsOptions) => models(here(), host, options));
+
+listing
+  .command("evict [host]")
+  .description(
+    "remove models from the hosts' caches that no stack has there and no lock wants; shows them, unless --yes",
+  )
+  .option("-s, --stack <stack>", "the stack")
+  .option("--yes", "remove them")
+  .action((host: string | undefined, options: EvictOptions) => evictModels(here(), host, options));
 
 program
   .command("logs <deployment>")

@@ -66,6 +66,6 @@ export function diskFull(path: string, figures: { got?: string; expected?: strin
     where: path,
     what: "no space is left on the host's disk",
     ...figures,
-    hint: "free some space on that file system, or give the host another dataDir, and run it again",
+    hint: "free some space on that file system (`berth models evict` removes models that nobody wants), or give the host another dataDir, and run it again",
   });
 }

@@ -15,12 +15,29 @@ export interface StoredModel {
   readonly source: string;
   readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
   readonly sizeBytes: number;
+  /** SHA-256 of its files, as far as they are known. */
+  readonly digests: readonly string[];
   /** Some of it is still to be fetched. */
   readonly incomplete: boolean;
   /** Resources that want it, as the journal has them. */
   readonly wantedBy: readonly { readonly owner: string; readonly name: string }[];
   /** When it was put where it is: until then it was used or fetched. Undefined while somebody wants it. */
   readonly lastUsed: Date | undefined;
+}
+
+/** A resource that the journal has, which wants a model. */
+export interface ModelClaim {
+  /** `project/stack` */
+  readonly owner: string;
+  readonly sha256: string;
+}
+
+/** Who wants models of a host, those too that are not there yet. */
+export async function listClaims(host: Host, dataDir: string): Promise<ModelClaim[]> {
+  const entries = await listEntries(host, dataDir);
+  return entries
+    .filter(({ kind }) => kind === "ModelFiles")
+    .map(({ owner, uses }) => ({ owner, sha256: posix.basename(uses) }));
 }
 
 /** The models in place, then those in the cache, each by their digests. */
@@ -61,6 +78,8 @@ async function readModel(
     source: record?.source ?? "",
     files,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    // Of a file alone the folder's name is its SHA-256.
+    digests: record === undefined ? [posix.basename(folder)] : Object.values(record.files).map(({ sha256 }) => sha256),
     incomplete: files.some(({ path }) => path === partName),
     lastUsed: isWanted ? undefined : new Date(Number(latest / 1_000_000n)),
   };
