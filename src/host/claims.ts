@@ -121,7 +121,6 @@ export async function releaseClaims(
     const path = claimPath(dataDir, claim);
     if (isReleased(claim) && !keptPaths.has(path)) await host.remove(path);
   }
-  await host.removeIfEmpty(dataPaths(dataDir).claims);
 }
 
 /** What is refused to whoever wants what somebody else has. */

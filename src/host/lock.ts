@@ -4,7 +4,7 @@ import { z } from "zod";
 
 import { sha256 } from "../lib/canonical.js";
 import type { Clock } from "../lib/clock.js";
-import { BerthError } from "../lib/errors.js";
+import { BerthError, systemCode } from "../lib/errors.js";
 import { dataPaths } from "./paths.js";
 import type { Host } from "./host.js";
 
@@ -12,6 +12,7 @@ import type { Host } from "./host.js";
 export const lockTtlSeconds = 45;
 export const lockHeartbeatSeconds = 10;
 const pollSeconds = 0.5;
+const mostCreations = 3;
 
 const lockHolder = z.strictObject({
   /** Changes with every acquisition. */
@@ -58,7 +59,7 @@ export async function acquireHostLock(host: Host, dataDir: string, request: Lock
   const deadline = clock.now().getTime() + request.waitSeconds * 1000;
   let told = false;
   for (;;) {
-    if (await host.createFile(path, content(request))) return held(host, path, request);
+    if (await create(host, path, content(request))) return held(host, path, request);
     const found = await readHolder(host, path);
     if (found === undefined) continue;
     if (await isStale(found.holder, request)) {
@@ -69,6 +70,17 @@ export async function acquireHostLock(host: Host, dataDir: string, request: Lock
     told = true;
     if (clock.now().getTime() >= deadline) throw busy(host, found.holder);
     await clock.sleep(pollSeconds, request.signal);
+  }
+}
+
+/** The folder that is made for the file may be removed at that moment, with what another stack took away there. */
+async function create(host: Host, path: string, text: string): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await host.createFile(path, text);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT" || tries === mostCreations) throw error;
+    }
   }
 }
 

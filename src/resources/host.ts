@@ -9,7 +9,7 @@ import { posix } from "node:path";
 import { z } from "zod";
 
 import { gatherFacts } from "../host/facts.js";
-import { releaseClaims } from "../host/claims.js";
+import { instanceKey, releaseClaims, type Holder } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { findForeign } from "../host/own-folder.js";
@@ -58,6 +58,17 @@ export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs
   );
 }
 
+/** Whether an instance that claims something is one of the owner's that nobody wants, and that was never made. */
+export function isUnwanted(
+  { owner, instance }: Holder,
+  entries: readonly JournalEntry[],
+  inputs: Pick<HostInputs, "owner" | "inventory">,
+): boolean {
+  if (owner !== inputs.owner || inputs.inventory === undefined) return false;
+  const isMade = ({ uses }: JournalEntry) => uses === instanceKey({ owner, instance }).uses;
+  return !inputs.inventory.includes(inventoryKey("Instance", instance)) && !entries.some(isMade);
+}
+
 const hostKindName = "Host";
 /** How long a runner of which nothing else is known may take to stop. */
 const lostStopSeconds = 10;
@@ -93,9 +104,12 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
           await host.writeFile(marker, markerText);
         });
       }
-      for (const orphan of findOrphans(await listEntries(host, reference.dataDir), inputs)) {
+      const entries = await listEntries(host, reference.dataDir);
+      for (const orphan of findOrphans(entries, inputs)) {
         await removeEntryAndThing(context, operation, orphan, removeOrphan);
       }
+      const claims = { host, dataDir: reference.dataDir };
+      await releaseClaims(claims, (holder) => isUnwanted(holder, entries, inputs));
     },
 
     async remove(context, operation, { owner, name }) {
@@ -165,6 +179,7 @@ async function removeAll(context: Context): Promise<void> {
   // Claims that are left are another stack's, which is about to come.
   const kept = [paths.root, paths.cache, paths.lock, paths.bin, paths.claims];
   for (const path of Object.values<string>({ ...paths })) if (!kept.includes(path)) await host.remove(path);
+  await host.removeIfEmpty(paths.claims);
 }
 
 /** An administrator may have put executables beside Berth's links. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import type { Host } from "../../../src/host/host.js";
@@ -100,6 +101,33 @@ describe("HostLeases", () => {
     await using;
     await other.use(host, reference, "shop/prod", signal, () => Promise.resolve((ran = true)));
     expect(ran).toBe(true);
+  });
+
+  it("of several hosts never keeps two processes waiting for each other, whatever the order of their operations", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), async (scheduler) => {
+        const turn = () => scheduler.schedule(Promise.resolve());
+        const hosts = ["h1", "h2", "h3"].map((name) => ({ name, host: new MemoryHost(turn) }));
+        const clock = { now: () => new Date("2026-01-01T00:00:00.000Z"), sleep: turn };
+        const inside = new Map<string, string>();
+        let done = 0;
+        const run = (who: string, order: readonly (typeof hosts)[number][]) => {
+          const leases = leasesOf(who, { clock, waitSeconds: Infinity });
+          return order.map(({ name, host }) =>
+            leases.use(host, { ...reference, name }, `shop/${who}`, signal, async () => {
+              expect(inside.get(name) ?? who).toBe(who);
+              inside.set(name, who);
+              await turn();
+              inside.delete(name);
+              done += 1;
+            }),
+          );
+        };
+        await scheduler.waitFor(Promise.all([...run("a", hosts), ...run("b", hosts.toReversed())]));
+        expect(done).toBe(6);
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it("that could not be had is no lease: the next action tries again", async () => {

@@ -80,6 +80,22 @@ describe("acquireHostLock of a host that somebody holds", () => {
     expect(await rejectionOf(acquireHostLock(hostHeldBy({}), dataDir, request))).toBe(reason);
   });
 
+  it.each([
+    ["gets it", 2, "id-of-dev"],
+    ["gives up on a folder that cannot be made", 3, undefined],
+  ])("%s when the folder goes away %i times while it makes its file", async (_, times, holder) => {
+    let left = times;
+    class VanishingHost extends MemoryHost {
+      override createFile(path: string, content: string): Promise<boolean> {
+        if ((left -= 1) >= 0) return Promise.reject(Object.assign(new Error("gone"), { code: "ENOENT" }));
+        return super.createFile(path, content);
+      }
+    }
+    const host = new VanishingHost();
+    await acquireHostLock(host, dataDir, requestBy("dev")).catch(() => undefined);
+    expect((await readHostLock(host, dataDir))?.id).toBe(holder);
+  });
+
   it("refuses a file that is no lock of Berth's, and leaves it", async () => {
     for (const text of ["", "garbage", "{}", '{"id":1}']) {
       const host = new MemoryHost();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { claimsOf, listClaims, reserveClaims } from "../../../src/host/claims.js";
 import { writeEntry, type JournalEntry } from "../../../src/host/journal.js";
-import { findOrphans, hostInputs, hostKind, inventoryKey } from "../../../src/resources/host.js";
+import { findOrphans, hostInputs, hostKind, inventoryKey, isUnwanted } from "../../../src/resources/host.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { MemoryHost } from "../support/memory-host.js";
@@ -79,6 +79,22 @@ describe("preparing a host", () => {
   it("takes nothing for a leftover when nobody has told what is wanted", () => {
     const { inventory: _, ...silent } = inputs;
     expect(findOrphans([left], silent)).toEqual([]);
+  });
+});
+
+describe("isUnwanted", () => {
+  const entry = { ...left, name: "chat-0", uses: "instances/shop/dev/chat-0" };
+  const isUnwantedBy = (owner: string, inventory: string[] | undefined, entries: JournalEntry[]) =>
+    isUnwanted({ owner: "shop/dev", instance: "chat-0" }, entries, { owner, inventory });
+
+  it.each([
+    ["is neither wanted nor made", true, "shop/dev", [], []],
+    ["is wanted", false, "shop/dev", ["Instance/chat-0"], []],
+    ["was made, and is about to be deleted", false, "shop/dev", [], [entry]],
+    ["is another stack's", false, "shop/prod", [], []],
+    ["is perhaps wanted", false, "shop/dev", undefined, []],
+  ])("of an instance that %s is %s", (_, unwanted, owner, inventory, entries) => {
+    expect(isUnwantedBy(owner, inventory, entries)).toBe(unwanted);
   });
 });
 
