@@ -7,7 +7,7 @@ import type { DownloadOptions } from "../host/host.js";
 import { dataPaths, executableName } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
 import { BerthError } from "../lib/errors.js";
-import { lastLines } from "../lib/format.js";
+import { formatBytes, lastLines } from "../lib/format.js";
 import { isWebPage } from "./web-page.js";
 import { runPythonScript, type LazyPythonContext } from "./python.js";
 
@@ -50,7 +50,9 @@ export function fetchRelease(context: ReleaseContext, release: BinaryRelease, on
     if ((await host.status(path))?.kind === "file" && (await host.sha256(path, signal)) === release.sha256) return path;
     await host.remove(path);
     const part = `${path}.part`;
-    const isResumed = (await host.status(part)) !== undefined;
+    const begun = await host.status(part);
+    const isResumed = begun !== undefined;
+    await assertRoom(context, release, begun?.size ?? 0);
     let found = await download(context, release, part, onProgress);
     // What was there may be the beginning of something else.
     if (found !== release.sha256 && isResumed) {
@@ -60,6 +62,19 @@ export function fetchRelease(context: ReleaseContext, release: BinaryRelease, on
     if (found !== release.sha256) throw await mismatch(context, release, part, found);
     await host.rename(part, path);
     return path;
+  });
+}
+
+/** What comes out of the archive is not known before: only the file itself has to fit. */
+async function assertRoom(context: ReleaseContext, release: BinaryRelease, begunBytes: number): Promise<void> {
+  if (release.sizeBytes === undefined) return;
+  const { host, dataDir } = context;
+  const neededBytes = Math.max(0, release.sizeBytes - begunBytes);
+  const freeBytes = await host.freeBytes(dataDir);
+  if (neededBytes <= freeBytes) return;
+  throw diskFull(`host ${host.name}: ${dataDir}`, {
+    got: `${formatBytes(freeBytes)} free`,
+    expected: `${formatBytes(neededBytes)} for the release of ${release.backend} ${release.version}`,
   });
 }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { unpackRelease, type BinaryRelease, type UnpackedRelease } from "../../../src/install/binary.js";
 import { makeArchive, makeArchives, type ArchiveFormat, type Member } from "../../support/archives.js";
+import { rejectionOf } from "../support/thrown.js";
 import { badArchives, spoiltArchives } from "../support/bad-archives.js";
 import { ReleaseSetting, releaseOf } from "../../support/release-setting.js";
 
@@ -57,6 +58,21 @@ describe("unpackRelease", () => {
       expect((await setting.context.host.run([made.executable])).stdout).toBe("1.0");
     },
   );
+
+  it("is told of a disk that is too small before the first byte, with what is free and what is missing", async () => {
+    const { host } = setting.context;
+    host.freeBytes = () => Promise.resolve(50_000);
+    const release = releaseOf(Buffer.from("x"), "http://127.0.0.1:9/not-asked", { sizeBytes: 80_000 });
+    const part = join(setting.root, "host", "cache", "archives", `${release.sha256}.part`);
+    await host.writeFile(part, Buffer.alloc(20_000));
+    const error = await rejectionOf(unpackRelease(setting.context, release, setting.folder));
+    expect([error.code, error.parts.got, error.parts.expected]).toEqual([
+      "disk-full",
+      "50.0 kB free",
+      `60.0 kB for the release of ${release.backend} ${release.version}`,
+    ]);
+    expect((await stat(part)).size).toBe(20_000);
+  });
 
   it("unpacks hard links to files before them", async () => {
     await unpackMembers("tar.gz", [engine, { name: "engine/again", kind: "hardLink", target: "./engine/bin/engine" }]);
