@@ -24,7 +24,7 @@ const key = "canary-key-5c1e77";
 const token = "canary-token-b0a9";
 const smoke = [
   `printf 'header = "Authorization: Bearer %s"\\n' "$BERTH_API_KEY"`,
-  'curl --fail --silent --show-error --config - {{endpoint}}/models >> "{{model_name}} answers"',
+  'curl --fail --silent --show-error --write-out "\\n" --config - {{endpoint}}/models >> "{{model_name}} answers"',
 ].join(" | ");
 
 interface Wanted {
@@ -37,7 +37,8 @@ interface Wanted {
 }
 
 describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: ${missing})` : ""}`, () => {
-  const foreign = `berth-test-${process.pid}`;
+  const run = process.pid;
+  const foreign = `berth-test-${run}`;
   const outcomes: Outcome[] = [];
   let server: FileServer;
   let account: SshAccount;
@@ -55,8 +56,9 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
     docker("network", "create", foreign);
   });
   afterAll(async () => {
-    execaSync("docker", ["volume", "rm", "--force", foreign, "berth_sandbox_test_kept"], { reject: false });
-    execaSync("docker", ["network", "rm", foreign], { reject: false });
+    const made = (kind: string) => docker(kind, "ls", ...owned).filter((name) => name.endsWith(`-${run}`));
+    execaSync("docker", ["volume", "rm", "--force", foreign, ...made("volume")], { reject: false });
+    execaSync("docker", ["network", "rm", foreign, ...made("network")], { reject: false });
     await sandbox.dispose();
     await account.dispose();
     await server.close();
@@ -67,7 +69,7 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
     setup = 'create: "test ! -e host && echo done >> prepared"',
     remote = "id -un >> prepared",
     verify = smoke,
-    objects = "networks: { models: { internal: true } }, volumes: { cache: {}, kept: { keep: true } }",
+    objects = `networks: { net-${run}: { internal: true } }, volumes: { cache-${run}: {}, kept-${run}: { keep: true } }`,
   }: Wanted): void {
     const fields = [
       ...["host: local", "bindAddress: 0.0.0.0", "apiKey: { secret: team-key }"],
@@ -118,8 +120,11 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
   });
 
   it("makes the host's networks and volumes, labelled as Berth's", () => {
-    expect(docker("network", "ls", ...owned)).toEqual(["berth_sandbox_test_models"]);
-    expect(docker("volume", "ls", ...owned).sort()).toEqual(["berth_sandbox_test_cache", "berth_sandbox_test_kept"]);
+    expect(docker("network", "ls", ...owned)).toEqual([`berth_sandbox_test_net-${run}`]);
+    expect(docker("volume", "ls", ...owned).sort()).toEqual([
+      `berth_sandbox_test_cache-${run}`,
+      `berth_sandbox_test_kept-${run}`,
+    ]);
   });
 
   it("does nothing again when nothing was changed", async () => {
@@ -169,7 +174,7 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
     expect(exitCode, output).toBe(0);
     expect([prepared(), preparedRemotely()]).toEqual([[], []]);
     expect(docker("network", "ls", ...owned)).toEqual([]);
-    expect(docker("volume", "ls", ...owned)).toEqual(["berth_sandbox_test_kept"]);
+    expect(docker("volume", "ls", ...owned)).toEqual([`berth_sandbox_test_kept-${run}`]);
     expect(docker("volume", "ls", "--quiet", "--filter", `name=${foreign}`)).toEqual([foreign]);
     expect(docker("network", "ls", "--filter", `name=${foreign}`, "--format", "{{.Name}}")).toEqual([foreign]);
   });
