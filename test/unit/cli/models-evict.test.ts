@@ -36,7 +36,10 @@ async function setUp(stacks: Readonly<Record<string, readonly string[]>>, cached
   for (const [name, wanted] of Object.entries(stacks)) {
     const preload = Object.fromEntries(wanted.map((each) => [each, { model: model(each) }]));
     const stack = stackOf({}, { hosts: { box: { connection: "local", dataDir } }, preload });
-    const problem = { stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} };
+    const problem = {
+      owner: `shop/${name}`,
+      ...{ stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} },
+    };
     const { lock } = await buildLock(problem, fakeEdges());
     await writeFile(join(root, "stacks", `${name}.lock.yaml`), formatLock(lock));
   }
