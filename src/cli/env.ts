@@ -1,5 +1,7 @@
 import { quote } from "shell-quote";
 
+import { wantedPlugins } from "../lock/wanted-plugins.js";
+import { installPlugins } from "./toolchain-archive.js";
 import { obtainPulumi } from "./toolchain.js";
 import { packageRoot, prepareState, type Workplace } from "./workplace.js";
 
@@ -8,6 +10,7 @@ export async function printEnvironment(workplace: Workplace): Promise<void> {
   const { environment, root } = workplace;
   const toolchain = await obtainPulumi({ environment, packageRoot, report: (line) => workplace.note(line) });
   workplace.note(toolchain.detail);
+  await installPlugins(toolchain, wantedPlugins(root), { environment, report: (line) => workplace.note(line) });
   const state = await prepareState(root);
   const folders = (environment.PATH ?? "").split(":");
   const path = folders[0] === toolchain.binDir ? folders : [toolchain.binDir, ...folders];

@@ -9,18 +9,21 @@ import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplac
 export async function forgetHost(workplace: Workplace, host: string, named: string | undefined): Promise<void> {
   const stack = await chooseStack(workplace, named);
   const pulumi = await openPulumi(workplace);
-  const resources = resourcesOn(host, await readState(pulumi, stack), stack);
+  const before = await readState(pulumi, stack);
+  const resources = resourcesOn(host, before, stack);
+  const extras = extrasOn(host, before);
   // What stands on something is dropped with it, so it may be gone already.
-  const left = new Set(resources.map(({ urn }) => urn));
-  for (const { urn } of resources) {
+  const left = new Set([...resources, ...extras].map(({ urn }) => urn));
+  for (const { urn } of [...resources, ...extras]) {
     if (!left.has(urn)) continue;
     await pulumi.expect(["state", "delete", urn, "--target-dependents", "--yes", "--stack", stack]);
     const state = await readState(pulumi, stack);
-    const present = new Set(state?.resources.map((resource) => resource.urn));
+    const present = new Set([...(state?.resources ?? []), ...(state?.extras ?? [])].map((resource) => resource.urn));
     for (const each of left) if (!present.has(each)) left.delete(each);
   }
   workplace.print(`stack ${stack}: the state has forgotten host ${host}, nothing on it was touched`);
   for (const { kind, outputs } of resources) workplace.print(`   ${kind} ${String(outputs.name)}`);
+  for (const { urn, kind } of extras) workplace.print(`   ${kind} ${nameOf(urn)}`);
   workplace.print(
     `Take ${host} out of ${stackFileOf(workplace.root, stack)}; while it is there, \`pulumi up\` prepares it anew.`,
   );
@@ -38,6 +41,16 @@ function resourcesOn(host: string, state: StackState | undefined, stack: string)
     got: host,
     expected: [...known].sort().join(", ") || "no host at all",
   });
+}
+
+/** Commands, networks and volumes of the host: their names begin with its own. */
+function extrasOn(host: string, state: StackState | undefined): StackState["extras"] {
+  return state?.extras.filter(({ urn }) => nameOf(urn).startsWith(`${host}.`)) ?? [];
+}
+
+/** The last part of a URN is the resource's name. */
+function nameOf(urn: string): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
 function hostOf({ host }: StateResource["outputs"]): string | undefined {

@@ -21,10 +21,13 @@ export interface StateResource {
 
 export interface StackState {
   readonly resources: readonly StateResource[];
+  /** What plugins of Pulumi made for a stack: commands, networks, volumes and their providers. */
+  readonly extras: readonly Pick<StateResource, "urn" | "kind">[];
   readonly pendingOperations: number;
 }
 
 const berthType = /^pulumi-nodejs:dynamic\/berth:(\w+)$/;
+const extraType = /^(?:command:local:|docker:index\/\w+:|pulumi:providers:(?=docker))(\w+)$/;
 
 /** What Pulumi's state has of Berth's resources, secrets in plain; undefined when there is no such stack. */
 export async function readState(pulumi: Pulumi, stack: string): Promise<StackState | undefined> {
@@ -38,7 +41,11 @@ export async function readState(pulumi: Pulumi, stack: string): Promise<StackSta
     const kind = berthType.exec(type)?.[1];
     return kind === undefined ? [] : [{ urn, kind, outputs: plain(outputs ?? {}) as Record<string, unknown> }];
   });
-  return { resources, pendingOperations: deployment.pending_operations?.length ?? 0 };
+  const extras = (deployment.resources ?? []).flatMap(({ urn, type }) => {
+    const kind = extraType.exec(type)?.[1];
+    return kind === undefined ? [] : [{ urn, kind }];
+  });
+  return { resources, extras, pendingOperations: deployment.pending_operations?.length ?? 0 };
 }
 
 const secretSignature = "4dabf18193072939515e22adb298388d";

@@ -134,6 +134,8 @@ function describeIssue(issue: z.core.$ZodIssue, parsed: Parsed): Issue[] {
         },
       ];
     default: {
+      const meant = meantIssues(issue);
+      if (meant.length > 0) return meant.flatMap((each) => describeIssue(each, parsed));
       const subject = path.length === 0 ? "the document" : `"${dotted(path)}"`;
       const missing = issue.input === undefined || (issue.code === "invalid_union" && isMissing(issue));
       const text = missing
@@ -146,6 +148,17 @@ function describeIssue(issue: z.core.$ZodIssue, parsed: Parsed): Issue[] {
 
 function keyIn(path: readonly PropertyKey[], key: PropertyKey = ""): string {
   return path.length === 0 ? `"${String(key)}"` : `"${String(key)}" in "${dotted(path)}"`;
+}
+
+/** Of a value that may be of several types: what is wrong with it as the one that it is. None for other issues. */
+function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return [];
+  const ofItsType = issue.errors.filter(
+    (issues) => !issues.some(({ code, path }) => code === "invalid_type" && path.length === 0),
+  );
+  return ofItsType.length === 1
+    ? (ofItsType[0] ?? []).map((each) => ({ ...each, path: [...issue.path, ...each.path] }))
+    : [];
 }
 
 /** A union whose discriminating key is not there. */

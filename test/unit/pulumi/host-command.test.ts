@@ -1,0 +1,101 @@
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import { LocalHost } from "../../../src/host/local.js";
+import { BerthError } from "../../../src/lib/errors.js";
+import { interpreter, onlyIfNew, runHostCommand, type CommandRequest } from "../../../src/pulumi/host-command.js";
+import { rejectionOf } from "../support/thrown.js";
+
+const folder = mkdtempSync(join(realpathSync(tmpdir()), "berth-unit-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command on this machine; returns what Pulumi keeps of it, and what was told. */
+async function run(
+  text: string,
+  { environment = {}, ...changes }: Partial<CommandRequest> & { environment?: Record<string, string> } = {},
+): Promise<{ kept: string; told: string[] }> {
+  const told: string[] = [];
+  const host = { name: "here", connection: "local" } as const;
+  const request: CommandRequest = { host, timeoutSeconds: 20, secrets: [], ...changes };
+  const kept = await runHostCommand(text, {
+    openHost: ({ name }) => new LocalHost(name, { PATH: "/usr/bin:/bin", HOME: "/" }),
+    environment: { BERTH_COMMAND: JSON.stringify(request), OTHER: "not for commands", ...environment },
+    projectRoot: folder,
+    signal: new AbortController().signal,
+    report: (line) => told.push(line),
+  });
+  return { kept, told };
+}
+
+describe("the interpreter of commands", () => {
+  it("is a part of the state, so its words stay the same and name no place", () => {
+    expect(interpreter).toEqual([
+      ...["node", "--input-type=module", "--eval", 'await import("pulumi-berth/command");', "--"],
+    ]);
+  });
+});
+
+describe("a command on a host", () => {
+  it("runs in the project's folder, and both its outputs are told in their order", async () => {
+    const { told } = await run("pwd; echo one; echo two >&2; printf three");
+    expect(told).toEqual([folder, "one", "two", "three"]);
+  });
+
+  it("gets the variables that the request names, and no other of the process", async () => {
+    const { told } = await run('echo "${#TOKEN} $OTHER."', { secrets: ["TOKEN"], environment: { TOKEN: "s3cret-7" } });
+    expect(told).toEqual(["8 ."]);
+  });
+
+  it("tells no secret, on one line or on several", async () => {
+    const environment = { TOKEN: "s3cret-7", KEY: "-----BEGIN-----\nline-of-a-key" };
+    const { told } = await run('echo "x${TOKEN}x"; echo "$KEY"; printf "%s" "$TOKEN" | base64', {
+      secrets: ["TOKEN", "KEY"],
+      environment,
+    });
+    expect(told).toEqual(["x[secret]x", "[secret]", "[secret]", "[secret]"]);
+  });
+
+  it("leaves a digest to Pulumi, never what it says", async () => {
+    const { kept } = await run("echo said");
+    expect(kept).toMatch(/^[0-9a-f]{64}$/);
+    expect((await run("echo said")).kept).toBe(kept);
+    expect((await run("echo other")).kept).not.toBe(kept);
+  });
+
+  it("does not run again as an update of the same text, and runs as one of another text", async () => {
+    const { kept } = await run("echo said");
+    const environment = { PULUMI_COMMAND_STDOUT: kept };
+    expect(await run(`${onlyIfNew}echo said`, { environment })).toEqual({ kept, told: [] });
+    expect((await run(`${onlyIfNew}echo other`, { environment })).told).toEqual(["other"]);
+    expect((await run("echo said", { environment })).told).toEqual(["said"]);
+  });
+
+  it.each([
+    ["fails", "exit 3", 20, "exit code 3"],
+    ["is not there", "/no/such/command", 20, "exit code 127"],
+    ["runs past its time", "sleep 20", 0.2, "exit code 124, as after 0.2 s"],
+  ])("that %s is an error", async (_, text, timeoutSeconds, got) => {
+    const error = await rejectionOf(run(text, { timeoutSeconds }));
+    expect(error.code).toBe("command-failed");
+    expect(error.parts).toMatchObject({ where: "host here", got });
+  });
+
+  it("hands on why a host cannot be reached, without secrets", async () => {
+    const request = { host: { name: "box", connection: "local" }, timeoutSeconds: 1, secrets: ["TOKEN"] };
+    const error = await rejectionOf(
+      runHostCommand("true", {
+        openHost: () => {
+          throw new BerthError("host-unreachable", { what: "no way for s3cret-7" });
+        },
+        environment: { BERTH_COMMAND: JSON.stringify(request), TOKEN: "s3cret-7" },
+        projectRoot: folder,
+        signal: new AbortController().signal,
+        report: () => undefined,
+      }),
+    );
+    expect(error.toString()).toBe("no way for [secret] (host-unreachable)");
+  });
+});
