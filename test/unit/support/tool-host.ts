@@ -29,7 +29,7 @@ export class ToolHost extends LocalHost {
   #look(): RunResult {
     const { look = "", ...commands } = this.#answers;
     const names = new Set(Object.keys(commands).map((command) => command.split(" ")[0]));
-    const lines = [String(look), ...[...names].map((name) => `command ${name}`)];
+    const lines = [typeof look === "string" ? look : look.stdout, ...[...names].map((name) => `command ${name}`)];
     return { exitCode: 0, stdout: lines.join("\n"), stderr: "" };
   }
 }
