@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { fakeStack, serveModels } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
+import { ProcessWatch } from "../support/process-watch.js";
 import { Sandbox, type Outcome } from "../support/sandbox.js";
 
 /** Put in by each of the three ways, and looked for everywhere. */
@@ -14,9 +15,13 @@ const canaries = {
   file: "canary-file-51d0",
 } as const;
 
+/** Makes Pulumi know the flag. */
+const withEventLog = { PULUMI_DEBUG_COMMANDS: "true" };
+
 describe("a secret", () => {
   let server: FileServer;
   let sandbox: Sandbox;
+  let watch: ProcessWatch;
   const outcomes: Outcome[] = [];
   const environment = { BERTH_SECRET_FROM_ENVIRONMENT: canaries.environment };
 
@@ -24,10 +29,13 @@ describe("a secret", () => {
     server = await serveModels();
     sandbox = await Sandbox.create();
     await sandbox.pulumi(["config", "set", "--secret", "berth:from-config", canaries.config, "--stack", "test"]);
+    // What the test itself gives to `pulumi config set` does not count.
+    watch = new ProcessWatch(Object.values(canaries));
     sandbox.makeFolder(".berth", "secrets");
     sandbox.write(join(".berth", "secrets", "from-file"), `${canaries.file}\n`);
   });
   afterAll(async () => {
+    watch.stop();
     await sandbox.dispose();
     await server.close();
   });
@@ -51,7 +59,7 @@ describe("a secret", () => {
   it("reaches the runner by its environment: clients without the key are refused", async () => {
     want("good");
     outcomes.push(await sandbox.pulumi(["preview", "--diff", "--stack", "test"], environment));
-    outcomes.push(await sandbox.up([], environment));
+    outcomes.push(await sandbox.up(["--event-log", sandbox.path("events.json")], { ...environment, ...withEventLog }));
     expect(outcomes.at(-1)?.exitCode, outcomes.at(-1)?.output).toBe(0);
     const url = `http://127.0.0.1:${sandbox.portRange[0]}/v1/completions`;
     expect((await fetch(url, { method: "POST", body: "{}" })).status).toBe(401);
@@ -71,8 +79,10 @@ describe("a secret", () => {
     outcomes.push(await sandbox.pulumi(["stack", "export", "--stack", "test"], environment));
 
     const told = outcomes.map(({ output }) => output).join("\n");
-    const [runner] = sandbox.runners();
-    const argumentsOfRunner = readFileSync(`/proc/${runner ?? 0}/cmdline`, "utf8");
+    expect([...watch.found]).toEqual([]);
+    expect(watch.hasSeen(" --model "), "the runner").toBe(true);
+    const events = readFileSync(sandbox.path("events.json"), "utf8").split("\n").filter(isBerths).join("\n");
+    expect(events).toContain("resOutputsEvent");
     const lock = readFileSync(sandbox.path("stacks", "test.lock.yaml"), "utf8");
     const state = files(sandbox.path(".berth", "state"))
       .map((file) => readFileSync(file, "utf8"))
@@ -82,7 +92,7 @@ describe("a secret", () => {
       .join("\n");
     for (const canary of Object.values(canaries)) {
       for (const form of [canary, JSON.stringify(canary).slice(1, -1), Buffer.from(canary).toString("base64")]) {
-        for (const [where, text] of Object.entries({ told, argumentsOfRunner, lock, state, logs })) {
+        for (const [where, text] of Object.entries({ told, events, lock, state, logs })) {
           expect(text.includes(form), `${form} in ${where}`).toBe(false);
         }
         for (const file of files(sandbox.dataDir)) {
@@ -101,6 +111,13 @@ describe("a secret", () => {
     expect(output).toContain("environment variable BERTH_SECRET_FROM_ENVIRONMENT");
   });
 });
+
+/** Pulumi's SDK tells each answer of its engine in a debug message, secrets too, whatever the provider (docs/operations.md). */
+function isBerths(event: string): boolean {
+  return !/^\{"sequence":\d+,"timestamp":\d+,"diagnosticEvent":\{"prefix":"debug: ","message":"RegisterResource RPC finished/.test(
+    event,
+  );
+}
 
 /** A folder that only its owner may enter keeps what is in it. */
 function insideClosedFolder(file: string, root: string): boolean {
