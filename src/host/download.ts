@@ -1,10 +1,19 @@
-import { Readable, Transform } from "node:stream";
+import { Transform } from "node:stream";
 
 import pRetry, { AbortError } from "p-retry";
+import { Agent, request, type Dispatcher } from "undici";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
-import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
+import {
+  brokenOff,
+  diskFull,
+  endlessRedirects,
+  isTransientStatus,
+  mostRedirects,
+  refusal,
+  tooLarge,
+} from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
 import type { PartFile } from "./part-file.js";
 import { defaultPace, TransferWatch, type DownloadPace } from "./transfer-watch.js";
@@ -32,6 +41,7 @@ export async function downloadFile(
   pace: DownloadPace = defaultPace,
 ): Promise<void> {
   const download: Download = { url, part, options, pace, current: 0, total: undefined };
+  await part.makeFolder();
   try {
     await pRetry(() => fetchRest(download), {
       retries: pace.retries,
@@ -46,21 +56,26 @@ export async function downloadFile(
 
 async function fetchRest(download: Download): Promise<void> {
   const { part, options, pace } = download;
-  const begun = await usableSize(download);
+  // What takes time comes before the server is asked: what it sends then is taken at once.
+  const [begun, freeBytes] = await Promise.all([usableSize(download), part.freeBytes()]);
   const watch = new TransferWatch(pace);
   const signals = [watch.signal, ...(options.signal === undefined ? [] : [options.signal])];
   try {
     const response = await ask(download, begun, AbortSignal.any(signals));
-    if (response.status === 416 && completeSize(response) === begun) return;
-    if (response.status === 416 || !beginsAt(response, begun)) {
+    const { statusCode: status } = response;
+    if (status === 416 && completeSize(response) === begun) return;
+    if (status === 416 || !beginsAt(response, begun)) {
       await part.empty();
       throw new Error("the server does not have the range that is missing");
     }
-    if (!response.ok || response.body === null) {
-      const error = refusal(download.url, response.status);
-      throw isTransientStatus(response.status) ? error : new AbortError(error);
+    if (status >= 300 && status < 400) throw new AbortError(endlessRedirects(download.url));
+    if (status < 200 || status > 299) {
+      const error = refusal(download.url, status);
+      throw isTransientStatus(status) ? error : new AbortError(error);
     }
-    await receive(download, response, response.body, watch);
+    if (begun > 0 && status !== 206) await part.empty();
+    download.current = status === 206 ? begun : 0;
+    await receive(download, response, watch, freeBytes);
   } catch (error) {
     if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(part.path));
     throw error;
@@ -69,36 +84,29 @@ async function fetchRest(download: Download): Promise<void> {
   }
 }
 
+type Response = Dispatcher.ResponseData;
+
+/** It follows redirects; `authorization` it leaves out when one leads to another origin. The watch knows about time. */
+const agent = new Agent({ maxRedirections: mostRedirects, headersTimeout: 0, bodyTimeout: 0 });
+
 async function ask({ url, options }: Download, begun: number, signal: AbortSignal): Promise<Response> {
   // A server that packs what it sends gives other sizes than those of the file.
   const sizes = { "accept-encoding": "identity", ...(begun > 0 ? { range: `bytes=${begun}-` } : {}) };
-  // Fetch leaves out `authorization` when it follows a redirect to another origin (Fetch standard, HTTP-redirect fetch).
-  const headers = { ...options.headers, ...sizes };
-  try {
-    return await fetch(url, { headers, signal });
-  } catch (error) {
-    if (!/redirect count exceeded/.test(messageOf(causeOf(error)))) throw error;
-    throw new AbortError(endlessRedirects(url, error));
-  }
+  const response = await request(url, { headers: { ...options.headers, ...sizes }, signal, dispatcher: agent });
+  // It may break off before somebody reads it, who then sees that it did.
+  response.body.on("error", () => undefined);
+  return response;
 }
 
-async function receive(
-  download: Download,
-  response: Response,
-  body: NonNullable<Response["body"]>,
-  watch: TransferWatch,
-): Promise<void> {
+async function receive(download: Download, response: Response, watch: TransferWatch, freeBytes: number): Promise<void> {
   const { part, options } = download;
-  if (response.status !== 206) await part.empty();
-  download.current = await part.size();
   download.total = totalOf(response, download.current);
   const { total } = download;
   if (total !== undefined) {
     assertWithin(download, total, `${total} bytes`);
-    const free = await part.freeBytes();
     const missing = total - download.current;
-    const figures = { got: `${formatBytes(free)} free`, expected: `${formatBytes(missing)} for what is missing` };
-    if (missing > free) throw new AbortError(diskFull(part.path, figures));
+    const figures = { got: `${formatBytes(freeBytes)} free`, expected: `${formatBytes(missing)} for what is missing` };
+    if (missing > freeBytes) throw new AbortError(diskFull(part.path, figures));
   }
   const progress = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -113,7 +121,7 @@ async function receive(
     },
   });
   try {
-    await part.append([Readable.fromWeb(body), progress]);
+    await part.append([response.body, progress]);
   } catch (error) {
     // What has become too large is not the beginning of the file.
     if (exceeds(download, download.current)) await part.remove();
@@ -138,20 +146,20 @@ async function usableSize({ part, options: { maxBytes } }: Download): Promise<nu
   return 0;
 }
 
-function totalOf(response: Response, begun: number): number | undefined {
-  const length = response.headers.get("content-length");
-  return length === null || response.headers.has("content-encoding") ? undefined : Number(length) + begun;
+function totalOf({ headers }: Response, begun: number): number | undefined {
+  const length = headers["content-length"];
+  return length === undefined || headers["content-encoding"] !== undefined ? undefined : Number(length) + begun;
 }
 
-function completeSize(response: Response): number | undefined {
-  const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+function completeSize({ headers }: Response): number | undefined {
+  const total = /\/(\d+)$/.exec(String(headers["content-range"] ?? ""))?.[1];
   return total === undefined ? undefined : Number(total);
 }
 
 /** Whether a range is the one that was asked for; anything else than a range is. */
-function beginsAt(response: Response, begun: number): boolean {
-  const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-  return response.status !== 206 || start === undefined || Number(start) === begun;
+function beginsAt({ statusCode, headers }: Response, begun: number): boolean {
+  const start = /^bytes (\d+)-/.exec(String(headers["content-range"] ?? ""))?.[1];
+  return statusCode !== 206 || start === undefined || Number(start) === begun;
 }
 
 function describeCause(error: unknown): string {

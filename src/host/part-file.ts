@@ -13,11 +13,13 @@ const growMilliseconds = 200;
 /** The file that a download grows in, wherever it is. Methods throw system errors with their code. */
 export interface PartFile {
   readonly path: string;
+  /** Makes the folder that it belongs in. */
+  makeFolder(): Promise<void>;
   /** Bytes that are there; 0 when there is no file. */
   size(): Promise<number>;
   /** Free bytes of its file system. */
   freeBytes(): Promise<number>;
-  /** Leaves nothing in it, if it is there, and makes folders that are missing. */
+  /** Leaves nothing in it, if it is there. */
   empty(): Promise<void>;
   remove(): Promise<void>;
   /** Adds what a source gives, by way of a transformation. Throws what either of them fails with; what came stays. */
@@ -37,6 +39,10 @@ export class LocalPart implements PartFile {
     this.#environment = environment;
   }
 
+  async makeFolder(): Promise<void> {
+    await mkdir(dirname(this.path), { recursive: true });
+  }
+
   async size(): Promise<number> {
     try {
       return (await stat(this.path)).size;
@@ -52,7 +58,6 @@ export class LocalPart implements PartFile {
   }
 
   async empty(): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true });
     try {
       await truncate(this.path, 0);
     } catch (error) {

@@ -33,7 +33,7 @@ export const fileScripts = {
   create: String.raw`${receiving}
 if linux; then ln -T -- "$2" "$1"; else perl -e 'link($ARGV[0], $ARGV[1]) or die "$!\n"' -- "$2" "$1"; fi`,
   /** Leaves nothing in a file that is there. */
-  empty: `${placing}\nmake_folder "$1" || exit 1\n[ ! -e "$1" ] || : >"$1"`,
+  empty: '[ ! -e "$1" ] || : >"$1"',
   /** What comes after the script, to its end. */
   append: 'cat <&3 >>"$1"',
   /** `$2`: what the process' mask has to be for the mode. */

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Readable, Transform } from "node:stream";
 
 import { systemCode } from "../lib/errors.js";
@@ -14,6 +15,10 @@ export class PushedPart implements PartFile {
     readonly path: string,
   ) {
     this.#shell = shell;
+  }
+
+  async makeFolder(): Promise<void> {
+    await this.#shell.files(fileScripts.makeDirectory, [posix.dirname(this.path), "22"], { again: true });
   }
 
   async size(): Promise<number> {
@@ -39,13 +44,15 @@ export class PushedPart implements PartFile {
 
   async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
     // What came of a source that breaks off is sent all the same: the next try goes on from there.
-    source.on("error", () => transformation.end());
+    const end = () => transformation.end();
+    if (source.errored === null) source.on("error", end);
+    else end();
     try {
       await this.#shell.files(fileScripts.append, [this.path], { stream: source.pipe(transformation) });
     } finally {
       source.destroy();
     }
-    const failure = source.errored ?? transformation.errored;
+    const failure = transformation.errored ?? source.errored;
     if (failure !== null) throw failure;
   }
 
