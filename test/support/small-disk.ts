@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Why no file system can be mounted here; undefined when one can. */
@@ -20,6 +20,11 @@ export class SmallDisk {
   fill(): void {
     const { bavail, bsize } = statfsSync(this.folder);
     writeFileSync(join(this.folder, "filler"), Buffer.alloc(bavail * bsize));
+  }
+
+  /** Takes away what filled it. */
+  empty(): void {
+    rmSync(join(this.folder, "filler"), { force: true });
   }
 
   unmount(): void {

@@ -9,6 +9,7 @@ export class TcpProxy {
   readonly #pairs = new Set<Pair>();
   #delayMilliseconds = 0;
   #hangs = false;
+  #isDown = false;
   #gate: Promise<unknown> | undefined;
   /** Bytes that the client has sent, over all connections. */
   sent = 0;
@@ -16,6 +17,8 @@ export class TcpProxy {
   connections = 0;
   /** Called for each new one. */
   onConnection: () => void = () => undefined;
+  /** Called for each piece that the server sends, before it is passed on. */
+  onAnswer: () => void = () => undefined;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -23,7 +26,7 @@ export class TcpProxy {
   }
 
   static async start(targetPort: number): Promise<TcpProxy> {
-    const server = createServer({ allowHalfOpen: true });
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return new TcpProxy(server, targetPort);
@@ -66,6 +69,11 @@ export class TcpProxy {
     this.#hangs = mute;
   }
 
+  /** Ends new connections at once. */
+  stayDown(down: boolean): void {
+    this.#isDown = down;
+  }
+
   close(): void {
     this.cut();
     this.#server.close();
@@ -75,12 +83,17 @@ export class TcpProxy {
     this.connections += 1;
     this.onConnection();
     client.on("error", () => undefined);
+    if (this.#isDown) {
+      client.resetAndDestroy();
+      return;
+    }
     if (this.#hangs) return;
-    const server = connect(targetPort, "127.0.0.1");
+    const server = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
     server.on("error", () => undefined);
     const pair = [client, server] as const;
     this.#pairs.add(pair);
     client.on("data", (bytes: Buffer) => (this.sent += bytes.byteLength));
+    server.on("data", () => this.onAnswer());
     this.#pass(client, server);
     this.#pass(server, client);
   }
