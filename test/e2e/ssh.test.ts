@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { Sandbox } from "../support/sandbox.js";
 import { SshAccount, whyNoAccount } from "../support/ssh-account.js";
 import { whyNoSshd } from "../support/ssh-server.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
 import { repository } from "../support/toolchain.js";
 
 const missing = whyNoSshd ?? whyNoAccount;
@@ -38,6 +39,13 @@ describe.skipIf(isLeftOut)(`the quickstart's deployment over ssh${isLeftOut ? ` 
   const environment = () => ({ XDG_RUNTIME_DIR: account.folder });
   const pulumi = (args: string[]) => sandbox.pulumi([...args, "--stack", "test"], environment());
   const up = () => pulumi(["up", "--yes", "--skip-preview"]);
+
+  /** Kinds of the resources whose operation the host's journal has as begun. */
+  function openOperations(): string[] {
+    const folder = join(account.home, ".local", "share", "berth", "journal");
+    const entries = readdirSync(folder).map((file) => readJournal(join(folder, file)));
+    return entries.flatMap(({ kind, open }) => (kind === undefined || open === undefined ? [] : [kind]));
+  }
 
   async function answer(): Promise<string> {
     const stack = sandbox.resources().find(({ type }) => type === "pulumi:pulumi:Stack");
@@ -71,6 +79,32 @@ describe.skipIf(isLeftOut)(`the quickstart's deployment over ssh${isLeftOut ? ` 
     expect(await answer()).toMatch(/city|country|capital|Paris/);
   });
 
+  it("goes on with the next up when the connection was lost in the middle of a change", async () => {
+    const proxy = await TcpProxy.start(account.port);
+    onTestFinished(() => proxy.close());
+    sandbox.write("ssh-config", account.configuration(proxy.port));
+    await account.endConnections();
+    const stack = readFileSync(sandbox.path("stacks", "test.yaml"), "utf8");
+    sandbox.writeStack(stack.replace(/^( +)backend: .*$/m, '$&\n$1extraParameters: ["--threads", "1"]'));
+    const running = up();
+    await expect.poll(() => openOperations(), { timeout: 60_000, interval: 20 }).toContain("Instance");
+    proxy.stayDown(true);
+    proxy.cut();
+    const { exitCode: failed, output: told } = await running;
+    expect(failed, told).not.toBe(0);
+    expect(told).toContain("host local");
+
+    proxy.stayDown(false);
+    const { exitCode, output } = await up();
+    expect(exitCode, output).toBe(0);
+    expect(openOperations()).toEqual([]);
+    expect(await answer()).toMatch(/city|country|capital|Paris/);
+    const runners = account.processes().filter((line) => line.includes("--alias chat"));
+    expect(runners.map((line) => line.includes("--threads 1"))).toEqual([true]);
+    sandbox.write("ssh-config", account.configuration());
+    await account.endConnections();
+  });
+
   it("keeps what was known last when the host does not answer", async () => {
     sandbox.write("ssh-config", await account.deadConfiguration());
     await account.endConnections();
@@ -91,3 +125,12 @@ describe.skipIf(isLeftOut)(`the quickstart's deployment over ssh${isLeftOut ? ` 
     expect(account.files().filter((file) => !file.startsWith(`${cache}/`))).toEqual([]);
   });
 });
+
+/** Nothing for a file that is being replaced. */
+function readJournal(file: string): { kind?: string; open?: unknown } {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as { kind: string; open?: unknown };
+  } catch {
+    return {};
+  }
+}

@@ -79,8 +79,13 @@ export class SshAccount {
     return this.server.settings();
   }
 
-  /** Configuration of ssh by which `box` is this account. */
-  configuration(port = this.server.port): string {
+  get port(): number {
+    return this.server.port;
+  }
+
+  /** Configuration of ssh by which `box` is this account, on a port that leads to its sshd. */
+  configuration(port = this.port): string {
+    this.server.writeKnownHosts("known", "host", port);
     const lines = ["HostName 127.0.0.1", `Port ${port}`, `User ${this.name}`];
     return [
       "Host box",

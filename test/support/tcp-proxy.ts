@@ -17,8 +17,6 @@ export class TcpProxy {
   connections = 0;
   /** Called for each new one. */
   onConnection: () => void = () => undefined;
-  /** Called for each piece that the server sends, before it is passed on. */
-  onAnswer: () => void = () => undefined;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -93,7 +91,6 @@ export class TcpProxy {
     const pair = [client, server] as const;
     this.#pairs.add(pair);
     client.on("data", (bytes: Buffer) => (this.sent += bytes.byteLength));
-    server.on("data", () => this.onAnswer());
     this.#pass(client, server);
     this.#pass(server, client);
   }
