@@ -48,6 +48,37 @@ export async function readStack({ root }: Workplace, stack: string, named: strin
   });
 }
 
+/**
+ * Does something on all hosts at once. One that does not answer is told of, and the others go on.
+ *
+ * @returns what to call when all that was found is printed: it throws when a host was left out
+ */
+export async function onEachHost<T>(
+  { note }: Workplace,
+  contexts: readonly Context[],
+  action: (context: Context) => Promise<T>,
+): Promise<{ done: T[]; assertAll: () => void }> {
+  const lost: string[] = [];
+  const done = await Promise.all(
+    contexts.map(async (context) => {
+      try {
+        return [await action(context)];
+      } catch (error) {
+        if (!(error instanceof BerthError)) throw error;
+        lost.push(context.reference.name);
+        note(`host ${context.reference.name}: ${error.message}`);
+        return [];
+      }
+    }),
+  );
+  const assertAll = () => {
+    if (lost.length === 0) return;
+    const what = `${lost.length} of ${contexts.length} hosts could not be looked at`;
+    throw new BerthError("command-failed", { what, got: lost.sort().join(", ") });
+  };
+  return { done: done.flat(), assertAll };
+}
+
 /** Looks at the models of one host. */
 export async function surveyHost({ host, reference }: Context, { models }: SurveyedStack): Promise<ModelSurvey> {
   const { dataDir } = reference;

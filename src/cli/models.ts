@@ -1,6 +1,6 @@
 import { formatBytes } from "../lib/format.js";
 import { openContexts } from "./contexts.js";
-import { contextsOf, describeModels, readStack, surveyHost, type ModelRow } from "./model-survey.js";
+import { contextsOf, describeModels, onEachHost, readStack, surveyHost, type ModelRow } from "./model-survey.js";
 import { plainTable } from "./table.js";
 import { chooseStack, type Workplace } from "./workplace.js";
 
@@ -12,10 +12,13 @@ export interface ModelsOptions {
 /** Lists the models that lie on a stack's hosts. Changes nothing. */
 export async function models(workplace: Workplace, named: string | undefined, options: ModelsOptions): Promise<void> {
   const stack = await readStack(workplace, await chooseStack(workplace, options.stack), named);
-  const rows: ModelRow[] = [];
-  for (const context of contextsOf(stack, openContexts(workplace, new AbortController().signal)))
-    rows.push(...describeModels(await surveyHost(context, stack), context.reference, stack));
+  const contexts = contextsOf(stack, openContexts(workplace, new AbortController().signal));
+  const { done, assertAll } = await onEachHost(workplace, contexts, async (context) =>
+    describeModels(await surveyHost(context, stack), context.reference, stack),
+  );
+  const rows: ModelRow[] = done.flat();
   workplace.print(options.json === true ? JSON.stringify(rows, undefined, 2) : formatModels(rows));
+  assertAll();
 }
 
 /** For people: the table, and what it is in all. */

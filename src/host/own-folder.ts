@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 
+import { BerthError } from "../lib/errors.js";
 import type { Host } from "./host.js";
 import { dataPaths, ownNames } from "./paths.js";
 
@@ -16,4 +17,26 @@ export async function findForeign(host: Host, dataDir: string): Promise<string[]
   if (names.includes(posix.basename(dataPaths(dataDir).marker))) return [];
   const isOwn = (name: string) => own.has(name) || (passing.test(name) && own.has(name.split(".", 2).join(".")));
   return names.filter((name) => !isOwn(name) && !harmlessNames.has(name));
+}
+
+/** Whether Berth has made the folder, or made it its own. */
+export async function isMarked(host: Host, dataDir: string): Promise<boolean> {
+  return (await host.status(dataPaths(dataDir).marker)) !== undefined;
+}
+
+/**
+ * A data directory is Berth's alone: what is in it is removed when nobody wants it any more.
+ *
+ * @throws BerthError `host-foreign` when something else is in it
+ */
+export async function assertOwn(host: Host, dataDir: string): Promise<void> {
+  const foreign = await findForeign(host, dataDir);
+  if (foreign.length === 0) return;
+  throw new BerthError("host-foreign", {
+    where: `host ${host.name}: ${dataDir}`,
+    what: "the data directory holds things that are not Berth's",
+    got: foreign.slice(0, 5).join(", "),
+    expected: "a folder that is empty, or does not exist yet",
+    hint: "give the host a dataDir of its own",
+  });
 }

@@ -49,7 +49,7 @@ export async function listModels(host: Host, dataDir: string): Promise<StoredMod
     [models, "in place"],
     [posix.join(cache, "models"), "cache"],
   ] as const) {
-    for (const sha256 of await host.list(folder)) {
+    for (const sha256 of (await host.list(folder)).filter(isIdentity)) {
       const users = place === "cache" ? [] : entries.filter(({ uses }) => uses === posix.join("models", sha256));
       const wantedBy = users.map(({ owner, name }) => ({ owner, name }));
       const model = await readModel(host, posix.join(folder, sha256), wantedBy.length > 0);
@@ -57,6 +57,11 @@ export async function listModels(host: Host, dataDir: string): Promise<StoredMod
     }
   }
   return found;
+}
+
+/** Other names are nothing that Berth has put there. */
+function isIdentity(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
 }
 
 async function readModel(

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 
 import { alreadyClaimed, claimsOf, describeClaimed, reserveClaims } from "../host/claims.js";
 import type { OpenHost } from "../host/host.js";
-import { findForeign } from "../host/own-folder.js";
+import { findForeign, isMarked } from "../host/own-folder.js";
 import type { HostClaim } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { LockFile, PlacedHost } from "../schema/lock.js";
@@ -58,7 +58,9 @@ export function createReserve({ openHost, root, owner, now }: ReserveOptions): R
   const reserveOn = async (name: string, placed: PlacedHost, claims: readonly HostClaim[]): Promise<Rivalry[]> => {
     const host = openHost({ name, ...connectionOf(placed) });
     const dataDir = posix.resolve(root, placed.dataDir);
-    if ((await findForeign(host, dataDir)).length > 0) return [];
+    // What prepares a host comes before anything of Berth's there: it may mount the folder.
+    const isUnprepared = placed.setup !== undefined && !(await isMarked(host, dataDir));
+    if (isUnprepared || (await findForeign(host, dataDir)).length > 0) return [];
     const rivals = await reserveClaims({ host, dataDir, now: now() }, claims);
     return rivals.map((rival) => ({ host: name, rival }));
   };

@@ -12,9 +12,8 @@ import { gatherFacts } from "../host/facts.js";
 import { instanceKey, releaseClaims, type Holder } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
-import { findForeign } from "../host/own-folder.js";
+import { assertOwn } from "../host/own-folder.js";
 import { dataPaths, type DataPaths } from "../host/paths.js";
-import { BerthError } from "../lib/errors.js";
 import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
 import { commonInputs } from "./common.js";
@@ -97,7 +96,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       const { host, reference } = context;
       const { marker } = dataPaths(reference.dataDir);
       if ((await host.status(marker)) === undefined) {
-        await assertOwn(context);
+        await assertOwn(host, reference.dataDir);
         await operation.step("prepare the data directory", async () => {
           // Where a data directory was lost, what ran from it may run on.
           for (const runtime of runtimes) await context.supervisor(runtime).retire();
@@ -132,19 +131,6 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
 }
 
 const markerText = `${JSON.stringify({ schemaVersion: 1, madeBy: "pulumi-berth" })}\n`;
-
-/** A data directory is Berth's alone: what is in it is removed when nobody wants it any more. */
-async function assertOwn({ host, reference }: Context): Promise<void> {
-  const foreign = await findForeign(host, reference.dataDir);
-  if (foreign.length === 0) return;
-  throw new BerthError("host-foreign", {
-    where: `host ${host.name}: ${reference.dataDir}`,
-    what: "the data directory holds things that are not Berth's",
-    got: foreign.slice(0, 5).join(", "),
-    expected: "a folder that is empty, or does not exist yet",
-    hint: "give the host a dataDir of its own",
-  });
-}
 
 async function removeEntryAndThing(
   context: Context,

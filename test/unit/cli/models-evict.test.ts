@@ -134,4 +134,27 @@ describe("`berth models evict`", () => {
     await evict(true, "box");
     expect(left()).toEqual([]);
   });
+
+  it("touches nothing in a folder that holds other things, nor what Berth has not put into a cache", async () => {
+    const { evict, left, dataDir } = await setUp({ dev: [] }, ["one"]);
+    const weights = join(dataDir, "cache", "models", "my-weights");
+    await mkdir(weights);
+    await writeFile(join(weights, "model.bin"), "mine");
+    await evict(true);
+    expect(left()).toEqual([]);
+    expect(existsSync(join(weights, "model.bin"))).toBe(true);
+
+    const other = await setUp({ dev: [] }, ["one"]);
+    await writeFile(join(other.dataDir, "notes.txt"), "mine");
+    expect((await rejectionOf(other.evict(true))).code).toBe("command-failed");
+    expect(other.noted.join("\n")).toContain("holds things that are not Berth's");
+    expect(other.left()).toEqual(["one"]);
+    expect(existsSync(join(other.dataDir, "lock.json"))).toBe(false);
+  });
+
+  it("makes no data directory where there is none", async () => {
+    const { evict, dataDir } = await setUp({ dev: [] }, []);
+    await evict(true);
+    expect(existsSync(dataDir)).toBe(false);
+  });
 });

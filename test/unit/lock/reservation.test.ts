@@ -79,6 +79,18 @@ describe("a lock whose ports are reserved", () => {
     expect(host.files).toEqual(before);
   });
 
+  it("claims nothing on a host that setup commands have yet to prepare", async () => {
+    const host = new MemoryHost();
+    const setup = { disk: "mount /srv/local" };
+    const hosts = Object.fromEntries(Object.entries(oneChat.hosts).map(([name, host]) => [name, { ...host, setup }]));
+    const prepared: StackFile = { ...oneChat, hosts };
+    await lockFor("shop/a", await projectOf(prepared), host);
+    expect([...host.files.keys()]).toEqual([]);
+    host.files.set("/srv/local/berth.json", "{}");
+    await lockFor("shop/a", await projectOf(prepared), host);
+    expect(await listClaims(place(host))).toEqual([{ port: 14_000, owner: "shop/a", instance: "chat-0" }]);
+  });
+
   it("is refused when the stack asks for a port that another has", async () => {
     const host = new MemoryHost();
     await lockFor("shop/b", await projectOf(oneChat), host);
