@@ -54,7 +54,7 @@ export async function readStack({ root }: Workplace, stack: string, named: strin
  * @returns what to call when all that was found is printed: it throws when a host was left out
  */
 export async function onEachHost<T>(
-  { note }: Workplace,
+  workplace: Workplace,
   contexts: readonly Context[],
   action: (context: Context) => Promise<T>,
 ): Promise<{ done: T[]; assertAll: () => void }> {
@@ -66,7 +66,7 @@ export async function onEachHost<T>(
       } catch (error) {
         if (!(error instanceof BerthError)) throw error;
         lost.push(context.reference.name);
-        note(`host ${context.reference.name}: ${error.message}`);
+        workplace.note(`host ${context.reference.name}: ${error.message}`);
         return [];
       }
     }),

@@ -105,7 +105,7 @@ export async function takeClaims(place: ClaimPlace, claims: readonly HostClaim[]
     if (await host.createFile(path, textOf(claim, now))) continue;
     const [rival] = await findRivals(place, [claim]);
     // Somebody reserved it since it was looked at.
-    if (rival !== undefined) throw alreadyClaimed(`host ${host.name}: ${claim.instance}`, rival);
+    if (rival !== undefined) throw alreadyClaimed(`host ${host.name}: ${claim.instance}`, claim.owner, rival);
     await host.writeFile(path, textOf(claim, now), 0o600);
   }
 }
@@ -117,25 +117,32 @@ export async function releaseClaims(
   kept: readonly HostClaim[] = [],
 ): Promise<void> {
   const keptPaths = new Set(kept.map((claim) => claimPath(dataDir, claim)));
-  for (const { claim } of await listRecords({ host, dataDir })) {
-    const path = claimPath(dataDir, claim);
-    if (isReleased(claim) && !keptPaths.has(path)) await host.remove(path);
+  for (const path of await listPaths({ host, dataDir })) {
+    // What cannot be read is not known to be anybody's: whoever is in its way is told.
+    const record = await readRecord(host, path).catch(unlessBerthError);
+    if (record !== undefined && isReleased(record.claim) && !keptPaths.has(path)) await host.remove(path);
   }
 }
 
 /** What is refused to whoever wants what somebody else has. */
-export function alreadyClaimed(where: string, rival: HostClaim): BerthError {
+export function alreadyClaimed(where: string, owner: string, rival: HostClaim): BerthError {
   const thing = "port" in rival ? "port" : "device";
   return new BerthError("already-claimed", {
     where,
     what: `the ${thing} belongs to another instance`,
     got: `${describeClaimed(rival)} of ${rival.owner}, ${rival.instance}`,
     expected: `a ${thing} that nobody has`,
-    hint:
-      thing === "port"
-        ? "run `berth lock`, which chooses another one, or name another `port`"
-        : "choose another device, or take the other instance away first",
+    hint: hintFor(rival, thing, owner),
   });
+}
+
+function hintFor(rival: HostClaim, thing: "port" | "device", owner: string): string {
+  // Pulumi deletes what is not wanted any more after it has made what is new.
+  if (rival.owner === owner)
+    return `take ${rival.instance} away with one \`pulumi up\`, and give its ${thing} to another with the next`;
+  return thing === "port"
+    ? "run `berth lock`, which chooses another one; a `port` that the stack file names is changed there"
+    : "choose another device, or take the other instance away first";
 }
 
 /** A claim holds while its instance is on the host, and for {@link claimTtlSeconds} after it was made. */
@@ -161,10 +168,20 @@ function claimPath(dataDir: string, claim: HostClaim): string {
 }
 
 async function listRecords({ host, dataDir }: Pick<ClaimPlace, "host" | "dataDir">): Promise<ClaimRecord[]> {
+  const paths = await listPaths({ host, dataDir });
+  const records = await Promise.all(paths.map((path) => readRecord(host, path)));
+  return records.filter((record) => record !== undefined);
+}
+
+async function listPaths({ host, dataDir }: Pick<ClaimPlace, "host" | "dataDir">): Promise<string[]> {
   const folder = dataPaths(dataDir).claims;
   const names = (await host.list(folder)).filter((name) => name.endsWith(".json"));
-  const records = await Promise.all(names.map((name) => readRecord(host, posix.join(folder, name))));
-  return records.filter((record) => record !== undefined);
+  return names.map((name) => posix.join(folder, name));
+}
+
+function unlessBerthError(error: unknown): undefined {
+  if (!(error instanceof BerthError)) throw error;
+  return undefined;
 }
 
 async function readRecord(host: Host, path: string): Promise<ClaimRecord | undefined> {

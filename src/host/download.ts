@@ -73,9 +73,10 @@ async function fetchRest(download: Download): Promise<void> {
       const error = refusal(download.url, status);
       throw isTransientStatus(status) ? error : new AbortError(error);
     }
-    if (begun > 0 && status !== 206) await part.empty();
-    download.current = status === 206 ? begun : 0;
-    await receive(download, response, watch, freeBytes);
+    const isRest = status === 206;
+    if (!isRest && begun > 0) await part.empty();
+    download.current = isRest ? begun : 0;
+    await receive(download, response, watch, isRest ? freeBytes : freeBytes + begun);
   } catch (error) {
     if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(part.path));
     throw error;

@@ -1,5 +1,7 @@
 import { execa } from "execa";
 
+import { LimitedGroup } from "./process-group.js";
+
 /**
  * `digest` tells the SHA-256 of what it reads, by openssl where there is one: that uses what the processor has for it.
  *
@@ -59,11 +61,12 @@ export class FileDigest {
     this.#over = true;
     const child = this.#child;
     if (child === undefined) return undefined;
+    signal?.throwIfAborted();
     child.stdin.end("all\n");
-    const end = () => child.kill();
-    signal?.addEventListener("abort", end, { once: true });
+    // The tool is a child of the shell.
+    const group = new LimitedGroup(child.pid, { signal });
     const { exitCode, stdout } = await child;
-    signal?.removeEventListener("abort", end);
+    await group.settle();
     signal?.throwIfAborted();
     return exitCode === 0 ? parseDigest(stdout) : undefined;
   }
@@ -80,6 +83,7 @@ function startFollowing(path: string, env: Readonly<Record<string, string>>) {
     env,
     extendEnv: false,
     stdin: "pipe",
+    detached: true,
     reject: false,
   });
   // One that ended early does not read: that shows in its result.

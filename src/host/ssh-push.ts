@@ -44,6 +44,8 @@ export class PushedPart implements PartFile {
 
   async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
     // What came of a source that breaks off is sent all the same: the next try goes on from there.
+    // It may fail before the session has begun, to which it is piped then. Its failure is thrown below.
+    transformation.on("error", () => undefined);
     const end = () => transformation.end();
     if (source.errored === null) source.on("error", end);
     else end();

@@ -37,7 +37,7 @@ export async function reservedLock(
     const [first] = await reserve(current.lock);
     if (first === undefined) return current;
     const { host, rival } = first;
-    if (tries === mostTries) throw alreadyClaimed(`host ${host}`, rival);
+    if (tries === mostTries) throw alreadyClaimed(`host ${host}`, options.owner, rival);
     const reason = `${describeClaimed(rival)} of host ${host} belongs to ${rival.owner}, ${rival.instance}`;
     const { lock, path, outcome } = await currentLock(project, edges, { ...options, anew: true });
     current = { lock, path, outcome: outcome.kind === "kept" ? outcome : { ...outcome, reason } };

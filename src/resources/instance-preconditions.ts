@@ -12,7 +12,7 @@ export async function assertPossible(work: InstanceWork): Promise<void> {
   await assertFiles(work);
   const { context, inputs } = work;
   const [rival] = await findRivals(claimPlace(work), wantedClaims(work));
-  if (rival !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, rival);
+  if (rival !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, inputs.owner, rival);
   await assertPort(work);
   await assertDevices(work);
 }

@@ -147,6 +147,12 @@ export function describeDownloads(settingOf: () => HostSetting): void {
       expect(server.ranges).toHaveLength(1);
     });
 
+    it("does not wait for it either where the first that comes is too much", async () => {
+      const failure = expect(settingOf().host.download(server.answer(endless()), next(), { maxBytes: 600 })).rejects;
+      await failure.toMatchObject({ code: "download-failed", parts: { expected: "at most 600 bytes" } });
+      expect(await settingOf().host.status(path)).toBeUndefined();
+    });
+
     it("does not begin with more than the file can have", async () => {
       const url = server.answer(whole(file));
       const failure = expect(settingOf().host.download(url, next(), { maxBytes: size - 1 })).rejects;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import {
+  alreadyClaimed,
   claimsOf,
   claimTtlSeconds,
   findRivals,
@@ -76,6 +77,16 @@ describe("a claim", () => {
     expect(await listClaims(placeOf(host))).toEqual([]);
   });
 
+  it("that cannot be read blocks nobody who gives back what is theirs", async () => {
+    const host = new MemoryHost();
+    const place = placeOf(host);
+    await reserveClaims(place, [devPort]);
+    host.files.set("/data/claims/port-15000.json", '{"schemaVersion":2}');
+    await releaseClaims(place, ({ owner }) => owner === dev.owner);
+    expect([...host.files.keys()]).toEqual(["/data/claims/port-15000.json"]);
+    expect((await rejectionOf(findRivals(place, claimsOf(prod, 15_000, [])))).code).toBe("lock-incompatible");
+  });
+
   it("that somebody made since it was looked at is not taken from them", async () => {
     const place = placeOf(new MemoryHost());
     await reserveClaims(place, [devPort]);
@@ -86,9 +97,11 @@ describe("a claim", () => {
         "host memory: chat-0: the port belongs to another instance",
         "  got: port 14000 of shop/dev, chat-0",
         "  expected: a port that nobody has",
-        "  to do: run `berth lock`, which chooses another one, or name another `port`",
+        "  to do: run `berth lock`, which chooses another one; a `port` that the stack file names is changed there",
       ].join("\n"),
     ]);
+    const own = alreadyClaimed("host memory: talk-0", devPort.owner, devPort);
+    expect(own.message).toContain("take chat-0 away with one `pulumi up`, and give its port to another with the next");
   });
 
   it("goes with its instance, and others' stay", async () => {
