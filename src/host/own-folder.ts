@@ -40,3 +40,19 @@ export async function assertOwn(host: Host, dataDir: string): Promise<void> {
     hint: "give the host a dataDir of its own",
   });
 }
+
+/**
+ * What one user has made, another cannot take over: its files may not be read, and its supervisor is not theirs.
+ *
+ * @throws BerthError `host-foreign` when Berth made the folder as another user of the host
+ */
+export async function assertOwner(host: Host, dataDir: string): Promise<void> {
+  const { exitCode } = await host.run(["test", "-O", dataPaths(dataDir).marker]);
+  if (exitCode !== 1) return;
+  throw new BerthError("host-foreign", {
+    where: `host ${host.name}: ${dataDir}`,
+    what: "the data directory was made as another user of the host",
+    expected: "the user that Berth works as there now",
+    hint: "go back to the user, or the `sudo`, that it was made with, or give the host another dataDir",
+  });
+}

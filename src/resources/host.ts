@@ -12,7 +12,7 @@ import { gatherFacts } from "../host/facts.js";
 import { instanceKey, releaseClaims, type Holder } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
-import { assertOwn } from "../host/own-folder.js";
+import { assertOwn, assertOwner } from "../host/own-folder.js";
 import { dataPaths, type DataPaths } from "../host/paths.js";
 import { runtimes } from "../runtime/supervisor.js";
 import type { HostFacts } from "../schema/facts.js";
@@ -102,6 +102,8 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
           for (const runtime of runtimes) await context.supervisor(runtime).retire();
           await host.writeFile(marker, markerText);
         });
+      } else {
+        await assertOwner(host, reference.dataDir);
       }
       const entries = await listEntries(host, reference.dataDir);
       for (const orphan of findOrphans(entries, inputs)) {

@@ -65,7 +65,7 @@ deployments:
     backend: fake
     backendVersion: "1"
     model: { ${from}, files: ["${pattern}"] }
-    update: { minHealthyTime: 0s, healthyDeadline: 20s, stopTimeout: 2s }
+    update: { minHealthyTime: 0s, healthyDeadline: 2m, stopTimeout: 2s }
 `);
     }
     async function up(args: readonly string[] = [], more: Record<string, string> = {}): Promise<Outcome> {

@@ -44,17 +44,25 @@ function judgeWritable({ dataDir, exists, survey: { nearest, user, groups } }: F
   const whose = `${nearest.path} belongs to ${nearest.owner}, mode ${octal(nearest.mode)}`;
   const [group = user] = groups;
   const mend = exists
-    ? `sudo chown -R ${user}:${group} ${quoted(dataDir)}`
+    ? mendOwner(dataDir, nearest.owner, `${user}:${group}`)
     : `sudo install -d -o ${user} -g ${group} -m 0755 ${quoted(dataDir)}`;
   return [{ state: "bad", subject, found: `${user} may not write: ${whose}`, mend }];
 }
 
+/** Root makes folders for others. What is another user's, with runners and keys perhaps, nobody takes. */
+function mendOwner(dataDir: string, owner: string, wanted: string): string {
+  return owner === "root" ? `sudo chown -R ${wanted} ${quoted(dataDir)}` : "give the host a dataDir of its own";
+}
+
 /** Root may change what others made; whoever is not root may not change what root made, as by sudo. */
-function judgeOwners({ dataDir, survey: { othersFiles, user, groups } }: FolderSight): Finding[] {
-  if (user === "root" || othersFiles.length === 0) return [];
+function judgeOwners({ dataDir, survey: { nearest, othersFiles, user, groups } }: FolderSight): Finding[] {
+  // A file system's own folder at its top is root's.
+  const others = othersFiles.filter((name) => name !== "lost+found");
+  if (user === "root" || others.length === 0) return [];
   const [group = user] = groups;
-  const found = `another user than ${user} owns ${othersFiles.slice(0, 5).join(", ")} in it`;
-  return [{ state: "bad", subject, found, mend: `sudo chown -R ${user}:${group} ${quoted(dataDir)}` }];
+  const found = `another user than ${user} owns ${others.slice(0, 5).join(", ")} in it`;
+  const mend = mendOwner(dataDir, nearest.owner === user ? "root" : nearest.owner, `${user}:${group}`);
+  return [{ state: "bad", subject, found, mend }];
 }
 
 const writableByAll = 0o002;

@@ -1,7 +1,13 @@
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { expect, it } from "vitest";
 
-import { findForeign } from "../../../src/host/own-folder.js";
+import { LocalHost } from "../../../src/host/local.js";
+import { assertOwner, findForeign } from "../../../src/host/own-folder.js";
 import { MemoryHost } from "../support/memory-host.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { rejectionOf } from "../support/thrown.js";
 
 function hostWith(...names: string[]): MemoryHost {
   const host = new MemoryHost();
@@ -18,3 +24,19 @@ it.each([
 ])("of %s the foreign is found", async (_, names, foreign) => {
   expect(await findForeign(hostWith(...names), "/data")).toEqual(foreign);
 });
+
+it.runIf(process.getuid?.() === 0)(
+  "a folder that another user has made is not taken over (only root can try)",
+  async () => {
+    const dataDir = join(await temporaryFolder(), "data");
+    await mkdir(dataDir);
+    const marker = join(dataDir, "berth.json");
+    await writeFile(marker, "{}");
+    const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
+    await assertOwner(host, dataDir);
+    await chown(marker, 12345, 12345);
+    const error = await rejectionOf(assertOwner(host, dataDir));
+    expect(error.code).toBe("host-foreign");
+    expect(error.message).toContain("the data directory was made as another user of the host");
+  },
+);

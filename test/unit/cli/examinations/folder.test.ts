@@ -33,6 +33,12 @@ describe("judgeFolder", () => {
       "sudo chown -R berth:berth /data",
     ],
     [
+      "another person's folder",
+      made({ owner: "alice", writable: false }),
+      "berth may not write: /data belongs to alice, mode 0755",
+      "give the host a dataDir of its own",
+    ],
+    [
       "a folder that cannot be made",
       { ...made({ path: "/srv", owner: "root", writable: false }), dataDir: "/srv/a b", exists: false },
       "berth may not write: /srv belongs to root, mode 0755",
@@ -70,6 +76,10 @@ describe("judgeFolder", () => {
     ],
   ])("tells of %s what mends it", (_, of, found, mend) => {
     expect(bad(of)).toMatchObject([{ found, mend }]);
+  });
+
+  it("takes a file system's own folder for nobody's", () => {
+    expect(bad(made({}, { othersFiles: ["lost+found"] }))).toEqual([]);
   });
 
   it("lets root change what others own, and others make folders where all may, as in /tmp", () => {
