@@ -45,7 +45,7 @@ export function createRegistryLogins(
     const config = await read;
     const server = serverOf(registry);
     const helper = lookUp(config.credHelpers, server) ?? lookUp(config.credHelpers, registry) ?? config.credsStore;
-    if (helper !== undefined) return askHelper(machine, helper, server);
+    if (helper !== undefined) return askHelper(machine, environment, helper, server);
     return findWritten(config, registry);
   };
 }
@@ -89,8 +89,18 @@ const helperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 const tokenUser = "<token>";
 
 /** Programs that keep logins: https://github.com/docker/docker-credential-helpers#development */
-async function askHelper(machine: Host, helper: string, server: string): Promise<RegistryLogin | undefined> {
+async function askHelper(
+  machine: Host,
+  environment: Readonly<Record<string, string | undefined>>,
+  helper: string,
+  server: string,
+): Promise<RegistryLogin | undefined> {
+  // Those of clouds find their own logins by variables of the shell, as they do under Docker.
+  const env = Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
   const { exitCode, stdout } = await machine.run([`docker-credential-${helper}`, "get"], {
+    env,
     input: server,
     timeoutSeconds: helperSeconds,
   });

@@ -192,16 +192,22 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 const longestExcerpt = 80;
+/** What stands there in plain text by mistake may be the secret itself. */
+const secretKey = /(?:key|token|password|secretEnv)$/i;
 
 /** The value as it stands in the file, so that `0.10` is not told as 0.1. Without user, password and query of an address. */
 function excerpt({ document, source }: Parsed, path: readonly PropertyKey[]): string {
+  if (path.some((key) => typeof key === "string" && secretKey.test(key))) return "a value that is not shown";
   const node = path.reduce<unknown>((parent, key) => child(follow(parent, document), key), document.contents);
   const value = follow(node, document);
   if (!isNode(value) || !isWritten(value)) return "nothing";
   const [from, to] = value.range ?? [0, 0];
   const plain = isScalar(value) && typeof value.value === "string" ? JSON.stringify(value.value) : undefined;
   const whole = plain ?? source.slice(from, to).replace(/\s+/g, " ").trim();
-  const text = whole.replace(/\/\/[^/@\s"]*@/g, "//[secret]@").replace(/(:\/\/[^\s"?#]*\?)[^\s"#]+/g, "$1[secret]");
+  const text = whole
+    .replace(/\/\/[^/@\s"]*@/g, "//[secret]@")
+    .replace(/(^|["\s])[^/@\s":]+:[^/@\s"]*@/g, "$1[secret]@")
+    .replace(/(:\/\/[^\s"?#]*\?)[^\s"#]+/g, "$1[secret]");
   return text.length > longestExcerpt ? `${text.slice(0, longestExcerpt - 3)}...` : text;
 }
 

@@ -187,6 +187,16 @@ describe("parseYaml tells where a stack file is wrong and what was expected", ()
     expect(problemsOf(text)).toEqual(problems);
   });
 
+  it.each([
+    chat('apiKey: "hunter2"'),
+    chat('secretEnv: { OTHER: "hunter2" }'),
+    `${head}mirrors: { registries: { docker.io: "me:hunter2@registry.example.net" } }\n`,
+  ])("shows no secret that stands in plain text by mistake: %j", (text) => {
+    const problems = problemsOf(text).join("\n");
+    expect(problems).toMatch(/got .+/);
+    expect(problems).not.toContain("hunter2");
+  });
+
   it("counts lines and columns the same with CRLF and after a byte order mark", () => {
     const text = `${head}deploymets: {}\n`;
     expect(problemsOf(text.replaceAll("\n", "\r\n"))).toEqual(problemsOf(text));
