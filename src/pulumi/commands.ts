@@ -45,7 +45,7 @@ export function createSetup(
       ...(undo === undefined ? {} : { delete: undo }),
       ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
     },
-    { parent, ...pinned(version) },
+    { parent, ...options(version) },
   );
 }
 
@@ -66,7 +66,7 @@ export function createVerification(
       triggers: [instance.generation],
       ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
     },
-    { parent, dependsOn: instance, ...pinned(version) },
+    { parent, dependsOn: instance, ...options(version) },
   );
 }
 
@@ -75,11 +75,12 @@ function common(request: CommandRequest, secrets: SecretEnv) {
   return {
     interpreter: [...interpreter],
     environment: { ...Object.fromEntries(values), [requestVariable]: JSON.stringify(request) },
-    // Standard output is the record that the command ran; what the command says comes on standard error.
+    // Standard output is the record that the command ran; what the command says comes on standard error. Both are kept
+    // in the state, logged or not.
     logging: "stderr" as const,
   };
 }
 
-function pinned(version: string | undefined): pulumi.CustomResourceOptions {
-  return version === undefined ? {} : { version };
+function options(version: string | undefined): pulumi.CustomResourceOptions {
+  return { additionalSecretOutputs: ["stdout", "stderr"], ...(version === undefined ? {} : { version }) };
 }

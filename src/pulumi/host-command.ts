@@ -4,6 +4,7 @@ import { BerthError } from "../lib/errors.js";
 import { printableLines } from "../lib/printable.js";
 import { createRedact } from "../lib/redact.js";
 import type { CommandHost } from "../planner/desired-commands.js";
+import { BoundedOutput } from "./bounded-output.js";
 
 /**
  * What @pulumi/command runs in place of a shell: Berth, which reaches hosts its own way. It stands in the state, so it
@@ -37,13 +38,13 @@ export interface CommandEdges {
   /** Where commands on this machine run. */
   readonly projectRoot: string;
   readonly signal: AbortSignal;
-  /** Takes each line of output, without secrets. */
+  /** Takes lines of output, without secrets: the first ones as they come, the last ones at the end. */
   readonly report: (line: string) => void;
 }
 
 /**
- * Runs a command on a host, unless it ran already. Returns what Pulumi keeps of it: the digest of its text, never its
- * output.
+ * Runs a command on a host, unless it ran already. Returns the digest of its text, for the next update to compare.
+ * What is reported is bounded, because Pulumi keeps that too.
  *
  * @throws BerthError `command-failed`; what a host that cannot be reached throws
  */
@@ -57,13 +58,17 @@ export async function runHostCommand(text: string, edges: CommandEdges): Promise
   if (isUpdate && environment.PULUMI_COMMAND_STDOUT === ran) return ran;
   const env = Object.fromEntries(request.secrets.map((name) => [name, environment[name] ?? ""]));
   const redact = createRedact(Object.values(env));
+  const output = new BoundedOutput(edges.report);
   try {
     await run(edges.openHost(request.host), command, env, request, {
       ...edges,
-      report: (line) => edges.report(redact(line)),
+      // Before, because a secret may hold what is not printable; after, because colours may stand inside a secret.
+      report: (line) => output.write(redact(printableLines(redact(line)))),
     });
   } catch (error) {
     throw error instanceof BerthError ? error.mapTexts(redact) : error;
+  } finally {
+    output.end();
   }
   return ran;
 }
@@ -83,7 +88,7 @@ async function run(
     timeoutSeconds,
     signal,
     ...(request.host.connection === "local" ? { cwd: projectRoot } : {}),
-    onLine: (line) => report(printableLines(line)),
+    onLine: report,
   });
   if (exitCode === 0) return;
   const where = `host ${request.host.name}`;

@@ -15,9 +15,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Runs a command on this machine; returns what Pulumi keeps of it, and what was told. */
 async function run(
   text: string,
-  { environment = {}, ...changes }: Partial<CommandRequest> & { environment?: Record<string, string> } = {},
+  {
+    environment = {},
+    told = [],
+    ...changes
+  }: Partial<CommandRequest> & { environment?: Record<string, string>; told?: string[] } = {},
 ): Promise<{ kept: string; told: string[] }> {
-  const told: string[] = [];
   const host = { name: "here", connection: "local" } as const;
   const request: CommandRequest = { host, timeoutSeconds: 20, secrets: [], ...changes };
   const kept = await runHostCommand(text, {
@@ -58,7 +61,24 @@ describe("a command on a host", () => {
     expect(told).toEqual(["x[secret]x", "[secret]", "[secret]", "[secret]"]);
   });
 
-  it("leaves a digest to Pulumi, never what it says", async () => {
+  it("tells no secret that is not printable, nor one with a colour inside", async () => {
+    const environment = { TOKEN: "s3\u001b[31mcret-7", KEY: "abcdef-7" };
+    const { told } = await run(`printf '%s\\n' "$TOKEN"; printf 'abc\\033[1mdef-7\\n'`, {
+      secrets: ["TOKEN", "KEY"],
+      environment,
+    });
+    expect(told).toEqual(["[secret]", "[secret]"]);
+  });
+
+  it("tells the beginning and the end of a long output, also when it fails", async () => {
+    const told: string[] = [];
+    const talk = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 3";
+    await rejectionOf(run(talk, { told }));
+    expect([told[0], told.at(-1)]).toEqual(["line 0", "line 19999"]);
+    expect(Buffer.byteLength(told.join("\n"))).toBeLessThan(33 * 1024);
+  });
+
+  it("leaves a digest as its standard output, never what it says", async () => {
     const { kept } = await run("echo said");
     expect(kept).toMatch(/^[0-9a-f]{64}$/);
     expect((await run("echo said")).kept).toBe(kept);
