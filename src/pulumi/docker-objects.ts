@@ -4,6 +4,7 @@ import type * as dockerPackage from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { CommandHost, DesiredDocker } from "../planner/desired-commands.js";
+import { dockerName } from "../planner/docker-name.js";
 
 export interface DockerSurroundings {
   /** Loaded where a stack declares networks or volumes, and nowhere else. */
@@ -28,20 +29,19 @@ export function createDockerObjects(
     const { driver, options: driverOptions, internal, ipv6 } = entry;
     const settings = { driver: driver ?? "bridge", internal: internal ?? false, ipv6: ipv6 ?? false };
     const more = driverOptions === undefined ? {} : { options: driverOptions };
-    const args = { name: objectName(key), labels: labelsOf(host, key), ...settings, ...more };
+    const args = { name: objectName(host, key), labels: labelsOf(host, key), ...settings, ...more };
     new module.Network(resource, args, options);
   }
   for (const { name: resource, key, entry } of volumes) {
     const { driver, options: driverOptions, keep = false } = entry;
     const more = driverOptions === undefined ? {} : { driverOpts: driverOptions };
-    const args = { name: objectName(key), labels: labelsOf(host, key), driver: driver ?? "local", ...more };
+    const args = { name: objectName(host, key), labels: labelsOf(host, key), driver: driver ?? "local", ...more };
     new module.Volume(resource, args, { ...options, retainOnDelete: keep });
   }
 }
 
-/** A name that nobody else gives: Docker hands out a volume that is there already as if it were new. */
-function objectName(key: string): string {
-  return ["berth", pulumi.getProject(), pulumi.getStack(), key].join("_");
+function objectName(host: CommandHost, key: string): string {
+  return dockerName({ project: pulumi.getProject(), stack: pulumi.getStack(), host: host.name, key });
 }
 
 function labelsOf(host: CommandHost, key: string): { label: string; value: string }[] {

@@ -34,11 +34,11 @@ const volume = z
 /** Networks and volumes of a host's Docker, by name. Stack files and locks write them alike. */
 export const networks = z
   .record(name, network)
-  .describe("Docker networks, by name; Docker knows them as berth_PROJECT_STACK_NAME. Made through @pulumi/docker");
+  .describe("Docker networks, by name; Docker knows them as berth_PROJECT_STACK_HOST_NAME. Made through @pulumi/docker");
 
 export const volumes = z
   .record(name, volume)
-  .describe("Docker volumes, by name; Docker knows them as berth_PROJECT_STACK_NAME. Made through @pulumi/docker");
+  .describe("Docker volumes, by name; Docker knows them as berth_PROJECT_STACK_HOST_NAME. Made through @pulumi/docker");
 
 export type NetworkEntry = z.output<typeof network>;
 export type VolumeEntry = z.output<typeof volume>;

@@ -120,10 +120,10 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
   });
 
   it("makes the host's networks and volumes, labelled as Berth's", () => {
-    expect(docker("network", "ls", ...owned)).toEqual([`berth_sandbox_test_net-${run}`]);
+    expect(docker("network", "ls", ...owned)).toEqual([`berth_sandbox_test_local_net-${run}`]);
     expect(docker("volume", "ls", ...owned).sort()).toEqual([
-      `berth_sandbox_test_cache-${run}`,
-      `berth_sandbox_test_kept-${run}`,
+      `berth_sandbox_test_local_cache-${run}`,
+      `berth_sandbox_test_local_kept-${run}`,
     ]);
   });
 
@@ -174,7 +174,7 @@ describe.skipIf(isLeftOut)(`what plugins of Pulumi do${isLeftOut ? ` (left out: 
     expect(exitCode, output).toBe(0);
     expect([prepared(), preparedRemotely()]).toEqual([[], []]);
     expect(docker("network", "ls", ...owned)).toEqual([]);
-    expect(docker("volume", "ls", ...owned)).toEqual([`berth_sandbox_test_kept-${run}`]);
+    expect(docker("volume", "ls", ...owned)).toEqual([`berth_sandbox_test_local_kept-${run}`]);
     expect(docker("volume", "ls", "--quiet", "--filter", `name=${foreign}`)).toEqual([foreign]);
     expect(docker("network", "ls", "--filter", `name=${foreign}`, "--format", "{{.Name}}")).toEqual([foreign]);
   });
