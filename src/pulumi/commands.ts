@@ -29,23 +29,23 @@ export interface CommandSurroundings {
   readonly parent: pulumi.Resource;
 }
 
-/** A command that prepares a host. It runs again when its text is another one, and never for anything else. */
+/** A command that prepares a host. It runs again when its text or who runs it is another, and never for anything else. */
 export function createSetup(
   { name, host, placed }: DesiredSetup,
   secrets: SecretEnv,
-  { module, version, parent }: CommandSurroundings,
+  { module, version, parent, dependsOn }: CommandSurroundings & { readonly dependsOn: pulumi.Resource[] },
 ): pulumi.Resource {
   const { create, delete: undo, timeoutSeconds } = placed;
   return new module.local.Command(
     name,
     {
       create,
-      // Without it, a change of how the host is reached would run the command again too.
+      // Without it, a change of the host's address would run the command again too.
       update: onlyIfNew + create,
       ...(undo === undefined ? {} : { delete: undo }),
       ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
     },
-    { parent, ...options(version) },
+    { parent, dependsOn, ...options(version) },
   );
 }
 

@@ -42,7 +42,9 @@ export async function declareExtras(extras: DesiredExtras, edges: ExtrasEdges): 
     const secrets = await secretVariables(setupSecrets(desired), findSecrets);
     const before = setups.get(desired.host.name) ?? [];
     setups.set(desired.host.name, before);
-    if (command !== undefined) before.push(createSetup(desired, secrets, { ...command, parent }));
+    // One after the other: package managers, for one, do not run beside each other.
+    const dependsOn = [...before];
+    if (command !== undefined) before.push(createSetup(desired, secrets, { ...command, parent, dependsOn }));
   }
   return {
     before: (host) => setups.get(host) ?? [],

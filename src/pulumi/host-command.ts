@@ -1,5 +1,5 @@
 import type { Host, OpenHost } from "../host/host.js";
-import { digest } from "../lib/canonical.js";
+import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { printableLines } from "../lib/printable.js";
 import { createRedact } from "../lib/redact.js";
@@ -21,7 +21,7 @@ export const interpreter: readonly string[] = [
 /** The variable that has the {@link CommandRequest}. */
 export const requestVariable = "BERTH_COMMAND";
 
-/** Begins the text of an update, which runs only when the rest is another text than the one that ran last. */
+/** Begins the text of an update, which runs only when the rest is another text than the one that ran last, or its place. */
 export const onlyIfNew = "# only if its text is new\n";
 
 /** Where a command runs, and how. Its text is an argument, so that previews show it. */
@@ -43,7 +43,7 @@ export interface CommandEdges {
 }
 
 /**
- * Runs a command on a host, unless it ran already. Returns the digest of its text, for the next update to compare.
+ * Runs a command on a host, unless it ran already. Returns the digest of its text and place, for the next update to compare.
  * What is reported is bounded, because Pulumi keeps that too.
  *
  * @throws BerthError `command-failed`; what a host that cannot be reached throws
@@ -54,7 +54,7 @@ export async function runHostCommand(text: string, edges: CommandEdges): Promise
   if (request === null) throw new Error(`${requestVariable} is not set`);
   const isUpdate = text.startsWith(onlyIfNew);
   const command = isUpdate ? text.slice(onlyIfNew.length) : text;
-  const ran = digest(command);
+  const ran = digest({ command, place: placeOf(request.host) });
   if (isUpdate && environment.PULUMI_COMMAND_STDOUT === ran) return ran;
   const env = Object.fromEntries(request.secrets.map((name) => [name, environment[name] ?? ""]));
   const redact = createRedact(Object.values(env));
@@ -71,6 +71,13 @@ export async function runHostCommand(text: string, edges: CommandEdges): Promise
     output.end();
   }
   return ran;
+}
+
+/** Who runs a command. Another address or port is the same host. */
+function placeOf(host: CommandHost): Json {
+  if (host.connection === "local") return { connection: "local" };
+  const { user, sudo = "none" } = host.ssh;
+  return { connection: "ssh", user, sudo };
 }
 
 async function run(

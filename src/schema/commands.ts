@@ -42,7 +42,9 @@ const secretEnv = z
 
 const setupCommand = z
   .strictObject({
-    create: text.describe("Run by /bin/sh before anything else of Berth on the host, and again when this text changes"),
+    create: text.describe(
+      "Run by /bin/sh before anything else of Berth is made on the host, and again when this text or the user changes",
+    ),
     delete: text
       .optional()
       .describe("Run by /bin/sh when the entry is taken out of the stack file, and when the stack is destroyed"),
@@ -68,7 +70,9 @@ const verifyCommand = z
 /** Commands that prepare a host, by name. */
 export const setupCommands = z
   .record(name, z.union([text.describe("The `create` command"), setupCommand]))
-  .describe("Commands that prepare the host, by name; a text alone is `create`. Run through @pulumi/command");
+  .describe(
+    "Commands that prepare the host, by name, in whose order they run; a text alone is `create`. Run through @pulumi/command",
+  );
 
 /** Commands that check a deployment, by name. */
 export const verifyCommands = z

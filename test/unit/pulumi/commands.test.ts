@@ -1,26 +1,28 @@
 import type * as commandPackage from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 
 import { createSetup } from "../../../src/pulumi/commands.js";
 
-/** The options of each command that was made. */
-function fakeModule(made: { name: string; options: pulumi.CustomResourceOptions }[]): typeof commandPackage {
+/** A package whose commands say with what options they were made. */
+function fakePackage() {
+  const made: pulumi.CustomResourceOptions[] = [];
   class Command {
-    constructor(name: string, _: unknown, options: pulumi.CustomResourceOptions) {
-      made.push({ name, options });
+    constructor(_name: string, _inputs: unknown, options: pulumi.CustomResourceOptions) {
+      made.push(options);
     }
   }
-  return { local: { Command } } as unknown as typeof commandPackage;
+  return { module: { local: { Command } } as unknown as typeof commandPackage, made };
 }
 
-describe("a command as a resource", () => {
-  it("keeps what it says as a secret", () => {
-    const made: { name: string; options: pulumi.CustomResourceOptions }[] = [];
-    const host = { name: "gpu", connection: "local" } as const;
-    const desired = { name: "gpu.setup.a", host, placed: { create: "true", timeoutSeconds: 1 } };
-    const surroundings = { module: fakeModule(made), version: undefined, parent: {} as pulumi.Resource };
-    createSetup(desired, {}, surroundings);
-    expect(made[0]?.options.additionalSecretOutputs).toEqual(["stdout", "stderr"]);
+describe("a command that prepares a host", () => {
+  const host = { name: "gpu", connection: "local" } as const;
+  const desired = (name: string) => ({ name, host, placed: { create: "true", timeoutSeconds: 1 } });
+  const common = { version: undefined, parent: {} as pulumi.Resource };
+
+  it("keeps both its outputs as secrets", () => {
+    const { module, made } = fakePackage();
+    createSetup(desired("gpu.setup.a"), {}, { ...common, module, dependsOn: [] });
+    expect(made[0]?.additionalSecretOutputs).toEqual(["stdout", "stderr"]);
   });
 });

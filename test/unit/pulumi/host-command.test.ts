@@ -93,6 +93,26 @@ describe("a command on a host", () => {
     expect((await run("echo said", { environment })).told).toEqual(["said"]);
   });
 
+  const at = (ssh: object = {}) => ({ name: "box", connection: "ssh", ssh: { address: "box", ...ssh } }) as const;
+  it.each([
+    ["by ssh instead of here", { name: "box", connection: "local" } as const, at(), true],
+    ["as another user", at(), at({ user: "berth" }), true],
+    ["as root", at({ user: "berth" }), at({ user: "berth", sudo: "nonInteractive" }), true],
+    ["at another address", at(), at({ address: "10.0.0.9", port: 2222, configFile: "ssh-config" }), false],
+    ["with sudo said to be none", at(), at({ sudo: "none" }), false],
+    ["with pushed downloads", at(), at({ downloads: "push" }), false],
+  ])(
+    "as an update for a host reached %s runs again only where it is another place",
+    async (_, before, after, again) => {
+      const { kept } = await run("echo said", { host: before });
+      const { told } = await run(`${onlyIfNew}echo said`, {
+        host: after,
+        environment: { PULUMI_COMMAND_STDOUT: kept },
+      });
+      expect(told).toEqual(again ? ["said"] : []);
+    },
+  );
+
   it.each([
     ["fails", "exit 3", 20, "exit code 3"],
     ["is not there", "/no/such/command", 20, "exit code 127"],
