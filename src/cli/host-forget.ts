@@ -1,5 +1,6 @@
 import { BerthError } from "../lib/errors.js";
-import { readState, type StackState, type StateResource } from "./state.js";
+import { hostState, nameOf, type HostState } from "./host-state.js";
+import { readState } from "./state.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
 
 /**
@@ -10,8 +11,9 @@ export async function forgetHost(workplace: Workplace, host: string, named: stri
   const stack = await chooseStack(workplace, named);
   const pulumi = await openPulumi(workplace);
   const before = await readState(pulumi, stack);
-  const resources = resourcesOn(host, before, stack);
-  const extras = extrasOn(host, before);
+  const found = hostState(host, before ?? { resources: [], extras: [] });
+  assertKnown(host, found, stack);
+  const { resources, extras } = found;
   // What stands on something is dropped with it, so it may be gone already.
   const left = new Set([...resources, ...extras].map(({ urn }) => urn));
   for (const { urn } of [...resources, ...extras]) {
@@ -29,30 +31,12 @@ export async function forgetHost(workplace: Workplace, host: string, named: stri
   );
 }
 
-/** The host itself first: what is on it stands on it. */
-function resourcesOn(host: string, state: StackState | undefined, stack: string): StateResource[] {
-  const all = state?.resources ?? [];
-  const found = all.filter(({ outputs }) => hostOf(outputs) === host);
-  if (found.length > 0) return found.toSorted((a, b) => Number(b.kind === "Host") - Number(a.kind === "Host"));
-  const known = new Set(all.map(({ outputs }) => hostOf(outputs)).filter((name) => name !== undefined));
+function assertKnown(host: string, { resources, extras, known }: HostState, stack: string): void {
+  if (resources.length + extras.length > 0) return;
   throw new BerthError("usage", {
     where: `stack ${stack}`,
     what: "the state has no such host",
     got: host,
-    expected: [...known].sort().join(", ") || "no host at all",
+    expected: known.join(", ") || "no host at all",
   });
-}
-
-/** Commands, networks and volumes of the host: their names begin with its own. */
-function extrasOn(host: string, state: StackState | undefined): StackState["extras"] {
-  return state?.extras.filter(({ urn }) => nameOf(urn).startsWith(`${host}.`)) ?? [];
-}
-
-/** The last part of a URN is the resource's name. */
-function nameOf(urn: string): string {
-  return urn.slice(urn.lastIndexOf("::") + 2);
-}
-
-function hostOf({ host }: StateResource["outputs"]): string | undefined {
-  return typeof host === "object" && host !== null && "name" in host ? String(host.name) : undefined;
 }

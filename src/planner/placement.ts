@@ -5,6 +5,7 @@ import { placeSetup, placeVerify } from "../schema/commands.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
+import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
 import { refuseImage } from "./image-refusal.js";
@@ -97,25 +98,6 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     facts: known.facts,
     usage: known.usage,
   };
-}
-
-/** Networks and volumes as they are asked for, where there is a Docker to make them. */
-function placeDockerObjects(
-  name: string,
-  { networks, volumes }: HostEntry,
-  { containerEngine }: HostFacts,
-): Pick<PlacedHost, "networks" | "volumes"> {
-  const asked = [...Object.keys(networks ?? {}), ...Object.keys(volumes ?? {})];
-  if (asked.length > 0 && containerEngine?.engine !== "docker") {
-    throw new BerthError("host-unsuitable", {
-      where: `host ${name}`,
-      what: "the stack declares Docker networks or volumes, and no Docker answers there",
-      got: `${asked.join(", ")}; ${containerEngine === undefined ? "no container engine" : containerEngine.engine}`,
-      expected: "Docker that answers the user that Berth works as",
-      hint: `look at \`berth facts ${name}\`, or leave networks and volumes of this host out`,
-    });
-  }
-  return { ...(networks === undefined ? {} : { networks }), ...(volumes === undefined ? {} : { volumes }) };
 }
 
 function placeInstance(

@@ -99,4 +99,12 @@ describe("what a stack declares beside Berth's own resources", () => {
     expect(error.code).toBe("host-unsuitable");
     expect(error.parts).toMatchObject({ where: "host gpu", got: `cache; ${got}` });
   });
+
+  it("is refused where all is done by sudo and the stack asks for networks or volumes, because the plugin has no sudo", () => {
+    const bySudo = { ...gpu, ssh: { ...gpu.ssh, sudo: "nonInteractive" as const } };
+    expect(desiredExtras(decide({ gpu: bySudo })).dockers).toEqual([]);
+    const error = thrownBy(() => decide({ gpu: { ...bySudo, networks: { models: {} }, volumes: { cache: {} } } }));
+    expect(error.code).toBe("host-unsuitable");
+    expect(error.parts).toMatchObject({ where: "host gpu", got: "models, cache; ssh.sudo: nonInteractive" });
+  });
 });

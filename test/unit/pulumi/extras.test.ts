@@ -31,7 +31,7 @@ describe("the commands that prepare hosts", () => {
       {
         environment: {},
         root: "/",
-        findSecrets: () => Promise.resolve(pulumi.output({})),
+        findSecrets: () => Promise.resolve(pulumi.output<Record<string, string>>({})),
         parent: new pulumi.ComponentResource("test:index:Stack", "test"),
       },
     );

@@ -1,0 +1,41 @@
+import type { StackState, StateResource } from "./state.js";
+
+export interface HostState {
+  /** The host itself first: what is on it stands on it. */
+  readonly resources: readonly StateResource[];
+  /** Its commands, networks and volumes, and the checks of its instances. */
+  readonly extras: StackState["extras"];
+  /** All hosts of which the state has something. */
+  readonly known: readonly string[];
+}
+
+/** What a state has of one host. Pure. */
+export function hostState(host: string, { resources, extras }: Pick<StackState, "resources" | "extras">): HostState {
+  const own = resources.filter(({ outputs }) => hostOf(outputs) === host);
+  const instances = new Set(own.filter(({ kind }) => kind === "Instance").map(({ outputs }) => String(outputs.name)));
+  const names = [...resources.map(({ outputs }) => hostOf(outputs)), ...extras.map(({ urn }) => hostOfExtra(urn))];
+  return {
+    resources: own.toSorted((a, b) => Number(b.kind === "Host") - Number(a.kind === "Host")),
+    extras: extras.filter(({ urn }) => hostOfExtra(urn) === host || instances.has(instanceOfExtra(urn) ?? "")),
+    known: [...new Set(names.filter((name) => name !== undefined))].sort(),
+  };
+}
+
+/** The last part of a URN is the resource's name. */
+export function nameOf(urn: string): string {
+  return urn.slice(urn.lastIndexOf("::") + 2);
+}
+
+function hostOf({ host }: StateResource["outputs"]): string | undefined {
+  return typeof host === "object" && host !== null && "name" in host ? String(host.name) : undefined;
+}
+
+/** Hosts have no dot in their names. */
+function hostOfExtra(urn: string): string | undefined {
+  return /^([^.]+)\.(?:docker|(?:setup|network|volume)\.[^.]+)$/.exec(nameOf(urn))?.[1];
+}
+
+/** `verify` commands are named after the instance that they check. */
+function instanceOfExtra(urn: string): string | undefined {
+  return /^(.+)\.verify\.[^.]+$/.exec(nameOf(urn))?.[1];
+}
