@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { healthRequest } from "../schema/backend.js";
-import { category } from "../schema/scalars.js";
+import { category, mostSeconds } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
 import { compareFields, type FieldDifference } from "./difference.js";
@@ -33,9 +33,13 @@ export const instanceInputs = z.strictObject({
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
   healthRequest: healthRequest.optional().describe("Request that proves that the model answers"),
   category: category.optional().describe("What the model does. Default: llm"),
-  minHealthySeconds: z.number().min(0).describe("How long the runner must stay healthy, seconds"),
-  healthyDeadlineSeconds: z.number().min(0).describe("How long the runner may take to become healthy, seconds"),
-  stopSeconds: z.number().min(0).describe("How long the runner may take to stop, seconds"),
+  minHealthySeconds: z.number().min(0).max(mostSeconds).describe("How long the runner must stay healthy, seconds"),
+  healthyDeadlineSeconds: z
+    .number()
+    .min(0)
+    .max(mostSeconds)
+    .describe("How long the runner may take to become healthy, seconds"),
+  stopSeconds: z.number().min(0).max(mostSeconds).describe("How long the runner may take to stop, seconds"),
   strategy: z
     .strictObject({ kind: z.enum(["create", "recreate", "verify", "replace"]), downtime: z.string() })
     .optional()

@@ -1,13 +1,14 @@
 import { z } from "zod";
 
-import { durationSeconds, durationText, name, secretReference, variable } from "./scalars.js";
+import { durationSeconds, mostSeconds, name, secretReference, timeoutText, variable } from "./scalars.js";
 
 /** What `verify` commands may name in double braces. */
 export const verifyPlaceholders = ["endpoint", "model_name", "port"] as const;
 
 export type VerifyPlaceholder = (typeof verifyPlaceholders)[number];
 
-const placeholderForm = /\{\{\s*([^{}]*?)\s*\}\}/g;
+/** Other words in double braces are the command's own, such as the Go templates of `docker --format`. */
+const placeholderForm = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
 const secondsAtMost = { setup: durationSeconds("30m"), verify: durationSeconds("5m") };
 
 const text = z
@@ -48,7 +49,7 @@ const setupCommand = z
     delete: text
       .optional()
       .describe("Run by /bin/sh when the entry is taken out of the stack file, and when the stack is destroyed"),
-    timeout: durationText.optional().describe("How long it may take. Default 30m"),
+    timeout: timeoutText.optional().describe("How long it may take, above 0 and at most 576h. Default 30m"),
     secretEnv,
   })
   .describe("A command that prepares the host");
@@ -62,7 +63,7 @@ const verifyCommand = z
       .enum(["host", "local"])
       .optional()
       .describe("Where it runs: on the instance's `host`, or on the machine where Pulumi runs (`local`). Default host"),
-    timeout: durationText.optional().describe("How long it may take. Default 5m"),
+    timeout: timeoutText.optional().describe("How long it may take, above 0 and at most 576h. Default 5m"),
     secretEnv,
   })
   .describe("A command that checks what is served");
@@ -80,7 +81,7 @@ export const verifyCommands = z
   .describe("Commands that check what is served, by name; a text alone is `command`. Run through @pulumi/command");
 
 const placedFields = {
-  timeoutSeconds: z.number().describe("How long it may take, seconds"),
+  timeoutSeconds: z.number().positive().max(mostSeconds).describe("How long it may take, seconds"),
   secretEnv: z.record(variable, z.string()).optional().describe("Environment variable to the name of its secret"),
 };
 

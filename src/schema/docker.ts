@@ -34,7 +34,9 @@ const volume = z
 /** Networks and volumes of a host's Docker, by name. Stack files and locks write them alike. */
 export const networks = z
   .record(name, network)
-  .describe("Docker networks, by name; Docker knows them as berth_PROJECT_STACK_HOST_NAME. Made through @pulumi/docker");
+  .describe(
+    "Docker networks, by name; Docker knows them as berth_PROJECT_STACK_HOST_NAME. Made through @pulumi/docker",
+  );
 
 export const volumes = z
   .record(name, volume)

@@ -76,17 +76,26 @@ export const port = z.int().min(1).max(65535).describe("TCP port, 1 to 65535");
 
 const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
+/** 24 days: a timer of Node.js that waits longer than 2^31 ms ends at once. */
+export const mostSeconds = 24 * 24 * 3600;
+
 /** A duration as people write it. */
 export const durationText = z
   .string({ error: 'expected a duration with its unit, such as "30s"' })
   .regex(/^\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)$/, {
     error: 'expected a duration with its unit, such as "500ms", "30s", "20m" or "1h"',
-  });
+  })
+  .refine((text) => !(durationSeconds(text) > mostSeconds), { error: "expected at most 24 days, 576h" });
+
+/** How long something may take, as people write it: some time at all. */
+export const timeoutText = durationText.refine((text) => durationSeconds(text) !== 0, {
+  error: 'expected a duration above 0, such as "30s"',
+});
 
 /** A duration as people write it, parsed to seconds. */
 export const duration = durationText
   .transform(durationSeconds)
-  .describe('A duration with its unit: "500ms", "30s", "20m", "1h"');
+  .describe('A duration with its unit, at most 576h: "500ms", "30s", "20m", "1h"');
 
 /** Seconds of a text that {@link duration} accepts. */
 export function durationSeconds(text: string): number {

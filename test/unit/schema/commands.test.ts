@@ -53,6 +53,13 @@ describe("verify commands", () => {
     expect(filled).toBe("curl http://[::1]:1/v1/models 1 $HOME ${A} '{\"a\":1}'");
   });
 
+  it("may hold templates of others in double braces", () => {
+    const command = `docker ps --format '{{.Names}} {{json .}} {{- end}}' | grep {{model_name}}`;
+    expect(verifyOf(`, verify: { a: ${JSON.stringify(command)} }`)).toMatchObject({ a: { command } });
+    const filled = fillPlaceholders(command, { endpoint: "e", model_name: "chat", port: "1" });
+    expect(filled).toBe(command.replace("{{model_name}}", "chat"));
+  });
+
   it("without placeholders stay as they are", () => {
     const values = { endpoint: "e", model_name: "m", port: "p" };
     const text = fc.string().filter((command) => !command.includes("{{"));
@@ -65,6 +72,8 @@ describe("refused are", () => {
     ["an empty command", ', setup: { a: "" }', "", "hosts.a.setup.a"],
     ["a name that is a path", ", setup: { ../a: x }", "", "hosts.a.setup"],
     ["a time without unit", ', setup: { a: { create: x, timeout: "9" } }', "", "hosts.a.setup.a.timeout"],
+    ["no time at all", ", setup: { a: { create: x, timeout: 0s } }", "", "hosts.a.setup.a.timeout"],
+    ["a month", "", ", verify: { a: { command: x, timeout: 720h } }", "deployments.chat.verify.a.timeout"],
     ["a secret in plain text", ", setup: { a: { create: x, secretEnv: { T: x } } }", "", "hosts.a.setup.a.secretEnv.T"],
     ["an unknown placeholder", "", ', verify: { a: "{{url}}" }', "deployments.chat.verify.a"],
     ["a place that there is not", "", ", verify: { a: { command: x, on: moon } }", "deployments.chat.verify.a.on"],

@@ -60,6 +60,7 @@ describe("duration", () => {
     ["1.5m", 90],
     ["20m", 1200],
     ["1h", 3600],
+    ["576h", 2_073_600],
   ])("%s is %d seconds", (text, seconds) => {
     expect(scalars.duration.parse(text)).toBe(seconds);
   });
@@ -81,6 +82,18 @@ describe("duration", () => {
     null,
   ])("%s is none", (text) => {
     expect(accepts(scalars.duration, text)).toBe(false);
+  });
+});
+
+describe("a duration that timers cannot wait for", () => {
+  it.each(["576.1h", "2073601s", "999999999h"])("is refused: %s", (text) => {
+    const { error } = scalars.duration.safeParse(text);
+    expect(error?.issues.map(({ message }) => message)).toEqual(["expected at most 24 days, 576h"]);
+  });
+
+  it("is below that of Node.js, and of nothing there is none for what has to take some time", () => {
+    expect(scalars.mostSeconds * 1000).toBeLessThan(2 ** 31);
+    expect(["0s", "0.0h", "1ms"].map((text) => accepts(scalars.timeoutText, text))).toEqual([false, false, true]);
   });
 });
 
