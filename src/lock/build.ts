@@ -7,6 +7,7 @@ import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
 import { chooseHost, type KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
+import { findPlainSecrets } from "../planner/plain-secrets.js";
 import type { LockedDeployment, LockedPreload, LockFile, PlacedHost } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
@@ -75,7 +76,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
         engine === undefined ? [] : [`preload ${name}: ${engine.reason}`],
       ),
     ],
-    warnings: [...hostWarnings(hosts), ...new Set(warnings)],
+    warnings: [...hostWarnings(hosts), ...findPlainSecrets(problem.stack), ...new Set(warnings)],
   };
 }
 

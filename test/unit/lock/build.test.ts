@@ -70,6 +70,13 @@ describe("buildLock", () => {
     await expect(buildLock(problem(512), lost)).rejects.toBe(away);
   });
 
+  it("warns of a command that likely holds a secret in plain text", async () => {
+    const stack = stackOf({}, { hosts: { local: { connection: "local", setup: { a: "TOKEN=abc123 ./register" } } } });
+    const problem = { owner, stack, written: stack, catalogue: catalogueOf(), previous: undefined, resolved: {} };
+    const { warnings } = await buildLock(problem, fakeEdges());
+    expect(warnings).toEqual(["host local: setup a: TOKEN: likely a secret in plain text; give it as secretEnv"]);
+  });
+
   it("gives the same bytes for the same inputs, in whatever order their keys are", async () => {
     await fc.assert(
       fc.asyncProperty(placeable, async (stack) => {
