@@ -13,8 +13,8 @@ const secondsAtMost = { setup: durationSeconds("30m"), verify: durationSeconds("
 
 const text = z
   .string()
-  .min(1)
-  .max(20_000)
+  .min(1, { error: "expected a command" })
+  .max(20_000, { error: "expected a command of at most 20000 characters" })
   .regex(/^[^\u0000]*$/, { error: "expected a command without NUL characters" });
 
 const verifyText = text.superRefine((command, context) => {

@@ -85,12 +85,12 @@ export class SshAccount {
 
   /** Configuration of ssh by which `box` is this account, on a port that leads to its sshd. */
   configuration(port = this.port): string {
-    this.server.writeKnownHosts("known", "host", port);
+    this.server.writeKnownHosts(`known-${port}`, "host", port);
     const lines = ["HostName 127.0.0.1", `Port ${port}`, `User ${this.name}`];
     return [
       "Host box",
       ...lines.map((line) => `  ${line}`),
-      readFileSync(this.server.writeConfig("config"), "utf8"),
+      readFileSync(this.server.writeConfig("config", { knownHosts: `known-${port}` }), "utf8"),
     ].join("\n");
   }
 

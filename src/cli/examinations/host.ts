@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { defaultDataDir, gatherHost, type HostSighting } from "../../host/facts.js";
 import type { Host } from "../../host/host.js";
 import { readHostLock } from "../../host/lock.js";
-import { dataPaths, ownNames } from "../../host/paths.js";
+import { findForeign } from "../../host/own-folder.js";
 import { surveySshd } from "../../host/sshd-survey.js";
 import { surveyHost, type HostSurvey } from "../../host/survey.js";
 import type { Clock } from "../../lib/clock.js";
@@ -99,9 +99,6 @@ async function examineSupervision(
 
 async function examineFolder(host: Host, survey: HostSurvey, dataDir: string): Promise<Finding[]> {
   const exists = (await host.status(dataDir)) !== undefined;
-  const isMarked = exists && (await host.status(dataPaths(dataDir).marker)) !== undefined;
-  const own = ownNames();
-  const names = isMarked || !exists || !survey.nearest.readable ? [] : await host.list(dataDir);
-  const foreign = names.filter((name) => !own.has(name) && name !== "lost+found");
+  const foreign = exists && survey.nearest.readable ? await findForeign(host, dataDir) : [];
   return judgeFolder({ dataDir, survey, exists, foreign, freeBytes: await host.freeBytes(dataDir) });
 }
