@@ -1,0 +1,90 @@
+import type { ContainerBody } from "./container-body.js";
+
+/** What an engine has of an image. */
+export interface ImageStatus {
+  /** The engine's own name of it, which no pull changes: `sha256:...` of its configuration. */
+  readonly id: string;
+  /** `NAME@sha256:...` for each repository that it was pulled from. */
+  readonly digests: readonly string[];
+  readonly sizeBytes: number;
+}
+
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How far a pull is. Layers that were there already count as done. */
+export interface PullProgress {
+  readonly layers: number;
+  readonly doneLayers: number;
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+export interface PullOptions {
+  readonly login?: RegistryLogin | undefined;
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A container by its name, without asking more of it. */
+export interface ContainerSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly running: boolean;
+}
+
+/** What the engine tells of one container (`GET /containers/{id}/json`). */
+export interface ContainerStatus {
+  readonly id: string;
+  readonly name: string;
+  /** Id of the image that it was made of. */
+  readonly imageId: string;
+  readonly state: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+  /** 0 when it does not run. */
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+  /** What the engine says of a start that failed. */
+  readonly error: string;
+  /** When it was last started, ISO 8601; empty when it never was. */
+  readonly startedAt: string;
+  /** How often the engine has started it again by itself since it was started. */
+  readonly restarts: number;
+  /** How it was made, as far as a {@link ContainerBody} says it. */
+  readonly body: ContainerBody;
+}
+
+/**
+ * A host's Docker Engine, as far as Berth uses it. Every implementation passes the same contract suite
+ * (`test/contract/container-engine.ts`). What the engine refuses is a `BerthError`; reads are tried again when the
+ * connection breaks off, writes only when they may be done twice.
+ */
+export interface ContainerEngine {
+  /** Version of the engine and of its API. */
+  version(): Promise<{ version: string; apiVersion: string }>;
+
+  /** Undefined when the engine has no such image. @param reference a tag, `NAME@sha256:...`, or an id */
+  findImage(reference: string): Promise<ImageStatus | undefined>;
+  /** Pulls an image by its digest. Done when all of it is there. @param reference `NAME@sha256:...` */
+  pull(reference: string, options?: PullOptions): Promise<void>;
+  /** Removes a name of an image, and the image with its last name. Nothing there is fine; one in use is an error. */
+  removeImage(reference: string): Promise<void>;
+
+  /** Makes a container and does not start it. Returns its id. A name that is taken is an error. */
+  createContainer(name: string, body: ContainerBody): Promise<string>;
+  /** One that runs already is fine. @param container its id or name, as everywhere below */
+  startContainer(container: string): Promise<void>;
+  /** Sends its stop signal, and kills it after a time. One that does not run is fine. */
+  stopContainer(container: string, graceSeconds: number): Promise<void>;
+  /** Also when it runs. Nothing there is fine. */
+  removeContainer(container: string): Promise<void>;
+  /** Undefined when there is none. */
+  inspectContainer(container: string): Promise<ContainerStatus | undefined>;
+  /** Containers that have all these labels with these values, running or not. */
+  listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]>;
+  /** The last lines of its standard output and error, in the order in which they came. */
+  readOutput(container: string, lines: number): Promise<string>;
+}
