@@ -43,6 +43,8 @@ export class Sandbox {
   private constructor(
     readonly root: string,
     private readonly environment: Record<string, string | undefined>,
+    /** Ports for the sandbox's runners, which nobody listened on. */
+    readonly portRange: readonly [number, number],
   ) {}
 
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -71,7 +73,7 @@ export class Sandbox {
   /** A sandbox that another process has created. */
   static async open(root: string): Promise<Sandbox> {
     const { binDir } = await toolchain();
-    return new Sandbox(root, {
+    const environment = {
       ...process.env,
       ...(await prepareState(root)),
       PATH: `${binDir}:${process.env.PATH ?? ""}`,
@@ -80,11 +82,9 @@ export class Sandbox {
       // Packages that Berth is developed with have plugins, which most stacks do not need.
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       NODE_OPTIONS: undefined,
-    });
+    };
+    return new Sandbox(root, environment, await choosePorts());
   }
-
-  /** Ports for the sandbox's runners; others in use at the same time are unlikely to have them. */
-  readonly portRange: readonly [number, number] = choosePorts();
 
   get dataDir(): string {
     return join(this.root, "host");
@@ -177,14 +177,16 @@ export class Sandbox {
 
   /** Ends everything the sandbox started and removes its folder. */
   async dispose(): Promise<void> {
-    const configuration = join(this.dataDir, "supervisor", "supervisord.conf");
-    for (const pid of findProcesses((line) => line.endsWith(` -c ${configuration}`))) process.kill(pid, "SIGTERM");
+    const configuration = join("supervisor", "supervisord.conf");
+    const isSupervisor = (line: string) => line.includes(` -c ${this.root}/`) && line.endsWith(`/${configuration}`);
+    for (const pid of findProcesses(isSupervisor)) process.kill(pid, "SIGTERM");
     for (const unit of this.units())
       await execa("systemctl", [...systemdScope, "disable", "--now", unit], { reject: false });
-    for (let waited = 0; waited < 100 && this.runners().length > 0; waited += 1) await delay(100);
+    const findOwn = () => findProcesses((line) => line.includes(`${this.root}/`));
+    for (let waited = 0; waited < 100 && findOwn().length > 0; waited += 1) await delay(100);
     // Of an engine that was killed, a provider that it had not asked anything yet stays for ever.
     const idle = findProcesses((line, folder) => line.includes("/dynamic-provider/") && folder() === this.root);
-    for (const pid of [...this.runners(), ...idle]) process.kill(pid, "SIGKILL");
+    for (const pid of [...findOwn(), ...idle]) endProcess(pid);
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -197,19 +199,32 @@ export interface StateResource {
   initErrors?: string[];
 }
 
-/** Test files that run beside each other have ports of their own. */
-function choosePorts(): [number, number] {
+/** Test files that run beside each other have ports of their own, and of those some that nobody listens on. */
+async function choosePorts(): Promise<[number, number]> {
   const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 8;
-  const first = 15_000 + 2000 * worker + 20 * Math.floor(Math.random() * 100);
-  return [first, first + 19];
+  for (;;) {
+    const first = 15_000 + 2000 * worker + 20 * Math.floor(Math.random() * 100);
+    const ports = Array.from({ length: 20 }, (_, index) => first + index);
+    const free = await Promise.allSettled(ports.map((port) => freePort(port)));
+    if (free.every(({ status }) => status === "fulfilled")) return [first, first + 19];
+  }
 }
 
-/** A port that nobody listens on now. */
-export function freePort(): Promise<number> {
+/** It may have ended by itself meanwhile. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** A port that nobody listens on now; throws when one is asked for that somebody has. */
+export function freePort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(wanted, "127.0.0.1", () => {
       const address = server.address();
       server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
     });
