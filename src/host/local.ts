@@ -20,13 +20,15 @@ import { pipeline } from "node:stream/promises";
 
 import { execa } from "execa";
 
-import { systemCode } from "../lib/errors.js";
+import { BerthError, systemCode } from "../lib/errors.js";
 import { downloadFile } from "./download.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { sendRequest } from "./http.js";
+import { LocalShell } from "./local-shell.js";
 import { LocalPart } from "./part-file.js";
 import { parseListeningPorts } from "./ports.js";
 import { LimitedGroup } from "./process-group.js";
+import { downloadByTool } from "./tool-download.js";
 import { defaultPace, type DownloadPace } from "./transfer-watch.js";
 
 /** The little of the process environment that commands on a host get. */
@@ -201,13 +203,17 @@ export class LocalHost implements Host {
   }
 
   async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
-    const part = new LocalPart(path, this.#environment);
+    const pace = this.#pace;
+    const shell = new LocalShell(this.name, this.#environment);
     try {
-      await downloadFile(url, part, options, this.#pace);
-      return (await part.digest(options.signal)) ?? (await this.sha256(path, options.signal));
-    } finally {
-      part.leave();
+      const sha256 = await downloadByTool({ shell, tools: ["curl"], url, path, options, pace });
+      if (sha256 !== undefined) return sha256;
+    } catch (error) {
+      // There is no curl, or it does not trust a server that Node may (`NODE_EXTRA_CA_CERTS`).
+      if (!(error instanceof BerthError) || error.code !== "host-unsuitable") throw error;
+      await downloadFile(url, new LocalPart(path), options, pace);
     }
+    return this.sha256(path, options.signal);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

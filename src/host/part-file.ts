@@ -5,10 +5,6 @@ import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { systemCode } from "../lib/errors.js";
-import { FileDigest } from "./file-digest.js";
-
-/** How often the tool that follows a file is told that it has grown. */
-const growMilliseconds = 200;
 
 /** The file that a download grows in, wherever it is. Methods throw system errors with their code. */
 export interface PartFile {
@@ -26,18 +22,9 @@ export interface PartFile {
   append(source: readonly [Readable, Transform]): Promise<void>;
 }
 
-/** A part on this machine. Its SHA-256 is taken while it grows. */
+/** A part on this machine. */
 export class LocalPart implements PartFile {
-  readonly #environment: Readonly<Record<string, string>>;
-  #digest: FileDigest | undefined;
-
-  /** @param environment for the tool that takes the file's SHA-256 */
-  constructor(
-    readonly path: string,
-    environment: Readonly<Record<string, string>> = {},
-  ) {
-    this.#environment = environment;
-  }
+  constructor(readonly path: string) {}
 
   async makeFolder(): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true });
@@ -70,26 +57,6 @@ export class LocalPart implements PartFile {
   }
 
   async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {
-    this.leave();
-    const digest = new FileDigest(this.path, this.#environment);
-    this.#digest = digest;
-    const look = () => this.size().then((bytes) => digest.grown(bytes));
-    const grow = setInterval(() => void look().catch(() => undefined), growMilliseconds);
-    try {
-      await pipeline(source, transformation, createWriteStream(this.path, { flags: "a" }));
-    } finally {
-      clearInterval(grow);
-    }
-  }
-
-  /** The SHA-256 of the file, which is complete; undefined when it was not taken. */
-  digest(signal?: AbortSignal): Promise<string | undefined> {
-    return this.#digest?.end(signal) ?? Promise.resolve(undefined);
-  }
-
-  /** To be called when nobody wants to know it any more. */
-  leave(): void {
-    this.#digest?.stop();
-    this.#digest = undefined;
+    await pipeline(source, transformation, createWriteStream(this.path, { flags: "a" }));
   }
 }

@@ -1,5 +1,5 @@
 import { BerthError } from "../lib/errors.js";
-import { quoteWord } from "./ssh-script.js";
+import { quoteWord } from "./shell-script.js";
 import type { SshTarget } from "./ssh-target.js";
 
 /** Why ssh made no connection, from what it says under the locale C. */

@@ -1,30 +1,15 @@
 import type { Readable } from "node:stream";
 
 import { BerthError } from "../lib/errors.js";
+import { collectOutput, type CommandOptions, type Output } from "./shell-output.js";
+import { commandScript, environmentName, shellScript } from "./shell-script.js";
 import { SshConnections } from "./ssh-connection.js";
 import { isConnectionLost } from "./ssh-failure.js";
-import { commandScript, environmentName, shellScript } from "./ssh-script.js";
-import { SshSessions, type SessionRequest, type SessionResult } from "./ssh-session.js";
+import { fileScripts } from "./ssh-files.js";
+import { SshSessions } from "./ssh-session.js";
 import type { SshSettings, SshTarget } from "./ssh-target.js";
-import { codeOfMessage, systemError } from "./system-message.js";
-
-/** Most of an output that is kept, as for commands on this machine. */
-const mostBytes = 64_000_000;
-
-export interface Output extends SessionResult {
-  readonly stdout: Buffer;
-  readonly stderr: Buffer;
-}
-
-export interface CommandOptions {
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly cwd?: string | undefined;
-  readonly input?: Uint8Array | undefined;
-  readonly timeoutSeconds?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Takes standard output as it comes; the result has none of it then. */
-  readonly onStdout?: ((bytes: Buffer) => void) | undefined;
-}
+import { failureOfTools } from "./system-message.js";
+import type { DownloadShell } from "./tool-download.js";
 
 export interface FileOptions {
   readonly input?: Uint8Array;
@@ -37,7 +22,7 @@ export interface FileOptions {
 }
 
 /** A host's shell: commands in groups of their own, and scripts that do something with files. */
-export class SshShell {
+export class SshShell implements DownloadShell {
   readonly connections: SshConnections;
   readonly #sessions: SshSessions;
   readonly #silenceSeconds: number;
@@ -46,6 +31,11 @@ export class SshShell {
     this.connections = new SshConnections(target, settings);
     this.#sessions = new SshSessions(this.connections, settings.pace);
     this.#silenceSeconds = settings.pace.silenceSeconds;
+  }
+
+  /** Its name in the stack. */
+  get host(): string {
+    return this.connections.target.name;
   }
 
   get refusedSessions(): number {
@@ -57,15 +47,10 @@ export class SshShell {
     const { env = {}, cwd, input, timeoutSeconds, signal, onStdout } = options;
     assertEnvironment(env);
     const silenceSeconds = this.#silenceSeconds;
-    return this.#collect(
-      {
-        length: "long",
-        script: (nonce) => commandScript({ nonce, argv, env, cwd, inputBytes: input?.byteLength, silenceSeconds }),
-        input,
-        timeoutSeconds,
-        signal,
-      },
-      onStdout,
+    const script = (nonce: string) =>
+      commandScript({ nonce, argv, env, cwd, inputBytes: input?.byteLength, silenceSeconds });
+    return collectOutput({ signal, onStdout }, (streams) =>
+      this.#sessions.run({ length: "long", script, input, timeoutSeconds, ...streams }),
     );
   }
 
@@ -74,62 +59,21 @@ export class SshShell {
     const { input, stream, again = false, answers = [0] } = options;
     const length = stream === undefined ? "short" : "long";
     const request = { length, script: (nonce: string) => shellScript(nonce, script, words), input, stream } as const;
-    const output = await this.#collect(request).catch((error: unknown) => {
-      if (again && isConnectionLost(error)) return this.#collect(request);
+    const run = () => collectOutput({}, (streams) => this.#sessions.run({ ...request, ...streams }));
+    const output = await run().catch((error: unknown) => {
+      if (again && isConnectionLost(error)) return run();
       throw error;
     });
     if (answers.includes(output.exitCode)) return output;
     throw this.failure(words[0], output.exitCode, output.stderr);
   }
 
-  /** The system's error that a tool tells of, or what else it says. */
+  async removeFile(path: string): Promise<void> {
+    await this.files(fileScripts.remove, [path], { again: true });
+  }
+
   failure(path: string, exitCode: number, stderr: Buffer): Error {
-    const said = stderr.toString("utf8");
-    const code = codeOfMessage(said);
-    if (code !== undefined) return systemError(code, path, said);
-    return new BerthError("command-failed", {
-      where: `host ${this.connections.target.name}: ${path}`,
-      what: "the host's tools failed",
-      got: `exit code ${exitCode}`,
-      detail: said,
-    });
-  }
-
-  async #collect(
-    request: Omit<SessionRequest, "onStdout" | "onStderr">,
-    onStdout?: (bytes: Buffer) => void,
-  ): Promise<Output> {
-    const tooMuch = new AbortController();
-    const stdout = new Collector(tooMuch);
-    const stderr = new Collector(tooMuch);
-    const signal = request.signal === undefined ? tooMuch.signal : AbortSignal.any([request.signal, tooMuch.signal]);
-    const result = await this.#sessions.run({
-      ...request,
-      signal,
-      onStdout: onStdout ?? ((bytes) => stdout.write(bytes)),
-      onStderr: (bytes) => stderr.write(bytes),
-    });
-    return { ...result, stdout: stdout.bytes, stderr: stderr.bytes };
-  }
-}
-
-class Collector {
-  readonly #chunks: Buffer[] = [];
-  readonly #tooMuch: AbortController;
-  #size = 0;
-
-  constructor(tooMuch: AbortController) {
-    this.#tooMuch = tooMuch;
-  }
-
-  get bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
-
-  write(bytes: Buffer): void {
-    this.#size += bytes.byteLength;
-    if (this.#size <= mostBytes) this.#chunks.push(bytes);
-    else this.#tooMuch.abort(new BerthError("command-failed", { what: `the output is more than ${mostBytes} bytes` }));
+    return failureOfTools(this.host, path, exitCode, stderr.toString("utf8"));
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import { quoteWord } from "./ssh-script.js";
+import { quoteWord } from "./shell-script.js";
 
 /** Whom to reach by ssh. What is left out, ssh takes from its configuration. */
 export interface SshTarget {

@@ -7,12 +7,12 @@ import { parseDigest } from "./file-digest.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
 import { parseListeningPorts } from "./ports.js";
-import { downloadOver } from "./ssh-download.js";
 import { fileScripts, parseAvailable, parseList, parseProcesses, parseStatus, parseWalk } from "./ssh-files.js";
 import { PushedPart } from "./ssh-push.js";
 import { requestOver } from "./ssh-request.js";
 import { SshShell } from "./ssh-shell.js";
 import type { SshSettings, SshTarget } from "./ssh-target.js";
+import { downloadByTool } from "./tool-download.js";
 import { defaultPace, type DownloadPace } from "./transfer-watch.js";
 
 /** Of a command whose lines are handed on, so many are kept for its result. */
@@ -159,9 +159,11 @@ export class SshHost implements Host {
   }
 
   async download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
+    const shell = this.#shell;
+    const pace = this.#pace;
     let sha256: string | undefined;
-    if (this.#downloads === "push") await downloadFile(url, new PushedPart(this.#shell, path), options, this.#pace);
-    else sha256 = await downloadOver(this.#shell, url, path, options, this.#pace);
+    if (this.#downloads === "push") await downloadFile(url, new PushedPart(shell, path), options, pace);
+    else sha256 = await downloadByTool({ shell, tools: ["curl", "wget"], url, path, options, pace });
     return sha256 ?? this.sha256(path, options.signal);
   }
 

@@ -1,3 +1,5 @@
+import { BerthError } from "../lib/errors.js";
+
 /** What tools say of a system's error under the locale C: glibc's words, macOS', musl's, and those of `dash` itself. */
 const messages: Readonly<Record<string, readonly string[]>> = {
   ENOENT: ["No such file or directory", "No such file", "Directory nonexistent"],
@@ -38,4 +40,16 @@ export function codeOfMessage(said: string): string | undefined {
 /** An error as the system throws it. */
 export function systemError(code: string, path: string, said: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${path}: ${said.trim()}`), { code, path });
+}
+
+/** The system's error that a host's tools tell of, or what else they say. */
+export function failureOfTools(host: string, path: string, exitCode: number, said: string): Error {
+  const code = codeOfMessage(said);
+  if (code !== undefined) return systemError(code, path, said);
+  return new BerthError("command-failed", {
+    where: `host ${host}: ${path}`,
+    what: "the host's tools failed",
+    got: `exit code ${exitCode}`,
+    detail: said,
+  });
 }

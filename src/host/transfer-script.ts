@@ -1,42 +1,60 @@
 import { mostRedirects } from "./download-failure.js";
 import { digestFunctions, parseDigest } from "./file-digest.js";
 
+/** How the script ends when none of the tools is there. */
+export const noTool = 9;
+
 /**
- * One try of a download by a host's own curl, else wget. Words: path, most bytes that the file may have or nothing, and
- * a tag. Lines with the tag tell of the script, all others are the server's headers. The address comes by standard
- * input, because it may hold a token, and after it a line with the header `Authorization`, empty for none. curl leaves that
- * out when it follows a redirect to another origin (curl(1), --location); wget would not, so it is not used with one.
+ * One try of a download by a machine's own curl or wget. Words: path, most bytes that the file may have or nothing, a tag,
+ * and the tools that may be used. Lines with the tag tell of the script, all others are the server's headers. The
+ * address comes by standard input, because it may hold a token, and after it a line with the header `Authorization`,
+ * empty for none. curl leaves that out when it follows a redirect to another origin (curl(1), --location); wget would
+ * not, so it is not used with one.
  *
- * A file that is there is the beginning, and the rest is asked for. The limit on sizes of files ends a transfer that
- * has no end; it counts blocks of 512 bytes. The file's SHA-256 is taken beside, and told when all of it is there.
+ * A file that is there is the beginning, and the rest is asked for. Who writes to it holds a lock on it, where there is
+ * `flock`: the tools of a process that was killed need a moment to end, and those of a host that fell silent longer.
+ *
+ * The limit on sizes of files ends a transfer that has no end; it counts blocks of 512 bytes. The file's SHA-256 is
+ * taken beside, and told when all of it is there.
  */
 export const transferScript = String.raw`${digestFunctions}
 path=$1 most=$2 tag=$3
+shift 3
 exec 5>&1
 say() { printf '%s %s\n' "$tag" "$*" >&5; }
 size() { if [ -f "$path" ]; then echo $(($(wc -c <"$path"))); else echo 0; fi; }
 folder=${"${path%/*}"}
+IFS= read -r url
+IFS= read -r authorization
+find_tool() {
+  for tool in "$@"; do
+    if [ "$tool" = wget ] && [ -n "$authorization" ]; then continue; fi
+    command -v "$tool" >/dev/null && return
+  done
+  exit ${noTool}
+}
+find_tool "$@"
 mkdir -p -- "${"${folder:-/}"}" || exit 1
+exec 8>>"$path" || exit 1
+flock 8 2>/dev/null
 begun=$(size)
 if [ -n "$most" ] && [ "$begun" -gt "$most" ]; then : >"$path"; begun=0; fi
 say begun "$begun"
 say free "$(df -Pk -- "${"${folder:-/}"}" | tail -n 1)"
-IFS= read -r url
-IFS= read -r authorization
 watch() {
   while :; do
     now=$(size)
     [ "$now" = "$told" ] || say at "$now"
     told=$now
     echo more
-    sleep 0.2 >/dev/null 2>&1
+    sleep 0.2 >/dev/null 2>&1 5>&-
   done
 }
 transfer() {
   [ -z "$most" ] || ulimit -f $((most / 512 + 1))
   escaped=$(printf %s "$url" | sed 's/[\\"]/\\&/g')
   header=$(printf %s "$authorization" | sed 's/[\\"]/\\&/g')
-  if command -v curl >/dev/null; then
+  if [ "$tool" = curl ]; then
     limit=
     [ -z "$most" ] || limit="--max-filesize $((most - begun + 1))"
     [ "$begun" -eq 0 ] || resume="--continue-at $begun"
@@ -52,12 +70,11 @@ transfer() {
       --no-verbose --server-response --header='Accept-Encoding: identity' --output-document="$path" $resume 2>&1
   fi
 }
-if command -v curl >/dev/null; then tool=curl; elif [ -z "$authorization" ] && command -v wget >/dev/null; then tool=wget; else exit 9; fi
 resume=
 told=
 [ -e "$path" ] || : >"$path"
 {
-watch &
+watch 8>&- &
 watcher=$!
 (transfer) >&5
 code=$?
@@ -72,6 +89,8 @@ say end "$tool" "$code"
 sum=$(follow "$path")
 say sha256 "${"${sum%% *}"}"
 }`;
+
+export type DownloadTool = "curl" | "wget";
 
 /** What a host told of a try so far. Sizes are in bytes. */
 export interface Transfer {

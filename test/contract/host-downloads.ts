@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
-import { breakOff, endless, HostileServer, ranges, redirect, stall, status, whole } from "../support/hostile-server.js";
+import { breakOff, endless, HostileServer, ranges, redirect, stall, status, whole, wrongRange } from "../support/hostile-server.js";
 import { freePort } from "../support/sandbox.js";
 import type { HostSetting } from "./host.js";
 
@@ -89,6 +89,13 @@ export function describeDownloads(settingOf: () => HostSetting): void {
       await settingOf().host.writeFile(next(), "something else");
       await settingOf().host.download(server.answer(breakOff(file, half), whole(file)), path);
       expect(await text()).toBe(content);
+    });
+
+    it("does not add a range to what is there that begins elsewhere", async () => {
+      await settingOf().host.writeFile(next(), content.slice(0, half));
+      await settingOf().host.download(server.answer(wrongRange(file), whole(file)), path);
+      expect(await text()).toBe(content);
+      expect(server.ranges).toEqual([`bytes=${half}-`, undefined]);
     });
 
     it("is done when the file is complete already", async () => {

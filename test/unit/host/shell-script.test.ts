@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { bootstrap, commandScript, quoteWord, shellScript } from "../../../src/host/ssh-script.js";
+import { bootstrap, commandScript, quoteWord, shellScript } from "../../../src/host/shell-script.js";
 
 const nonce = "0123456789abcdef0123456789abcdef";
 

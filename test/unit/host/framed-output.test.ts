@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { FramedOutput } from "../../../src/host/ssh-frame.js";
+import { FramedOutput } from "../../../src/host/framed-output.js";
 
 const nonce = "00ff00ff00ff00ff";
 

@@ -2,41 +2,52 @@ import { randomBytes } from "node:crypto";
 
 import pRetry, { AbortError } from "p-retry";
 
-import { BerthError } from "../lib/errors.js";
+import { BerthError, messageOf } from "../lib/errors.js";
 import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
-import { fileScripts } from "./ssh-files.js";
-import type { SshShell } from "./ssh-shell.js";
-import { newTransfer, takeLine, transferScript, type Transfer } from "./transfer-script.js";
+import type { CommandOptions, Output } from "./shell-output.js";
+import { failureOfTools } from "./system-message.js";
+import { newTransfer, noTool, takeLine, transferScript, type DownloadTool, type Transfer } from "./transfer-script.js";
 import { TransferWatch, type DownloadPace } from "./transfer-watch.js";
 
-const noTool = 9;
 /** Less than this is no room: what is written in blocks does not fill a disk to the last byte. */
 const noRoomBytes = 1 << 20;
 
-interface Download {
-  readonly shell: SshShell;
+export type DownloadCommandOptions = Pick<CommandOptions, "env" | "input" | "signal" | "onStdout">;
+
+/** A machine that fetches by its own tools. */
+export interface DownloadShell {
+  /** Its name in the stack. */
+  readonly host: string;
+  /** Runs a command once. What it has started ends with the signal, and with this process. */
+  command(argv: readonly string[], options: DownloadCommandOptions): Promise<Output>;
+  removeFile(path: string): Promise<void>;
+}
+
+interface DownloadRequest {
+  readonly shell: DownloadShell;
+  /** What may be used, the best first. */
+  readonly tools: readonly DownloadTool[];
   readonly url: string;
   readonly path: string;
   readonly options: DownloadOptions;
   readonly pace: DownloadPace;
+}
+
+interface Download extends DownloadRequest {
   transfer: Transfer;
 }
 
 /**
- * Lets the host itself fetch a URL into a file; as for this machine, broken transfers go on where they stopped.
+ * A machine's own tools fetch a URL into a file; as by Node (`downloadFile`), broken transfers go on where they stopped.
  *
- * @returns the file's SHA-256, unless the host did not tell it
+ * @returns the file's SHA-256, unless the machine did not tell it
+ * @throws BerthError `host-unsuitable` if the machine has no such tool, or its tool does not trust the server
  */
-export async function downloadOver(
-  shell: SshShell,
-  url: string,
-  path: string,
-  options: DownloadOptions,
-  pace: DownloadPace,
-): Promise<string | undefined> {
-  const download: Download = { shell, url, path, options, pace, transfer: newTransfer() };
+export async function downloadByTool(request: DownloadRequest): Promise<string | undefined> {
+  const { url, options, pace } = request;
+  const download: Download = { ...request, transfer: newTransfer() };
   try {
     await pRetry(() => fetchRest(download), {
       retries: pace.retries,
@@ -48,22 +59,22 @@ export async function downloadOver(
     if (options.signal?.aborted === true) throw options.signal.reason;
     if (error instanceof BerthError) throw error;
     const { current, total } = download.transfer;
-    throw brokenOff({ url, current, total }, error instanceof Error ? error.message : String(error), error);
+    throw brokenOff({ url, current, total }, messageOf(error), error);
   }
 }
 
 async function fetchRest(download: Download): Promise<void> {
-  const { url, path, options } = download;
+  const { shell, url, path, options } = download;
   const transfer = await runTransfer(download);
   const { status, current, begun, total, ended } = transfer;
   if (status === 416 && total === begun) return;
-  if (begun > 0 && (status === 416 || status === 200)) {
-    await remove(download);
+  if (begun > 0 && (status === 416 || status === 200 || isOtherRange(ended))) {
+    await shell.removeFile(path);
     throw new Error("the server does not have the range that is missing");
   }
   const { maxBytes } = options;
   if (maxBytes !== undefined && (current > maxBytes || (total !== undefined && total > maxBytes))) {
-    await remove(download);
+    await shell.removeFile(path);
     const got = total === undefined ? `${current} bytes and no end` : `${total} bytes`;
     throw new AbortError(tooLarge(url, got, maxBytes));
   }
@@ -74,12 +85,13 @@ async function fetchRest(download: Download): Promise<void> {
   }
   if (status !== undefined && status >= 300) throw new AbortError(endlessRedirects(url));
   if (transfer.free !== undefined && transfer.free < noRoomBytes) throw new AbortError(diskFull(path));
+  if (isDistrust(ended)) throw new AbortError(distrust(download));
   throw new Error(describeExit(ended));
 }
 
 /** One try. Ends it when the server is too slow, or sends what has no room. */
 async function runTransfer(download: Download): Promise<Transfer> {
-  const { shell, url, path, options, pace } = download;
+  const { shell, tools, path, options, pace } = download;
   const transfer = newTransfer();
   download.transfer = transfer;
   const tag = randomBytes(8).toString("hex");
@@ -96,16 +108,20 @@ async function runTransfer(download: Download): Promise<Transfer> {
     if (total !== undefined && free !== undefined && total - current > free) noRoom.abort(diskFull(path));
   });
   const signals = [watch.signal, noRoom.signal, ...(options.signal === undefined ? [] : [options.signal])];
-  const words = [path, options.maxBytes === undefined ? "" : String(options.maxBytes), tag];
+  const words = [path, options.maxBytes === undefined ? "" : String(options.maxBytes), tag, ...tools];
+  // As the standard for addresses writes it, it has no blank and no line feed.
+  const { href } = new URL(download.url);
   try {
     const { exitCode, stderr } = await shell.command(["/bin/sh", "-c", transferScript, "sh", ...words], {
       env: { LC_ALL: "C" },
-      input: Buffer.from(`${url}\n${options.headers?.authorization ?? ""}\n`),
+      input: Buffer.from(`${href}\n${options.headers?.authorization ?? ""}\n`),
       signal: AbortSignal.any(signals),
       onStdout: (bytes) => lines.write(bytes),
     });
-    if (exitCode === noTool) throw new AbortError(missingTool(shell, options));
-    if (transfer.ended === undefined) throw new AbortError(shell.failure(path, exitCode, stderr));
+    if (exitCode === noTool) throw missingTool(download);
+    if (transfer.ended === undefined) {
+      throw new AbortError(failureOfTools(shell.host, path, exitCode, stderr.toString("utf8")));
+    }
     return transfer;
   } catch (error) {
     throw error instanceof BerthError ? new AbortError(error) : error;
@@ -114,8 +130,14 @@ async function runTransfer(download: Download): Promise<Transfer> {
   }
 }
 
-async function remove({ shell, path }: Download): Promise<void> {
-  await shell.files(fileScripts.remove, [path], { again: true });
+/** curl adds nothing to a file that does not go on with it. */
+function isOtherRange(ended: Transfer["ended"]): boolean {
+  return ended?.tool === "curl" && ended.exitCode === 33;
+}
+
+/** It does not trust the server's certificate, or has none that it could trust it by. */
+function isDistrust(ended: Transfer["ended"]): boolean {
+  return ["curl 60", "curl 77", "wget 5"].includes(`${ended?.tool} ${ended?.exitCode}`);
 }
 
 function describeExit(ended: Transfer["ended"]): string {
@@ -127,19 +149,27 @@ function describeExit(ended: Transfer["ended"]): string {
     "curl 28": "the server did not answer in time",
     "curl 52": "the server sent nothing",
     "curl 56": "the connection to the server broke off",
-    "curl 60": "the server's certificate is not trusted",
     "wget 4": "nothing answers at the address, or the connection broke off",
-    "wget 5": "the server's certificate is not trusted",
   };
   const what = `${ended.tool} ${ended.exitCode}`;
   return reasons[what] ?? `${ended.tool} ended with code ${ended.exitCode}`;
 }
 
-function missingTool(shell: SshShell, { headers }: DownloadOptions): BerthError {
+function missingTool({ shell, tools, options: { headers } }: Download): BerthError {
+  const names = tools.map((tool) => (tool === "wget" ? "GNU wget" : tool));
   return new BerthError("host-unsuitable", {
-    where: `host ${shell.connections.target.name}`,
+    where: `host ${shell.host}`,
     what: "the host has no tool to download with",
-    expected: headers?.authorization === undefined ? "curl or GNU wget" : "curl, because the download needs a login",
+    expected: headers?.authorization === undefined ? names.join(" or ") : "curl, because the download needs a login",
     hint: "install curl on the host",
+  });
+}
+
+function distrust({ shell, url, transfer }: Download): BerthError {
+  return new BerthError("host-unsuitable", {
+    where: `host ${shell.host}: ${url}`,
+    what: "the host does not trust the server's certificate",
+    got: describeExit(transfer.ended),
+    hint: "add the server's authority to the host's certificates, or name its file in SSL_CERT_FILE there",
   });
 }
