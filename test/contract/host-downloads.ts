@@ -4,7 +4,17 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
-import { breakOff, endless, HostileServer, ranges, redirect, stall, status, whole, wrongRange } from "../support/hostile-server.js";
+import {
+  breakOff,
+  endless,
+  HostileServer,
+  ranges,
+  redirect,
+  stall,
+  status,
+  whole,
+  wrongRange,
+} from "../support/hostile-server.js";
 import { freePort } from "../support/sandbox.js";
 import type { HostSetting } from "./host.js";
 

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
@@ -7,9 +6,9 @@ import { SshHost } from "../../src/host/ssh.js";
 import { endless, HostileServer, ranges, redirect, stall, status, whole } from "../support/hostile-server.js";
 import { SshServer, whyNoSshd } from "../support/ssh-server.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
+import { toolFolderWithout } from "../support/tool-folder.js";
 
 const isLeftOut = whyNoSshd !== undefined && process.env.BERTH_TEST_ALL !== "1";
-const folders = ["/bin", "/usr/bin"];
 const hasWget = existsSync("/usr/bin/wget");
 
 describe.skipIf(isLeftOut)(`downloads by tools of the host${isLeftOut ? ` (left out: ${whyNoSshd})` : ""}`, () => {
@@ -22,12 +21,8 @@ describe.skipIf(isLeftOut)(`downloads by tools of the host${isLeftOut ? ` (left 
 
   /** A host that lacks some tools. */
   async function reach(without: readonly string[]): Promise<{ host: SshHost; path: string }> {
-    const tools = mkdtempSync("/tmp/bt-");
+    const tools = toolFolderWithout(without);
     const server = await SshServer.start([`SetEnv PATH=${tools}`]);
-    for (const folder of folders)
-      for (const name of readdirSync(folder))
-        if (!without.includes(name) && !existsSync(join(tools, name)))
-          symlinkSync(join(folder, name), join(tools, name));
     const host = new SshHost(server.target(), server.settings());
     onTestFinished(async () => {
       await host.close();
