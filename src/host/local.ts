@@ -35,7 +35,7 @@ import { defaultPace, type DownloadPace } from "./transfer-watch.js";
 export interface BaseEnvironment {
   readonly PATH: string;
   readonly HOME: string;
-  /** Proxy and certificate settings that downloads on this machine need. */
+  /** Proxy and certificate settings that downloads on this machine need; curl knows them. */
   readonly [name: string]: string;
 }
 

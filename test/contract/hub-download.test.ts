@@ -14,6 +14,7 @@ import { openHubRepository } from "../../src/lock/hub.js";
 import { lockModel } from "../../src/lock/model.js";
 import { modelSource } from "../../src/schema/model.js";
 import { HubServer } from "../support/hub-server.js";
+import { toolFolderWithout } from "../support/tool-folder.js";
 import { safetensorsFile } from "../support/weights.js";
 
 const repo = "acme/tiny";
@@ -22,6 +23,7 @@ const files = Object.fromEntries(
   Object.entries(sizes).map(([path, bytes], seed) => [path, safetensorsFile(bytes, seed)]),
 );
 const all = Object.values(files).reduce((sum, content) => sum + content.length, 0);
+const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
 const script = fileURLToPath(new URL("bring-model.mjs", import.meta.url));
 
 /** Bytes that the server has sent when the process is killed: within files, and near their ends. */
@@ -32,11 +34,16 @@ const lostBytes = 1 << 20;
 /** Long enough for kills to fall into its transfer. */
 const big = safetensorsFile(24_000_000, 7);
 
-describe("bringing a model from a hub", () => {
+describe.each([
+  { by: "curl", without: [] },
+  { by: "Node", without: ["curl"] },
+])("bringing a model from a hub, by $by", ({ without }) => {
   let hub: HubServer;
   let dataDir: string;
+  let tools: string;
 
   beforeAll(async () => {
+    tools = toolFolderWithout(without);
     hub = await HubServer.start();
     hub.repositories[repo] = { revisions: { main: files } };
     hub.pieceBytes = 10_000;
@@ -45,6 +52,7 @@ describe("bringing a model from a hub", () => {
   afterAll(async () => {
     await hub.close();
     await rm(dataDir, { recursive: true, force: true });
+    await rm(tools, { recursive: true });
   });
 
   const cached = (path: string, name: string) => join(dataDir, "cache", "models", sha256(files[path] ?? ""), name);
@@ -55,6 +63,13 @@ describe("bringing a model from a hub", () => {
     );
   const sent = () => [...hub.sent.values()].reduce((sum, bytes) => sum + bytes, 0);
   const downloads = () => hub.requests.filter(({ server, range }) => server === "storage" && range !== "bytes=0-8");
+
+  const bring = (model: object) =>
+    execa(process.execPath, [script, JSON.stringify({ dataDir, model })], { env: { PATH: tools }, reject: false });
+
+  /** What a process that was killed has started to fetch a file ends too. */
+  const toolsEnd = (part: string) =>
+    expect.poll(() => host.findProcesses([part]), { timeout: 10_000, interval: 10 }).toEqual([]);
 
   async function lock() {
     const access = { repo, endpoint: hub.endpoint, token: undefined, where: "deployment chat" };
@@ -74,10 +89,11 @@ describe("bringing a model from a hub", () => {
       for (const path of Object.keys(files))
         held.set(path, (await sizeOf(cached(path, "model"))) > 0 ? Infinity : await sizeOf(cached(path, "model.part")));
       const before = downloads().length;
-      const run = execa(process.execPath, [script, JSON.stringify({ dataDir, model })], { reject: false });
+      const run = bring(model);
       while (run.exitCode === null && run.signalCode === null && sent() < killPoint) await delay(1);
       run.kill("SIGKILL");
       const { exitCode, stderr } = await run;
+      for (const path of Object.keys(files)) await toolsEnd(cached(path, "model.part"));
       if (killPoint === Infinity) expect(exitCode, stderr).toBe(0);
       const asked = downloads().slice(before);
       for (const { path: address, range } of asked) {
@@ -87,7 +103,6 @@ describe("bringing a model from a hub", () => {
         expect(has).toBeLessThanOrEqual(files[path]?.length ?? 0);
       }
     }
-    const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
     for (const [path, content] of Object.entries(files))
       expect(await host.sha256(cached(path, "model")), path).toBe(sha256(content));
   });
@@ -114,25 +129,25 @@ describe("bringing a model from a hub", () => {
     for (const bytes of [...wanted, Infinity]) {
       const has = await held();
       const begun = downloads().length;
-      const run = execa(process.execPath, [script, JSON.stringify({ dataDir, model })], { reject: false });
+      const run = bring(model);
       while (run.exitCode === null && run.signalCode === null && (bytes === Infinity || (await held()) < bytes))
         await delay(1);
       if (bytes !== Infinity && run.kill("SIGKILL")) killed += 1;
       const { exitCode, stderr } = await run;
+      await toolsEnd(part);
       if (bytes === Infinity) expect(exitCode, stderr).toBe(0);
       for (const { range } of downloads().slice(begun)) expect(range ?? "bytes=0-").toBe(`bytes=${has}-`);
     }
     expect(killed).toBe(kills);
     expect(downloads().length - before).toBeGreaterThan(1);
     expect(sent()).toBeLessThanOrEqual(big.length + kills * lostBytes);
-    const host = new LocalHost("local", { PATH: process.env.PATH ?? "", HOME: "/" });
     expect(await host.sha256(join(part, "..", "model"))).toBe(sha256(big));
   });
 
   it("fetches nothing when all is there", async () => {
     const model = await lock();
     const before = downloads().length;
-    const { exitCode } = await execa(process.execPath, [script, JSON.stringify({ dataDir, model })]);
+    const { exitCode } = await bring(model);
     expect(exitCode).toBe(0);
     expect(downloads().slice(before)).toEqual([]);
   });
