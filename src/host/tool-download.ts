@@ -69,8 +69,9 @@ async function fetchRest(download: Download): Promise<void> {
   const { status, current, begun, total, ended } = transfer;
   if (status === 416 && total === begun) return;
   if (begun > 0 && (status === 416 || status === 200 || isOtherRange(ended))) {
+    // The server does not have the range that is missing. The whole file it may have.
     await shell.removeFile(path);
-    throw new Error("the server does not have the range that is missing");
+    return fetchRest(download);
   }
   const { maxBytes } = options;
   if (maxBytes !== undefined && (current > maxBytes || (total !== undefined && total > maxBytes))) {
