@@ -68,8 +68,8 @@ async function fetchRest(download: Download): Promise<void> {
   const transfer = await runTransfer(download);
   const { status, current, begun, total, ended } = transfer;
   if (status === 416 && total === begun) return;
-  if (begun > 0 && (status === 416 || status === 200 || isOtherRange(ended))) {
-    // The server does not have the range that is missing. The whole file it may have.
+  if (begun > 0 && lacksRange(transfer)) {
+    // The whole file the server may have.
     await shell.removeFile(path);
     return fetchRest(download);
   }
@@ -131,9 +131,11 @@ async function runTransfer(download: Download): Promise<Transfer> {
   }
 }
 
-/** curl adds nothing to a file that does not go on with it. */
-function isOtherRange(ended: Transfer["ended"]): boolean {
-  return ended?.tool === "curl" && ended.exitCode === 33;
+/** Whether the server answered with something else than what is missing; curl adds nothing of it to the file. */
+function lacksRange({ status, ended }: Transfer): boolean {
+  if (ended?.tool !== "curl" || status === 416) return status === 416 || status === 200;
+  // Of another end, 200 may be what a proxy said before the server could say anything.
+  return ended.exitCode === 33 || (ended.exitCode === 0 && status === 200);
 }
 
 /** It does not trust the server's certificate, or has none that it could trust it by. */

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -37,6 +38,20 @@ describe("downloads by this machine's own curl", () => {
     const path = join(await temporaryFolder(), "file");
     await reach({ http_proxy: proxy.url("") }).download("http://files.example/file", path);
     expect((await readFile(path)).equals(content)).toBe(true);
+  });
+
+  it("keep what is there when a proxy answers, and the server behind it does not", async () => {
+    const proxy = createHttpServer().on("connect", (_request, socket) => {
+      socket.end("HTTP/1.1 200 Connection established\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void proxy.close());
+    const path = join(await temporaryFolder(), "file");
+    await writeFile(path, content.subarray(0, 1000));
+    const https_proxy = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const failure = expect(reach({ https_proxy }).download("https://files.example/file", path)).rejects;
+    await failure.toMatchObject({ code: "download-failed" });
+    expect((await readFile(path)).equals(content.subarray(0, 1000))).toBe(true);
   });
 
   it.runIf(hasFlock)("go on only when nobody else writes to the file any more", async () => {
