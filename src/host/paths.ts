@@ -18,6 +18,8 @@ export interface DataPaths {
   readonly backends: string;
   readonly models: string;
   readonly instances: string;
+  /** One folder for each stack's gateway. */
+  readonly gateways: string;
   /** Python environments and scripts that Berth needs for itself. */
   readonly tools: string;
   readonly supervisor: string;
@@ -38,6 +40,7 @@ export function dataPaths(dataDir: string): DataPaths {
     backends: below("backends"),
     models: below("models"),
     instances: below("instances"),
+    gateways: below("gateways"),
     tools: below("tools"),
     supervisor: below("supervisor"),
     systemd: below("systemd"),

@@ -2,12 +2,10 @@
 import { posix } from "node:path";
 
 import { dataPaths } from "../host/paths.js";
-import { sha256 } from "../lib/canonical.js";
 import { execPath, outputPath } from "./runner-files.js";
+import { socketFolder } from "./socket-path.js";
 import type { RunnerDefinition } from "./supervisor.js";
 
-/** 104 bytes on macOS with the closing NUL; supervisord first binds to a name that is longer by its process id. */
-const longestSocketPath = 92;
 const socketName = "supervisor.sock";
 /** Of quotes and comments in its configuration, and of the pattern by which it finds its programs. */
 const unfitCharacters = /["\\;#[\]\u0000-\u001f\u007f]/;
@@ -26,17 +24,14 @@ export interface SupervisordPaths {
 
 export function supervisordPaths(dataDir: string): SupervisordPaths {
   const folder = dataPaths(dataDir).supervisor;
-  const near = posix.join(folder, socketName);
-  // A socket's path is bounded by the system; a longer one lies in the system's folder for temporary files.
-  const fits = Buffer.byteLength(near) <= longestSocketPath;
-  const socketFolder = fits ? folder : posix.join("/tmp", `berth-${sha256(folder).slice(0, 16)}`);
+  const ofSocket = socketFolder(folder, socketName);
   return {
     folder,
     programs: posix.join(folder, "programs"),
     configuration: posix.join(folder, "supervisord.conf"),
     log: posix.join(folder, "supervisord.log"),
-    socketFolder,
-    socket: posix.join(socketFolder, socketName),
+    socketFolder: ofSocket,
+    socket: posix.join(ofSocket, socketName),
     bin: posix.join(folder, "bin"),
   };
 }
