@@ -139,7 +139,7 @@ async function gatherSystem(
   look: FirstLook,
   commands: Pick<Host, "run">,
 ): Promise<Omit<HostFacts, "accelerators">> {
-  const { platform, os, arch, kernel, distribution, cpus, ramBytes, diskBytes, user, home } = look;
+  const { platform, os, arch, kernel, distribution, cpus, ramBytes, diskBytes, user, home, haproxy } = look;
   if (os === undefined || arch === undefined) {
     throw new BerthError("host-unsuitable", {
       where: `host ${host.name}`,
@@ -154,6 +154,7 @@ async function gatherSystem(
     ...{ cpus, ramBytes, diskBytes, user, home, initSystem },
     ...(python === undefined ? {} : { python: python.python }),
     ...(python?.pipx === undefined ? {} : { pipx: python.pipx }),
+    ...(haproxy === undefined ? {} : { haproxy }),
   };
 }
 

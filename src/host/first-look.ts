@@ -21,6 +21,8 @@ folder=${"${1:-$HOME}"}
 until [ -d "$folder" ]; do folder=${"${folder%/*}"}; folder=${"${folder:-/}"}; done
 df -Pk -- "$folder" | sed -n '$s/^/df /p'
 [ ! -e /run/systemd/system ] || echo "systemd yes"
+haproxy=$(PATH="$PATH:/usr/local/sbin:/usr/sbin"; command -v haproxy) &&
+  echo "haproxy $haproxy $("$haproxy" -v 2>/dev/null | head -n 1)"
 shift
 for command do
   command -v "$command" >/dev/null 2>&1 && echo "command $command"
@@ -45,6 +47,7 @@ export interface FirstLook {
   readonly user: string;
   readonly home: string;
   readonly hasSystemd: boolean;
+  readonly haproxy: HostFacts["haproxy"];
   /** Commands that are there, of those that were asked for. */
   readonly commands: ReadonlySet<string>;
 }
@@ -72,8 +75,15 @@ export function parseFirstLook(text: string): FirstLook {
     user: valueOf("user"),
     home: valueOf("home"),
     hasSystemd: valueOf("systemd") === "yes",
+    haproxy: parseHaproxy(valueOf("haproxy")),
     commands: new Set(lines.filter(([name]) => name === "command").map(([, value]) => value)),
   };
+}
+
+/** `/usr/sbin/haproxy HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/` */
+function parseHaproxy(line: string): HostFacts["haproxy"] {
+  const [, path, version] = /^(\/\S+) HA-?Proxy version (\S+)/.exec(line) ?? [];
+  return path === undefined || version === undefined ? undefined : { path, version };
 }
 
 /** Size in bytes of the file system that a line of `df -Pk` tells of. */

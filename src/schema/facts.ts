@@ -110,6 +110,7 @@ export const hostFacts = z
       })
       .optional()
       .describe("Container engine, when there is one that answers"),
+    haproxy: program.optional().describe("HAProxy, when there is one"),
     accelerators: z.array(accelerator).describe("GPUs and NPUs"),
   })
   .describe("Facts of a host");

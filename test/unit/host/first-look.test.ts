@@ -46,6 +46,19 @@ describe("parseFirstLook", () => {
     expect(parseFirstLook(text)).toMatchObject({ os, arch });
   });
 
+  it.each([
+    [
+      "haproxy /usr/sbin/haproxy HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/",
+      { path: "/usr/sbin/haproxy", version: "2.6.12-1+deb12u4" },
+    ],
+    ["haproxy /opt/haproxy HA-Proxy version 2.2.9-2 2021/01/01", { path: "/opt/haproxy", version: "2.2.9-2" }],
+    ["haproxy /usr/sbin/haproxy ", undefined],
+    ["haproxy alias haproxy=x", undefined],
+    ["", undefined],
+  ])("of %j takes HAProxy for %j", (text, haproxy) => {
+    expect(parseFirstLook(text).haproxy).toEqual(haproxy);
+  });
+
   it("never throws, whatever a host prints", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseFirstLook(text)));
   });
