@@ -5,9 +5,11 @@ export {
   BackendVersion,
   Host,
   Instance,
+  Gateway,
   ModelFiles,
   type BackendVersionArgs,
   type HostArgs,
   type InstanceArgs,
+  type GatewayArgs,
   type ModelFilesArgs,
 } from "./pulumi/resources.js";

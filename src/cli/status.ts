@@ -126,7 +126,7 @@ function observeOther(
   outputs: StateResource["outputs"],
   contexts: Contexts,
 ): Promise<CommonObserved | undefined> {
-  const { Host, BackendVersion, ModelFiles } = resourceKinds;
+  const { Host, BackendVersion, ModelFiles, Gateway } = resourceKinds;
   switch (kind) {
     case Host.kind:
       return observe(Host, outputs, contexts);
@@ -134,6 +134,8 @@ function observeOther(
       return observe(BackendVersion, outputs, contexts);
     case ModelFiles.kind:
       return observe(ModelFiles, outputs, contexts);
+    case Gateway.kind:
+      return observe(Gateway, outputs, contexts);
     default:
       return Promise.resolve(undefined);
   }

@@ -80,5 +80,6 @@ export const dispatch = createDispatch({
   Host: new ResourceHandler(resourceKinds.Host, surroundings),
   BackendVersion: new ResourceHandler(resourceKinds.BackendVersion, surroundings),
   ModelFiles: new ResourceHandler(resourceKinds.ModelFiles, surroundings),
+  Gateway: new ResourceHandler(resourceKinds.Gateway, surroundings),
   Instance: new ResourceHandler(resourceKinds.Instance, surroundings),
 });

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { HostReference } from "../host/host.js";
 import type { BackendVersionInputs } from "../resources/backend-version-inputs.js";
+import type { GatewayInputs } from "../resources/gateway.js";
 import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
 import type { ModelFilesInputs } from "../resources/model-files-inputs.js";
@@ -25,9 +26,19 @@ export type BackendVersionArgs = Args<
   Exclude<keyof BackendVersionInputs, "host" | "backend" | "version" | "method">
 >;
 export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl" | "hubEndpoint" | "token">;
+export type GatewayArgs = Args<GatewayInputs, Given>;
 export type InstanceArgs = Args<
   InstanceInputs,
-  Given | "devices" | "env" | "secretEnv" | "apiKeyVariable" | "healthRequest" | "category" | "strategy"
+  | Given
+  | "slots"
+  | "drainSeconds"
+  | "devices"
+  | "env"
+  | "secretEnv"
+  | "apiKeyVariable"
+  | "healthRequest"
+  | "category"
+  | "strategy"
 >;
 
 /** One object for each kind, because Pulumi serialises each object anew. */
@@ -35,6 +46,7 @@ const providers = {
   Host: shim("Host"),
   BackendVersion: shim("BackendVersion"),
   ModelFiles: shim("ModelFiles"),
+  Gateway: shim("Gateway"),
   Instance: shim("Instance"),
 };
 
@@ -90,6 +102,13 @@ export class ModelFiles extends BerthResource {
 
   constructor(name: string, args: ModelFilesArgs, options?: pulumi.CustomResourceOptions) {
     super("ModelFiles", name, args, ["path", "sizeBytes", "placement"], options);
+  }
+}
+
+/** What clients ask on a host, in front of the runners of instances that have slots. */
+export class Gateway extends BerthResource {
+  constructor(name: string, args: GatewayArgs, options?: pulumi.CustomResourceOptions) {
+    super("Gateway", name, args, [], options);
   }
 }
 

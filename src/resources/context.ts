@@ -1,13 +1,14 @@
 import { gatherFacts } from "../host/facts.js";
 import type { Host, HostReference, OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
-import { ensurePythonTool, hostPython } from "../install/python.js";
+import { ensurePythonTool, findHostPython, hostPython } from "../install/python.js";
 import { canonicalJson } from "../lib/canonical.js";
 import type { Clock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import { Serial } from "../lib/serial.js";
+import { Gateway } from "../runtime/gateway.js";
 import { Supervisord } from "../runtime/supervisord.js";
 import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { Systemd } from "../runtime/systemd.js";
@@ -49,6 +50,7 @@ export class Contexts {
       log: (event) => log({ ...event, text: redact(event.text) }),
       facts: () => this.#factsOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
+      gateway: (owner) => this.#gateway(owner, host, reference),
     };
   }
 
@@ -58,6 +60,16 @@ export class Contexts {
     const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir);
     this.#facts.set(key, known);
     return known;
+  }
+
+  #gateway(owner: string, host: Host, reference: HostReference): Gateway {
+    const { content, clock } = this.#options;
+    const { dataDir } = reference;
+    return new Gateway({
+      ...{ host, dataDir, owner, clock, serial: this.#serial },
+      findPython: async () => findHostPython({ host, dataDir, found: (await this.#factsOf(host, reference)).python }),
+      script: () => content.pythonTool("unix_socket.py"),
+    });
   }
 
   #supervisor(runtime: string, host: Host, reference: HostReference): Supervisor {

@@ -1,9 +1,15 @@
 import { backendVersionKind } from "./backend-version.js";
+import { gatewayKind } from "./gateway.js";
 import { hostKind } from "./host.js";
 import { instanceKind } from "./instance.js";
 import { modelFilesKind } from "./model-files.js";
 
-const onHosts = { BackendVersion: backendVersionKind, ModelFiles: modelFilesKind, Instance: instanceKind };
+const onHosts = {
+  BackendVersion: backendVersionKind,
+  ModelFiles: modelFilesKind,
+  Gateway: gatewayKind,
+  Instance: instanceKind,
+};
 
 /** Every kind of resource. A host takes away what was left on it of the others. */
 export const resourceKinds = {

@@ -31,6 +31,9 @@ export interface GatewayOptions extends Omit<HaproxyControlOptions, "paths"> {
   readonly serial: Serial;
 }
 
+/** Where clients ask for an instance. */
+export type Asked = Pick<Listener, "instance" | "address" | "port">;
+
 /**
  * What a stack's clients ask on a host: each instance's stable port, and which of its runners answers there. Nobody else
  * writes its file or changes its HAProxy. Every change goes to the file first, validated and in one step, then to what
@@ -52,10 +55,14 @@ export class Gateway {
     return parseHaproxyConfiguration((await this.#options.host.readText(this.paths.configuration)) ?? "");
   }
 
-  /** The port of the runner that an instance's requests go to; undefined when they go nowhere, or nobody knows where. */
-  async activePort(instance: string): Promise<number | undefined> {
+  /**
+   * The port of the runner that an instance's requests go to; undefined when they go nowhere, nobody knows where, or
+   * clients ask for them elsewhere.
+   */
+  async activePort({ instance, address, port }: Asked): Promise<number | undefined> {
     const [listeners = [], states] = await Promise.all([this.listeners(), this.#control.states()]);
-    const found = listeners.find((listener) => listener.instance === instance);
+    const name = proxyName({ instance, address, port });
+    const found = listeners.find((listener) => listener.instance === instance && proxyName(listener) === name);
     if (found === undefined || states === undefined) return undefined;
     return wantedStates([found]).every(([server, serves]) => states.get(server) === serves) ? found.active : undefined;
   }

@@ -77,10 +77,10 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     await expect(ask()).rejects.toThrow();
     await gateway.switchTo(active(0));
     expect(await ask()).toBe("one");
-    expect(await gateway.activePort("chat-0")).toBe(active(0).active);
+    expect(await gateway.activePort(listener)).toBe(active(0).active);
     await gateway.close("chat-0");
     await expect(ask()).rejects.toThrow();
-    expect(await gateway.activePort("chat-0")).toBeUndefined();
+    expect(await gateway.activePort(listener)).toBeUndefined();
     await gateway.close("chat-0");
   });
 
@@ -190,7 +190,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     await gateway.switchTo(active(1));
     await host.writeFile(gateway.paths.configuration, text);
     expect(await gateway.isInStep()).toBe(false);
-    expect(await gateway.activePort("chat-0")).toBeUndefined();
+    expect(await gateway.activePort(listener)).toBeUndefined();
     await gateway.settle();
     expect(await gateway.isInStep()).toBe(true);
     expect(await ask()).toBe("one");

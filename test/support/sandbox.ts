@@ -169,6 +169,11 @@ export class Sandbox {
     return findProcesses((line) => line.includes(" --model ") && line.includes(` ${this.dataDir}/`));
   }
 
+  /** Process ids of the gateways' HAProxy that are alive. */
+  gateways(): number[] {
+    return findProcesses((line) => line.includes(` -f ${this.dataDir}/gateways/`));
+  }
+
   /** systemd units that are defined in the data directory. */
   units(): string[] {
     const folder = join(this.dataDir, "systemd");

@@ -4,6 +4,7 @@ import { checkInputs } from "../../../src/pulumi/check.js";
 import type { Properties } from "../../../src/pulumi/properties.js";
 import { backendVersionKind } from "../../../src/resources/backend-version.js";
 import { unknownValue } from "../../../src/resources/difference.js";
+import { gatewayKind } from "../../../src/resources/gateway.js";
 import { hostKind } from "../../../src/resources/host.js";
 import { instanceKind } from "../../../src/resources/instance.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../../../src/resources/kind.js";
@@ -49,6 +50,10 @@ const kinds: Record<string, { check: Check; whole: Properties }> = {
       from: { source: "wheels", wheels: [{ name: "m", version: "1", sha256 }], members: "*/data/*" },
       ...{ file: "m.gguf", sha256, indexUrl: "https://i" },
     },
+  },
+  Gateway: {
+    check: checkOf(gatewayKind),
+    whole: { ...common, haproxy: "/usr/sbin/haproxy", runtime: "systemd" },
   },
   Instance: { check: checkOf(instanceKind), whole: { ...instanceOf() } },
 };

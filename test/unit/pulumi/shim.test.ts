@@ -29,7 +29,7 @@ async function serialise(kind: string, version = "1"): Promise<string> {
   return text;
 }
 
-const kinds = ["Host", "BackendVersion", "ModelFiles", "Instance"];
+const kinds = ["Host", "BackendVersion", "ModelFiles", "Gateway", "Instance"];
 
 describe("the text of the shim in every state", () => {
   it("is this, to the byte: another text would show as a change of every resource there is", async () => {

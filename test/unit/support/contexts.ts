@@ -3,13 +3,19 @@ import { silentLog } from "../../../src/lib/log.js";
 import { createRedact } from "../../../src/lib/redact.js";
 import { Serial } from "../../../src/lib/serial.js";
 import type { Context, Operation } from "../../../src/resources/kind.js";
+import type { Gateway } from "../../../src/runtime/gateway.js";
 import type { Supervisor } from "../../../src/runtime/supervisor.js";
 import { FakeClock } from "./fake-clock.js";
+import { FakeGateway } from "./fake-gateway.js";
 import { FakeSupervisor } from "./fake-supervisor.js";
 import { facts } from "./problems.js";
 
 /** The world of a resource below /data on a host, with a clock of its own. */
-export function contextOf(host: Host, supervisor: Supervisor = new FakeSupervisor()): Context {
+export function contextOf(
+  host: Host,
+  supervisor: Supervisor = new FakeSupervisor(),
+  gateway: Partial<Gateway> = new FakeGateway(),
+): Context {
   let ids = 0;
   return {
     host,
@@ -26,6 +32,7 @@ export function contextOf(host: Host, supervisor: Supervisor = new FakeSuperviso
     newId: () => `id-${(ids += 1)}`,
     facts: () => Promise.resolve(facts),
     supervisor: () => supervisor,
+    gateway: () => gateway as Gateway,
   };
 }
 
