@@ -146,6 +146,9 @@ export function placeholderValues(place: RunnerPlace): Readonly<Record<BuiltInPl
   };
 }
 
+/** Stands in the arguments of a runner for its port, where that is one of two and is chosen when it starts. */
+export const openPort = "{{port}}";
+
 type Sayers = Partial<Pick<RunnerChoice, "deployment" | "entry">> & { backend?: { entrypoint?: string | undefined } };
 
 function firstOf(field: "entrypoint" | "runCommand", { deployment, entry, backend }: Sayers): Template | undefined {

@@ -41,8 +41,14 @@ export function instanceKey({ owner, instance }: Holder): ResourceKey {
 }
 
 /** All that an instance claims. */
-export function claimsOf(holder: Holder, port: number, devices: readonly string[]): HostClaim[] {
-  return [{ port, ...holder }, ...devices.map((device) => ({ device, ...holder }))];
+export function claimsOf(
+  holder: Holder,
+  port: number,
+  devices: readonly string[],
+  slots: readonly number[] = [],
+): HostClaim[] {
+  const ports = [...new Set([port, ...slots])];
+  return [...ports.map((each) => ({ port: each, ...holder })), ...devices.map((device) => ({ device, ...holder }))];
 }
 
 /** `port 14000`, `device GPU-5d1c...` */

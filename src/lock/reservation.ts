@@ -66,8 +66,8 @@ export function createReserve({ openHost, root, owner, now }: ReserveOptions): R
   };
   return async ({ placement }) => {
     const rivalries = Object.entries(placement.hosts).map(async ([name, placed]) => {
-      const claims = Object.entries(placement.instances).flatMap(([instance, { host, port, devices }]) =>
-        host === name ? claimsOf({ owner, instance }, port, devices) : [],
+      const claims = Object.entries(placement.instances).flatMap(([instance, { host, port, devices, slots }]) =>
+        host === name ? claimsOf({ owner, instance }, port, devices, slots) : [],
       );
       // Each instance claims again when it is made. A host that does not answer, or refuses, says so there.
       return claims.length === 0 ? [] : reserveOn(name, placed, claims).catch((): Rivalry[] => []);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { placeholderValues, renderRunnerTemplates } from "../catalog/runner-command.js";
+import { openPort, placeholderValues, renderRunnerTemplates } from "../catalog/runner-command.js";
 import { executableName, executablePath, modelPath } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
 import { connectionOf } from "../schema/hosts.js";
@@ -17,6 +17,7 @@ import type { LockedModel } from "../schema/model.js";
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
 export interface DesiredStack {
   readonly hosts: readonly DesiredHost[];
+  readonly gateways: readonly DesiredGateway[];
   readonly backendVersions: readonly DesiredBackendVersion[];
   readonly models: readonly DesiredModel[];
   readonly instances: readonly DesiredInstance[];
@@ -28,6 +29,13 @@ export interface DesiredHost {
   readonly labels: Readonly<Record<string, string>>;
   /** `Kind/name` of everything below that is on this host. */
   readonly inventory: readonly string[];
+}
+
+export interface DesiredGateway {
+  readonly name: string;
+  readonly host: HostReference;
+  readonly haproxy: string;
+  readonly runtime: string;
 }
 
 type PackageInstall = Extract<LockedInstall, { method: "pipx" }>;
@@ -112,7 +120,12 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     }
   }
   const { backendVersions, models } = needs;
-  const contents = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
+  const gateways = sorted(lock.placement.hosts).flatMap(([name, { gateway }]) => {
+    const host = references[name];
+    return host === undefined || gateway === undefined ? [] : [{ name: `${name}.gateway`, host, ...gateway }];
+  });
+  const things = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
+  const contents = { ...things, gateways };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
     return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, contents) }];
@@ -236,23 +249,30 @@ function runnerArguments(
     runCommand: { text: runCommand, origin },
     env,
   };
-  const values = placeholderValues({
+  const direct = placed.slots === undefined;
+  const place = placeholderValues({
     modelPath: path,
     projectorPath,
     modelName: release.servedModel ?? placed.deployment,
-    bindAddress: placed.bindAddress,
+    // Behind a gateway nobody else asks the runner.
+    bindAddress: direct ? placed.bindAddress : "127.0.0.1",
     port: placed.port,
     devices: placed.devices,
   });
+  const values = direct ? place : { ...place, port: openPort };
   const form = { kind: "process", executable: executablePath(host, backend, backendVersion) } as const;
   const projector = projectorFlag === undefined || projectorPath === undefined ? [] : [projectorFlag, projectorPath];
   const words = [...projector, ...parameters];
   return renderRunnerTemplates(templates, form, values, words, `backends/${backend}.yaml`).argv;
 }
 
-function inventoryOf(host: string, { backendVersions, models, instances }: Omit<DesiredStack, "hosts">): string[] {
+function inventoryOf(
+  host: string,
+  { gateways, backendVersions, models, instances }: Omit<DesiredStack, "hosts">,
+): string[] {
   const here = (resource: { host: HostReference }) => resource.host.name === host;
   return [
+    ...gateways.filter(here).map(({ name }) => `Gateway/${name}`),
     ...backendVersions.filter(here).map(({ name }) => `BackendVersion/${name}`),
     ...models.filter(here).map(({ name }) => `ModelFiles/${name}`),
     ...instances.filter(here).map(({ name }) => `Instance/${name}`),

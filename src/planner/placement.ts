@@ -9,9 +9,13 @@ import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
 import { refuseImage } from "./image-refusal.js";
-import { assignPorts, type PortClaim, type PortRequest } from "./ports.js";
+import { assignPorts, takenPort, type PortClaim, type PortRequest } from "./ports.js";
 import { placePreload } from "./preload.js";
+import { assertGateway, chooseBlueGreen, findHaproxy, type Rollout } from "./rollout.js";
 import { assertOneFileEach, assertOneInstallEach, type Use } from "./sharing.js";
+
+/** How long requests in progress may take to end when the stack does not say. */
+const drainSeconds = 60;
 
 export interface PlacementProblem {
   /** Whose stack it is, as project/stack. */
@@ -31,14 +35,19 @@ export interface PlacementProblem {
 export function place(problem: PlacementProblem): Placement {
   const { stack, hosts } = problem;
   const named = Object.entries(stack.deployments).sort(([a], [b]) => (a < b ? -1 : 1));
-  const ports = assignPorts(named.map(([name, deployment]) => requestPort(problem, name, deployment)));
+  const rollouts = named.map(([name, deployment]) => rolloutOf(problem, name, deployment));
+  const blueGreen = chooseBlueGreen(rollouts);
+  const ports = placePorts(problem, blueGreen);
   const instances = Object.fromEntries(
     named.map(([name, deployment]) => [
       instanceName(name),
-      placeInstance(problem, name, deployment, ports.get(name) ?? 0),
+      placeInstance(problem, name, deployment, ports.get(name) ?? { port: 0 }),
     ]),
   );
-  const placed = Object.entries(stack.hosts).map(([name, entry]) => [name, placeHost(name, entry, hosts)] as const);
+  const served = new Set(rollouts.flatMap(({ deployment, host }) => (blueGreen.has(deployment) ? [host] : [])));
+  const placed = Object.entries(stack.hosts).map(
+    ([name, entry]) => [name, placeHost(name, entry, hosts, served.has(name))] as const,
+  );
   assertOwnFolders(placed);
   const preload = placePreload(problem, problem.preload ?? {});
   const uses = listUses(problem, Object.values(instances), preload ?? {});
@@ -83,8 +92,11 @@ export function instanceName(deployment: string): string {
   return `${deployment}-0`;
 }
 
-function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["hosts"]): PlacedHost {
+function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["hosts"], hasSlots: boolean): PlacedHost {
   const known = knownHost(hosts, name);
+  const { gateway } = entry;
+  assertGateway({ gateway, facts: known.facts }, `host ${name}`);
+  const haproxy = hasSlots ? findHaproxy({ gateway, facts: known.facts }) : undefined;
   return {
     connection: entry.connection,
     ...(entry.ssh === undefined ? {} : { ssh: entry.ssh }),
@@ -95,6 +107,9 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     ...(entry.retention === undefined ? {} : { retention: entry.retention }),
     ...(entry.setup === undefined ? {} : { setup: placeSetup(entry.setup) }),
     ...placeDockerObjects(name, entry, known.facts),
+    ...(haproxy === undefined
+      ? {}
+      : { gateway: { haproxy, runtime: chooseRuntime(name, entry.runtime, known.facts.initSystem) } }),
     facts: known.facts,
     usage: known.usage,
   };
@@ -104,7 +119,7 @@ function placeInstance(
   problem: PlacementProblem,
   name: string,
   deployment: DeploymentEntry,
-  port: number,
+  { port, slots }: Ports,
 ): PlacedInstance {
   const { stack } = problem;
   const host = chooseHost({ stack, hosts: problem.hosts, selector: {} }, name, deployment);
@@ -119,6 +134,7 @@ function placeInstance(
     devices: [],
     runtime: chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
     port,
+    ...(slots === undefined ? {} : { slots }),
     bindAddress: allowAddress(deployment, apiKey !== undefined, where),
     secretEnv: {
       ...Object.fromEntries(Object.entries(secretEnv).map(([variable, { secret }]) => [variable, secret])),
@@ -128,6 +144,7 @@ function placeInstance(
     minHealthySeconds: update.minHealthyTime,
     healthyDeadlineSeconds: update.healthyDeadline,
     stopSeconds: update.stopTimeout,
+    ...(slots === undefined ? {} : { drainSeconds: update.drainTimeout ?? drainSeconds }),
     ...(verify === undefined ? {} : { verify: placeVerify(verify) }),
   };
 }
@@ -146,6 +163,43 @@ function chooseRuntime(
     expected: "runtime: supervisord",
     hint: "leave `runtime` out, and the host's facts decide",
   });
+}
+
+function rolloutOf(problem: PlacementProblem, deployment: string, entry: DeploymentEntry): Rollout {
+  const { stack, hosts } = problem;
+  const host = chooseHost({ stack, hosts, selector: {} }, deployment, entry);
+  const before = slotsBefore(problem, deployment) !== undefined;
+  return { deployment, entry, host, gateway: stack.hosts[host]?.gateway, facts: knownHost(hosts, host).facts, before };
+}
+
+type Ports = Pick<PlacedInstance, "port" | "slots">;
+
+/** A port for each deployment, and two more for the runners of those that have a gateway before them. */
+function placePorts(problem: PlacementProblem, blueGreen: ReadonlySet<string>): ReadonlyMap<string, Ports> {
+  const named = Object.entries(problem.stack.deployments);
+  const requests = named.map(([name, entry]) => requestPort(problem, name, entry));
+  const stable = assignPorts(requests);
+  const taken = new Set(requests.map(({ deployment, machine }) => takenPort(machine, stable.get(deployment) ?? 0)));
+  const slotName = (name: string, slot: number) => `${name}, slot ${slot + 1}`;
+  const wanted = requests.filter(({ deployment }) => blueGreen.has(deployment));
+  const ofSlots = wanted.flatMap((request) =>
+    [0, 1].map((slot) => {
+      const before = request.before === undefined ? undefined : slotsBefore(problem, request.deployment)?.[slot];
+      return { ...request, deployment: slotName(request.deployment, slot), asked: undefined, before };
+    }),
+  );
+  const assigned = assignPorts(ofSlots, taken);
+  const slot = (name: string, index: number) => assigned.get(slotName(name, index)) ?? 0;
+  return new Map(
+    named.map(([name]): [string, Ports] => {
+      const port = stable.get(name) ?? 0;
+      return [name, blueGreen.has(name) ? { port, slots: [slot(name, 0), slot(name, 1)] } : { port }];
+    }),
+  );
+}
+
+function slotsBefore({ previous }: PlacementProblem, deployment: string): PlacedInstance["slots"] {
+  return previous?.instances[instanceName(deployment)]?.slots;
 }
 
 function requestPort(problem: PlacementProblem, name: string, entry: DeploymentEntry): PortRequest {

@@ -31,13 +31,18 @@ export interface PortClaim {
  * A port for each deployment, no port of a machine twice, and none that another stack's instance has. What the stack
  * asks for comes first; then each keeps what it had, if it is in its range; the others get the lowest free ones, in the
  * order of their names. Pure.
+ *
+ * @param before ports that others have got already, as {@link takenPort} names them
  */
-export function assignPorts(requests: readonly PortRequest[]): ReadonlyMap<string, number> {
+export function assignPorts(
+  requests: readonly PortRequest[],
+  before: ReadonlySet<string> = new Set(),
+): ReadonlyMap<string, number> {
   const assigned = new Map<string, number>();
-  const taken = new Set<string>();
-  const isFree = ({ machine }: PortRequest, port: number) => !taken.has(`${machine} ${port}`);
+  const taken = new Set(before);
+  const isFree = ({ machine }: PortRequest, port: number) => !taken.has(takenPort(machine, port));
   const assign = ({ deployment, machine }: PortRequest, port: number) => {
-    taken.add(`${machine} ${port}`);
+    taken.add(takenPort(machine, port));
     assigned.set(deployment, port);
   };
   const byName = requests.toSorted((a, b) => (a.deployment < b.deployment ? -1 : 1));
@@ -61,6 +66,10 @@ export function assignPorts(requests: readonly PortRequest[]): ReadonlyMap<strin
       );
   }
   return assigned;
+}
+
+export function takenPort(machine: string, port: number): string {
+  return `${machine} ${port}`;
 }
 
 function foreignClaim({ claims }: PortRequest, port: number): PortClaim | undefined {

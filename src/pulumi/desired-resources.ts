@@ -1,7 +1,13 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { DesiredBackendVersion, DesiredHost, DesiredInstance, DesiredModel } from "../planner/desired.js";
-import { BackendVersion, Host, Instance, ModelFiles } from "./resources.js";
+import type {
+  DesiredBackendVersion,
+  DesiredGateway,
+  DesiredHost,
+  DesiredInstance,
+  DesiredModel,
+} from "../planner/desired.js";
+import { BackendVersion, Gateway, Host, Instance, ModelFiles } from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */
 
@@ -38,11 +44,20 @@ export function createModelFiles(
   );
 }
 
-export function createInstance(
-  desired: DesiredInstance,
-  needs: { backendVersion: BackendVersion; model: ModelFiles; secretEnv: pulumi.Input<Record<string, string>> },
-  parent: pulumi.Resource,
-): Instance {
+export function createGateway({ name, host: reference, haproxy, runtime }: DesiredGateway, host: Host): Gateway {
+  return new Gateway(name, { host: reference, haproxy, runtime }, { parent: host, dependsOn: host });
+}
+
+/** What an instance stands on. */
+export interface InstanceNeeds {
+  readonly backendVersion: BackendVersion;
+  readonly model: ModelFiles;
+  /** Of its host, when it has slots. */
+  readonly gateway?: Gateway | undefined;
+  readonly secretEnv: pulumi.Input<Record<string, string>>;
+}
+
+export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
   const { name, host, placed, release, modelPath, argv } = desired;
   return new Instance(
     name,
@@ -61,6 +76,7 @@ export function createInstance(
       secretEnv: needs.secretEnv,
       bindAddress: placed.bindAddress,
       port: placed.port,
+      ...defined({ slots: placed.slots, drainSeconds: placed.drainSeconds }),
       ...(placed.devices.length === 0 ? {} : { devices: placed.devices }),
       servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
@@ -70,7 +86,7 @@ export function createInstance(
       healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
       stopSeconds: placed.stopSeconds,
     },
-    { parent, dependsOn: [needs.backendVersion, needs.model] },
+    { parent, dependsOn: [needs.backendVersion, needs.model, ...(needs.gateway === undefined ? [] : [needs.gateway])] },
   );
 }
 

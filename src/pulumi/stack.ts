@@ -12,7 +12,13 @@ import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredExtras } from "../planner/desired-commands.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
-import { createBackendVersion, createHost, createInstance, createModelFiles } from "./desired-resources.js";
+import {
+  createBackendVersion,
+  createGateway,
+  createHost,
+  createInstance,
+  createModelFiles,
+} from "./desired-resources.js";
 import { declareExtras } from "./extras.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
@@ -91,6 +97,9 @@ async function deploy(
   });
   const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack, extras.before(host.name))]));
   extras.onHosts(hosts);
+  const gateways = new Map(
+    desired.gateways.map((gateway) => [gateway.host.name, createGateway(gateway, known(hosts, gateway.host.name))]),
+  );
   const backendVersions = new Map(
     desired.backendVersions.map((backend) => [
       backend.name,
@@ -108,6 +117,7 @@ async function deploy(
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
       model: known(models, instance.model),
+      gateway: instance.placed.slots === undefined ? undefined : known(gateways, instance.host.name),
       secretEnv: secrets[index] ?? {},
     };
     const created = createInstance(instance, needs, stack);

@@ -24,7 +24,7 @@ export function claimPlace({ context }: Pick<InstanceWork, "context">): ClaimPla
 
 /** What the inputs ask for. */
 export function wantedClaims({ inputs }: Pick<InstanceWork, "inputs">): HostClaim[] {
-  return claimsOf(holderOf(inputs), inputs.port, inputs.devices ?? []);
+  return claimsOf(holderOf(inputs), inputs.port, inputs.devices ?? [], inputs.slots);
 }
 
 /** Claims what the inputs ask for, if that was not done before the operation began. */
@@ -55,8 +55,8 @@ async function giveBack(work: InstanceWork, kept: readonly HostClaim[]): Promise
 }
 
 async function recordedClaims({ context, inputs, folder }: InstanceWork): Promise<HostClaim[]> {
-  const { target, devices = [] } = (await readRecord(context.host, folder)) ?? {};
-  return target === undefined ? [] : claimsOf(holderOf(inputs), target.port, devices);
+  const { target, devices = [], ports = {} } = (await readRecord(context.host, folder)) ?? {};
+  return target === undefined ? [] : claimsOf(holderOf(inputs), target.port, devices, Object.values(ports));
 }
 
 function holderOf({ owner, name }: Pick<InstanceWork["inputs"], "owner" | "name">): Holder {

@@ -29,6 +29,8 @@ const instanceRecord = z.strictObject({
       apiKeyVariable: z.string().optional(),
     })
     .optional(),
+  /** Where generations listen behind the gateway, by their names; clients ask one without a port themselves. */
+  ports: z.record(z.string(), z.int()).optional(),
   /** The accelerators that it was given. */
   devices: z.array(z.string()).optional(),
   startSeconds: z.number().optional(),

@@ -9,6 +9,7 @@ import { chooseStrategy } from "./instance-plan.js";
 import type { DifferenceTable, FieldRule } from "./kind.js";
 
 const text = z.record(z.string(), z.string());
+const runnerPort = z.int().min(1).max(65535);
 
 export const instanceInputs = z.strictObject({
   ...commonInputs,
@@ -27,6 +28,10 @@ export const instanceInputs = z.strictObject({
   secretEnv: text.default({}).describe("Environment of the runner whose values are secrets"),
   bindAddress: z.string().describe("Address that the runner listens on"),
   port: z.int().min(1).max(65535).describe("Port that the runner listens on"),
+  slots: z
+    .tuple([runnerPort, runnerPort])
+    .optional()
+    .describe("Ports of its runners behind the gateway, which then has `port`; without them updates have downtime"),
   devices: z.array(z.string()).min(1).optional().describe("Identities of the accelerators that are its own"),
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
@@ -40,8 +45,14 @@ export const instanceInputs = z.strictObject({
     .max(mostSeconds)
     .describe("How long the runner may take to become healthy, seconds"),
   stopSeconds: z.number().min(0).max(mostSeconds).describe("How long the runner may take to stop, seconds"),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(mostSeconds)
+    .optional()
+    .describe("How long requests in progress may take to end on a runner that was replaced, seconds; with slots"),
   strategy: z
-    .strictObject({ kind: z.enum(["create", "recreate", "verify", "replace"]), downtime: z.string() })
+    .strictObject({ kind: z.enum(["create", "blueGreen", "recreate", "verify", "replace"]), downtime: z.string() })
     .optional()
     .describe("What the change does; worked out by Berth"),
 });
@@ -72,6 +83,7 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   secretEnv: restart,
   bindAddress: restart,
   port: restart,
+  slots: restart,
   // What the runner sees of them is in its arguments and environment.
   devices: settings,
   servedModel: settings,
@@ -82,13 +94,18 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   minHealthySeconds: settings,
   healthyDeadlineSeconds: settings,
   stopSeconds: { change: "update", reason: "holds from the runner's next start" },
+  drainSeconds: { change: "update", reason: "holds from the next update" },
   // Follows from the others.
   strategy: { change: "none", reason: "" },
 };
 
-function changeOf(differences: readonly FieldDifference[]): Parameters<typeof chooseStrategy>[0] {
+function changeOf(
+  differences: readonly FieldDifference[],
+  isBehindGateway: boolean,
+): Parameters<typeof chooseStrategy>[0] {
   if (differences.some(({ change }) => change === "replaceDeletingFirst")) return "replace";
-  return differences.some(({ reason }) => reason === restart.reason) ? "restart" : "settings";
+  if (!differences.some(({ reason }) => reason === restart.reason)) return "settings";
+  return isBehindGateway ? "switch" : "restart";
 }
 
 /** Adds the strategy. It stays as it was when nothing else changes, so that it makes no difference by itself. */
@@ -100,5 +117,6 @@ export function deriveStrategy(
   if (olds === undefined) return { ...news, strategy: chooseStrategy("create", healthyDeadlineSeconds) };
   const differences = compareFields(instanceDifferences, olds, news);
   if (differences.length === 0 && olds.strategy !== undefined) return { ...news, strategy: olds.strategy };
-  return { ...news, strategy: chooseStrategy(changeOf(differences), healthyDeadlineSeconds) };
+  const isBehindGateway = olds.slots !== undefined && news.slots !== undefined;
+  return { ...news, strategy: chooseStrategy(changeOf(differences, isBehindGateway), healthyDeadlineSeconds) };
 }

@@ -29,20 +29,43 @@ async function assertFiles({ context: { host }, inputs }: InstanceWork): Promise
   }
 }
 
-async function assertPort({ context: { host }, inputs, folder, record, seen }: InstanceWork): Promise<void> {
-  const runners = await Promise.all(
-    seen.generations.map(({ generation }) => findRunner(host, generationFolder(folder, generation))),
+async function assertPort(work: InstanceWork): Promise<void> {
+  const { context, inputs, record, seen, port } = work;
+  const running = await findOwnRunning(work);
+  const isDirect = (generation: string) => record.ports?.[generation] === undefined;
+  if (port !== undefined) {
+    const hasPort = running.some((generation) => record.ports?.[generation] === port);
+    if (!hasPort) await assertFree(work, port);
+    // Of one that it had before, the gateway knows more.
+    const isKnown = seen.active !== undefined || record.target?.port === inputs.port;
+    return isKnown || running.some(isDirect) ? undefined : assertFree(work, inputs.port);
+  }
+  // Behind the gateway the port is the gateway's, which gives it up first.
+  const isOwn = record.target === undefined || record.target.port === inputs.port;
+  if (isOwn && (running.length > 0 || seen.active !== undefined)) return;
+  return assertFree({ context, inputs }, inputs.port);
+}
+
+/** Generations that run, whoever supervises them. */
+async function findOwnRunning({ context: { host }, folder, seen }: InstanceWork): Promise<string[]> {
+  const runs = await Promise.all(
+    seen.generations.map(
+      async ({ generation, running }) =>
+        running || (await findRunner(host, generationFolder(folder, generation))) !== undefined,
+    ),
   );
-  const ownRuns = seen.generations.some(({ running }) => running) || runners.some((pid) => pid !== undefined);
-  const ownPort = ownRuns && (record.target === undefined || record.target.port === inputs.port);
-  if (ownPort || !(await host.listeningPorts()).has(inputs.port)) return;
-  const listener = await findListener(host, inputs.port);
+  return seen.generations.filter((_, index) => runs[index]).map(({ generation }) => generation);
+}
+
+async function assertFree({ context: { host }, inputs }: Pick<InstanceWork, "context" | "inputs">, port: number) {
+  if (!(await host.listeningPorts()).has(port)) return;
+  const listener = await findListener(host, port);
   throw new BerthError("port-in-use", {
     where: `host ${host.name}: ${inputs.name}`,
-    what: `port ${inputs.port} is taken by another process`,
+    what: `port ${port} is taken by another process`,
     ...(listener === undefined ? {} : { got: listener }),
     hint: `stop that process${
-      listener === undefined ? ` (ss -ltnp "sport = :${inputs.port}" tells root which it is)` : ""
+      listener === undefined ? ` (ss -ltnp "sport = :${port}" tells root which it is)` : ""
     }, or give the deployment another port`,
   });
 }

@@ -1,5 +1,7 @@
 /** From an instance's inputs to what its supervisor runs and its health ladder asks. Pure. */
+import { openPort } from "../catalog/runner-command.js";
 import { probeAddress, type ProbeTarget } from "../health/probe.js";
+import type { Asked } from "../runtime/gateway.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import { generationFolder, nameGeneration, runnerId, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
@@ -11,6 +13,11 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export function endpointOf({ bindAddress, port }: Pick<InstanceInputs, "bindAddress" | "port">): string {
   const address = probeAddress(bindAddress);
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}/v1`;
+}
+
+/** Where the gateway is to listen for clients of the instance. */
+export function askedAt({ name, bindAddress, port }: InstanceInputs): Asked {
+  return { instance: name, address: bindAddress, port };
 }
 
 export function probeTarget(inputs: InstanceInputs): ProbeTarget {
@@ -39,16 +46,34 @@ export function withKey(target: RecordedTarget, environment: Readonly<Record<str
   return { ...rest, apiKey: apiKeyVariable === undefined ? undefined : environment[apiKeyVariable] };
 }
 
-/** What the inputs ask to be run. */
+/** What the health ladder asks of a runner that listens on a port behind the gateway, or that is asked itself. */
+export function behindGateway<T extends RecordedTarget | ProbeTarget>(target: T, port: number | undefined): T {
+  return port === undefined ? target : { ...target, address: "127.0.0.1", port };
+}
+
+/** The name of what the inputs ask to be run; behind a gateway it is the same on either port. */
+export function desiredGeneration(inputs: InstanceInputs, folder: string, salt: string): Generation {
+  const { argv, installation, placement, runtime, slots } = inputs;
+  const ports = slots === undefined ? {} : { slots: [...slots] };
+  const spec = { argv, environment: environmentOf(inputs, folder) };
+  return nameGeneration(salt, spec, { installation, placement, runtime, ...ports });
+}
+
+/** What the inputs ask to be run; behind a gateway on the given port. */
 export function desiredRunner(
   inputs: InstanceInputs,
   folder: string,
   salt: string,
+  port?: number,
 ): RunnerSpec & { generation: Generation } {
-  const environment = { PATH: searchPath, HOME: folder, LANG: "C.UTF-8", ...inputs.env, ...inputs.secretEnv };
-  const { argv, installation, placement, runtime } = inputs;
-  const generation = nameGeneration(salt, { argv, environment }, { installation, placement, runtime });
+  const generation = desiredGeneration(inputs, folder, salt);
+  const argv = port === undefined ? inputs.argv : inputs.argv.map((word) => word.replaceAll(openPort, String(port)));
+  const environment = environmentOf(inputs, folder);
   return { ...runnerDefinition(inputs, folder, generation, undefined), argv, environment, generation };
+}
+
+function environmentOf({ env, secretEnv }: InstanceInputs, folder: string): Record<string, string> {
+  return { PATH: searchPath, HOME: folder, LANG: "C.UTF-8", ...env, ...secretEnv };
 }
 
 /** How the supervisor knows a generation; with the times that it was started with, when that is recorded. */

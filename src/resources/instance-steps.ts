@@ -2,12 +2,13 @@
 import { probe } from "../health/probe.js";
 import { verifyHealth, type Verdict } from "../health/verify.js";
 import { BerthError, messageOf } from "../lib/errors.js";
+import type { Listener } from "../runtime/haproxy-configuration.js";
 import { readOutput, readRunner } from "../runtime/runner-files.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import { planRollback, type Generation, type InstanceSeen, type InstanceStep } from "./instance-plan.js";
-import { probeTarget, recordedTarget, runnerDefinition, withKey } from "./instance-runner.js";
+import { behindGateway, probeTarget, recordedTarget, runnerDefinition, withKey } from "./instance-runner.js";
 import type { Context, Operation } from "./kind.js";
 import { isEngineGone } from "./operation.js";
 
@@ -20,6 +21,8 @@ export interface InstanceWork {
   readonly record: InstanceRecord;
   readonly spec: RunnerSpec;
   readonly desired: Generation;
+  /** Where the desired one listens behind the gateway; undefined where clients ask it itself. */
+  readonly port: number | undefined;
   readonly seen: InstanceSeen;
 }
 
@@ -33,6 +36,9 @@ const stepTexts: Record<InstanceStep["do"], string> = {
   verify: "wait until it answers",
   commit: "record what runs",
   discard: "remove the old runner",
+  switch: "send requests to it",
+  drain: "let requests in progress end",
+  close: "close its port at the gateway",
 };
 
 /**
@@ -45,19 +51,26 @@ export async function performSteps(
   steps: readonly InstanceStep[],
 ): Promise<void> {
   let committed = false;
+  const begun: InstanceStep[] = [];
   try {
     for (const step of steps) {
+      begun.push(step);
       await operation.step(stepTexts[step.do], () => perform(work, step));
       committed ||= step.do === "commit";
     }
   } catch (error) {
     if (committed || isEngineGone(error) || work.context.signal.aborted) throw error;
-    throw await goBack(work, operation, error);
+    throw await goBack(work, operation, error, begun);
   }
 }
 
-async function goBack(work: InstanceWork, operation: Operation, cause: unknown): Promise<unknown> {
-  const steps = planRollback(work.desired, work.seen);
+async function goBack(
+  work: InstanceWork,
+  operation: Operation,
+  cause: unknown,
+  begun: readonly InstanceStep[],
+): Promise<unknown> {
+  const steps = planRollback(work.desired, work.seen, begun, work.port);
   try {
     for (const step of steps) await operation.step(`go back: ${rollbackText(step)}`, () => perform(work, step));
   } catch (error) {
@@ -67,17 +80,29 @@ async function goBack(work: InstanceWork, operation: Operation, cause: unknown):
       cause,
     });
   }
-  const restored = steps.some((step) => step.do === "verify");
-  if (!restored || !(cause instanceof BerthError)) return cause;
-  return new BerthError(cause.code, { ...cause.parts, what: `${cause.parts.what}; the runner before it serves again` });
+  const outcome = outcomeOf(work, steps);
+  if (outcome === undefined || !(cause instanceof BerthError)) return cause;
+  return new BerthError(cause.code, { ...cause.parts, what: `${cause.parts.what}; the runner before it ${outcome}` });
+}
+
+/** What has become of the runner that served before, where there was one. */
+function outcomeOf({ seen, desired }: InstanceWork, steps: readonly InstanceStep[]): string | undefined {
+  if (steps.some((step) => step.do === "verify")) return "serves again";
+  const before = seen.generations.find(({ generation }) => generation === seen.current);
+  return before?.running === true && before.generation !== desired ? "goes on serving" : undefined;
 }
 
 function rollbackText(step: InstanceStep): string {
-  return step.do === "discard"
-    ? "remove the new runner"
-    : step.do === "start"
-      ? "start the old runner"
-      : stepTexts[step.do];
+  switch (step.do) {
+    case "discard":
+      return "remove the new runner";
+    case "start":
+      return "start the old runner";
+    case "switch":
+      return "send requests to the old runner";
+    default:
+      return stepTexts[step.do];
+  }
 }
 
 async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
@@ -88,7 +113,7 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
     case "stop":
       return supervisor.stop(definition);
     case "start":
-      await writeRecord(context.host, folder, work.record);
+      await writeRecord(context.host, folder, { ...work.record, ...portsOf(work) });
       await supervisor.prepare();
       return supervisor.start(await specFor(work, step.generation));
     case "verify":
@@ -98,7 +123,53 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
     case "discard":
       await supervisor.remove(definition);
       return context.host.remove(definition.folder);
+    case "switch":
+      return context.gateway(work.inputs.owner).switchTo(listenerOf(work, step.generation));
+    case "drain":
+      return drain(work, step.generation);
+    case "close":
+      return context.gateway(work.inputs.owner).close(work.inputs.name);
   }
+}
+
+/** Where the desired generation and those that are still there listen behind the gateway, for the record. */
+function portsOf({ record, seen, desired, port }: InstanceWork): Pick<InstanceRecord, "ports"> {
+  const present = seen.generations.flatMap(({ generation }): [string, number][] => {
+    const known = record.ports?.[generation];
+    return known === undefined || generation === desired ? [] : [[generation, known]];
+  });
+  const ports = [...present, ...(port === undefined ? [] : [[desired, port] as const])];
+  return { ports: ports.length === 0 ? undefined : Object.fromEntries(ports) };
+}
+
+function portOf({ record, desired, port }: InstanceWork, generation: Generation): number | undefined {
+  return generation === desired ? port : record.ports?.[generation];
+}
+
+/** An older generation is served where it was when it was verified. */
+function listenerOf(work: InstanceWork, generation: Generation): Listener {
+  const { inputs, record, desired } = work;
+  const active = portOf(work, generation);
+  if (active === undefined) throw new Error(`generation ${generation} is not behind the gateway`);
+  const asked = generation === desired ? undefined : record.target;
+  return {
+    instance: inputs.name,
+    address: asked?.address ?? inputs.bindAddress,
+    port: asked?.port ?? inputs.port,
+    slots: inputs.slots ?? [active, active],
+    active,
+  };
+}
+
+async function drain(work: InstanceWork, generation: Generation): Promise<void> {
+  const { context, inputs } = work;
+  const port = portOf(work, generation);
+  if (port === undefined) return;
+  const { drainSeconds = 0 } = inputs;
+  const left = await context.gateway(inputs.owner).drain(inputs.name, port, drainSeconds);
+  if (left === 0) return;
+  const text = `${left} requests did not end within ${drainSeconds} s and are broken off`;
+  context.log({ kind: "warning", subject: inputs.name, text });
 }
 
 /** The desired generation is started from the inputs, an older one from what it was started with before. */
@@ -131,13 +202,12 @@ async function verify(work: InstanceWork, definition: RunnerDefinition, generati
 }
 
 /** An older generation answers where and as it did when it was verified. */
-async function targetOf(
-  { context, inputs, record, desired }: InstanceWork,
-  { folder }: RunnerDefinition,
-  generation: Generation,
-) {
-  if (generation === desired || record.target === undefined) return probeTarget(inputs);
-  return withKey(record.target, (await readRunner(context.host, folder))?.environment ?? {});
+async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, generation: Generation) {
+  const { context, inputs, record, desired } = work;
+  const port = portOf(work, generation);
+  if (generation === desired || record.target === undefined) return behindGateway(probeTarget(inputs), port);
+  const { environment = {} } = (await readRunner(context.host, folder)) ?? {};
+  return behindGateway(withKey(record.target, environment), port);
 }
 
 async function notHealthy(
@@ -166,6 +236,7 @@ async function commit(work: InstanceWork, definition: RunnerDefinition, generati
     current: generation,
     runtime: inputs.runtime,
     target: generation === desired ? recordedTarget(inputs) : record.target,
+    ...portsOf(work),
     ...(devices === undefined ? {} : { devices }),
     startSeconds: definition.startSeconds,
     stopSeconds: definition.stopSeconds,

@@ -16,8 +16,15 @@ import {
   type InstanceRecord,
 } from "./instance-files.js";
 import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
-import { planInstance, type Generation, type InstanceSeen } from "./instance-plan.js";
-import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "./instance-runner.js";
+import { choosePort, planInstance, type Generation, type SeenGeneration } from "./instance-plan.js";
+import {
+  askedAt,
+  desiredGeneration,
+  desiredRunner,
+  endpointOf,
+  probeTarget,
+  runnerDefinition,
+} from "./instance-runner.js";
 import { assertPossible } from "./instance-preconditions.js";
 import { performSteps, type InstanceWork } from "./instance-steps.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
@@ -59,6 +66,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const drift = [...stateDrift(runner, restarts), ...(await fileDrift(context, inputs, folder, record))];
     const others = await findRunning(context, inputs, folder, record.current);
     if (others.length > 0) drift.push(`an old runner still runs: ${others.join(", ")}`);
+    drift.push(...(await gatewayDrift(context, inputs, record)));
     if (runner.state.kind !== "running")
       return { endpoint, generation: record.current, restarts, health: "down", drift };
 
@@ -78,7 +86,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     await keepClaims(work, async () => {
       await assertPossible(work);
       await claimWanted(work, operation);
-      await performSteps(work, operation, planInstance(work.desired, work.seen));
+      await performSteps(work, operation, planInstance(work.desired, work.seen, work.port));
     });
   },
 
@@ -87,6 +95,9 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const folder = instanceFolder(reference.dataDir, owner, name);
     const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
     const supervisors = runtimes.map((runtime) => context.supervisor(runtime));
+    const gateway = context.gateway(owner);
+    if ((await gateway.listeners())?.some(({ instance }) => instance === name) === true)
+      await operation.step("close its port at the gateway", () => gateway.close(name));
     for (const generation of await listGenerations(host, folder, supervisors)) {
       await operation.step("stop the runner", async () => {
         const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
@@ -106,16 +117,15 @@ async function prepareWork(context: Context, inputs: InstanceInputs): Promise<In
   const { host, reference, newId } = context;
   const folder = instanceFolder(reference.dataDir, inputs.owner, inputs.name);
   const record = (await readRecord(host, folder)) ?? { schemaVersion: 1, salt: newId(), restarts: 0, pid: 0 };
-  const spec = desiredRunner(inputs, folder, record.salt);
-  return {
-    context,
-    inputs,
-    folder,
-    record,
-    spec,
-    desired: spec.generation,
-    seen: await look(context, inputs, folder, record, spec),
-  };
+  const { current, ports = {} } = record;
+  const { owner, slots } = inputs;
+  const isServed = slots !== undefined || Object.keys(ports).length > 0;
+  const active = isServed ? await context.gateway(owner).activePort(askedAt(inputs)) : undefined;
+  const desired = desiredGeneration(inputs, folder, record.salt);
+  const port = slots === undefined ? undefined : choosePort(slots, desired, { current, ports, active });
+  const spec = desiredRunner(inputs, folder, record.salt, port);
+  const generations = await look(context, inputs, folder, record, spec);
+  return { context, inputs, folder, record, spec, desired, port, seen: { current, generations, active } };
 }
 
 async function look(
@@ -124,19 +134,18 @@ async function look(
   folder: string,
   record: InstanceRecord,
   spec: RunnerSpec & { generation: Generation },
-): Promise<InstanceSeen> {
+): Promise<SeenGeneration[]> {
   const supervisor = context.supervisor(inputs.runtime);
-  const generations = await Promise.all(
+  return Promise.all(
     (await listGenerations(context.host, folder, [supervisor])).map(async (generation) => {
       const desired = generation === spec.generation;
       const definition = runnerDefinition(inputs, folder, generation, record);
       const { state, asDefined } = await supervisor.observe(definition);
       const started = await context.host.readText(execPath(definition.folder));
       const intact = asDefined && (!desired || started === execFile(spec));
-      return { generation, running: state.kind === "running", intact };
+      return { generation, running: state.kind === "running", intact, port: record.ports?.[generation] };
     }),
   );
-  return { current: record.current, generations };
 }
 
 function countRestarts({ state, restarts }: RunnerObservation, record: InstanceRecord): number {
@@ -168,10 +177,22 @@ async function fileDrift(
   folder: string,
   record: InstanceRecord,
 ): Promise<string[]> {
-  const spec = desiredRunner(inputs, folder, record.salt);
+  const spec = desiredRunner(inputs, folder, record.salt, record.ports?.[record.current ?? ""]);
   if (record.current !== spec.generation) return ["runs with other inputs than these"];
   const started = await context.host.readText(execPath(spec.folder));
   return started === execFile(spec) ? [] : ["the file it is started from was changed"];
+}
+
+/** Whether requests get to the runner that is recorded, and by the way that the inputs ask for. */
+async function gatewayDrift(
+  context: Context,
+  inputs: InstanceInputs,
+  { current = "", ports = {} }: InstanceRecord,
+): Promise<string[]> {
+  const port = ports[current];
+  if (inputs.slots === undefined || port === undefined) return [];
+  const active = await context.gateway(inputs.owner).activePort(askedAt(inputs));
+  return active === port ? [] : ["the gateway does not send requests to its runner"];
 }
 
 async function findRunning(

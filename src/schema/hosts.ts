@@ -76,6 +76,12 @@ const fields = {
     .enum(["systemd", "supervisord"])
     .optional()
     .describe("What keeps runners alive. Default: systemd where it runs, else supervisord"),
+  gateway: z
+    .enum(["haproxy", "none"])
+    .optional()
+    .describe(
+      "What clients ask where an update has two runners at once: `haproxy` refuses a host without HAProxy 2.4 or later, `none` has every update stop the old runner first. Default: HAProxy where it is installed",
+    ),
   portRange: z
     .tuple([port, port])
     .refine(([first, last]) => first <= last, { error: "expected [first, last] with first not above last" })

@@ -131,6 +131,13 @@ const placedHost = z
     setup: z.record(name, placedSetup).optional().describe("Commands that prepare the host, by name"),
     networks: networks.optional(),
     volumes: volumes.optional(),
+    gateway: z
+      .strictObject({
+        haproxy: z.string().describe("HAProxy's executable"),
+        runtime: z.enum(["systemd", "supervisord"]).describe("What keeps it alive"),
+      })
+      .optional()
+      .describe("What clients ask instead of the runners that have slots"),
     facts: hostFacts,
     usage: hostUsage,
   })
@@ -148,12 +155,22 @@ const placedInstance = z
     devices: z.array(z.string()).describe("UUIDs of its accelerators"),
     runtime: z.enum(["systemd", "supervisord"]).describe("What keeps the runner alive"),
     port,
+    slots: z
+      .tuple([port, port])
+      .optional()
+      .describe(
+        "Ports of its runners behind the host's gateway, the old and the new one; without them it serves itself",
+      ),
     bindAddress: z.string().describe("Address to serve on"),
     secretEnv: z.record(variable, z.string()).describe("Environment variable to the name of its secret"),
     modelToken: z.string().optional().describe("Name of the secret with which its model is fetched"),
     minHealthySeconds: z.number().describe("How long the runner must stay healthy before it counts, seconds"),
     healthyDeadlineSeconds: z.number().describe("How long the runner may take to become healthy, seconds"),
     stopSeconds: z.number().describe("How long the runner may take to stop before it is killed, seconds"),
+    drainSeconds: z
+      .number()
+      .optional()
+      .describe("How long requests in progress may take to end on a runner that was replaced, seconds; with slots"),
     verify: z.record(name, placedVerification).optional().describe("Commands that check what is served, by name"),
   })
   .describe("Where a replica runs");

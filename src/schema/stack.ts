@@ -25,11 +25,31 @@ export const updateEntry = z
     minHealthyTime: duration.default(10).describe("How long a runner must stay healthy before it counts. Default 10s"),
     healthyDeadline: duration.default(300).describe("How long a runner may take to become healthy. Default 5m"),
     stopTimeout: duration.default(10).describe("How long a runner may take to stop before it is killed. Default 10s"),
+    strategy: z
+      .enum(["blueGreen", "recreate"])
+      .optional()
+      .describe(
+        "`blueGreen`: the new runner starts beside the old one, which serves until the new one is healthy; the host needs a gateway and memory for both. `recreate`: the old one is stopped first. Default: blueGreen where `resources` tells that both fit and the host has a gateway, else recreate",
+      ),
+    drainTimeout: duration
+      .optional()
+      .describe(
+        "How long requests in progress may take to end on a runner that a new one has replaced, with blueGreen. Default 60s",
+      ),
   })
   .refine(({ minHealthyTime, healthyDeadline }) => minHealthyTime <= healthyDeadline, {
     error: "expected a minHealthyTime that is over before the healthyDeadline",
   })
   .describe("How a deployment changes; Nomad's names and meanings");
+
+const bytes = z.int().min(0);
+
+export const resourcesEntry = z
+  .strictObject({
+    ramBytes: bytes.optional().describe("Memory of the host, bytes"),
+    vramBytes: bytes.optional().describe("Memory of an accelerator, bytes; on a host without one its own"),
+  })
+  .describe("What one runner of the deployment needs");
 
 export const deploymentEntry = z
   .strictObject({
@@ -107,6 +127,7 @@ export const deploymentEntry = z
       .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
     insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
     update: updateEntry.prefault({}),
+    resources: resourcesEntry.optional(),
     verify: verifyCommands.optional(),
   })
   .describe("A model served by a backend version");

@@ -8,6 +8,7 @@ export const models = {
   broken: "fail: load\n",
   neverHealthy: "fail: never-healthy\n",
   noAnswer: "fail: no-answer\n",
+  crashing: "fail: crash\n",
   /** Too large for a small disk. */
   huge: "x".repeat(200_000_000),
 } as const;
@@ -22,6 +23,8 @@ export function serveModels(port = 0): Promise<FileServer> {
 export interface FakeDeployment {
   model?: ModelName;
   version?: string;
+  /** Further fields of `update`. */
+  update?: string;
   /** Further lines of the deployment, as `key: value`. */
   fields?: readonly string[];
 }
@@ -33,12 +36,12 @@ export function fakeStack(
   deployments: Record<string, FakeDeployment>,
   runtime: "supervisord" | "chosen by the lock" = "supervisord",
 ): string {
-  const entries = Object.entries(deployments).map(([name, { model = "good", version = "1", fields = [] }]) => {
+  const entries = Object.entries(deployments).map(([name, { model = "good", version = "1", update, fields = [] }]) => {
     const lines = [
       "backend: fake",
       `backendVersion: "${version}"`,
       `model: { source: url, url: "${server.url(`/${model}.txt`)}", file: model.txt, sha256: ${sha256(models[model])} }`,
-      "update: { minHealthyTime: 0s, healthyDeadline: 20s, stopTimeout: 2s }",
+      `update: { ${["minHealthyTime: 0s, healthyDeadline: 20s, stopTimeout: 2s", ...(update === undefined ? [] : [update])].join(", ")} }`,
       ...fields,
     ];
     return [`  ${name}:`, ...lines.map((line) => `    ${line}`)].join("\n");

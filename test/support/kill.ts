@@ -46,6 +46,10 @@ export interface Scenario {
   damage?: (sandbox: Sandbox) => void;
   /** The edited stack cannot work: the run fails by itself, and with the same stack again it fails again. */
   fails?: boolean;
+  /** Who is killed, when it is not each of {@link victims}. */
+  victims?: readonly Victim[];
+  /** The deployment that answers all the time, unless it is removed. */
+  steady?: string;
   /** A known gap: when a host is dropped whose creation the state never heard of, nobody is left that knows of its folder. */
   leavesFolder?: boolean;
 }
@@ -78,16 +82,21 @@ export function describeKills(scenarios: readonly Scenario[]): void {
     });
 
     for (const [row, point] of scenario.points.entries()) {
-      for (const [column, victim] of victims.entries()) {
+      const killed = scenario.victims ?? victims;
+      for (const [column, victim] of killed.entries()) {
         const followUp = followUps[(row + column) % followUps.length] ?? "same";
         const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
-        const chosen = row === Math.floor(scenario.points.length / 2) && column === row % victims.length;
+        const chosen = row === Math.floor(scenario.points.length / 2) && column === row % killed.length;
         const folderStays = scenario.leavesFolder === true && followUp !== "same";
         it.runIf(runAll || chosen)(title, async () => {
           const before = present;
           present = undefined;
           if (!isDeepStrictEqual(before, scenario.base)) await bringTo(sandbox, server, scenario.base);
-          present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp, folderStays);
+          const steady = followUp === "removed" ? undefined : scenario.steady;
+          const failures = await watch(sandbox, steady, async () => {
+            present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp, folderStays);
+          });
+          expect(failures).toEqual([]);
         });
         if (!folderStays) continue;
         it(`${title}, and leaves no folder`, { fails: true, skip: !(runAll || chosen) }, () => {
@@ -96,6 +105,28 @@ export function describeKills(scenarios: readonly Scenario[]): void {
       }
     }
   });
+}
+
+/** Asks a deployment ten times a second while something is done; tells what went wrong. */
+async function watch(sandbox: Sandbox, deployment: string | undefined, action: () => Promise<void>): Promise<string[]> {
+  const failures: string[] = [];
+  const url = deployment === undefined ? undefined : endpointsOf(sandbox)[deployment];
+  const ask = async () => {
+    const { status } = await fetch(`${url ?? ""}/completions`, { method: "POST", body: "{}" });
+    if (status !== 200) failures.push(`HTTP ${status}`);
+  };
+  const timer = setInterval(() => {
+    if (url !== undefined) ask().catch((error: unknown) => failures.push(String(error)));
+  }, 100);
+  await action().finally(() => {
+    clearInterval(timer);
+  });
+  return failures;
+}
+
+function endpointsOf(sandbox: Sandbox): Record<string, string> {
+  const stack = sandbox.resources().find(({ type }) => type === "pulumi:pulumi:Stack");
+  return (stack?.outputs.endpoints ?? {}) as Record<string, string>;
 }
 
 /**
@@ -160,8 +191,7 @@ async function expectPresent(
   folderStays = false,
 ): Promise<void> {
   const resources = sandbox.resources();
-  const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
-  const endpoints = (stack?.outputs.endpoints ?? {}) as Record<string, string>;
+  const endpoints = endpointsOf(sandbox);
   expect(Object.keys(endpoints).sort()).toEqual(Object.keys(deployments).sort());
   for (const [name, { answers }] of Object.entries(deployments)) {
     const response = await fetch(`${endpoints[name] ?? ""}/completions`, { method: "POST", body: "{}" });
@@ -176,12 +206,10 @@ async function expectPresent(
 
   const names = Object.keys(deployments).map((name) => `sandbox+test+${name}-0`);
   expect(list(sandbox, "instances")).toEqual(names.sort());
-  const programs = list(sandbox, "supervisor", "programs").map((file) => file.replace(/(\.[0-9a-f]+){2}\.conf$/, ""));
-  expect(programs.sort()).toEqual(
-    Object.keys(deployments)
-      .map((name) => `${name}-0`)
-      .sort(),
-  );
+  const programs = list(sandbox, "supervisor", "programs").map((file) => file.replace(/(\.[0-9a-f]+)+\.conf$/, ""));
+  const gateways = resources.some(({ type }) => type.endsWith("/berth:Gateway")) ? ["gateway"] : [];
+  expect(programs.sort()).toEqual([...Object.keys(deployments).map((name) => `${name}-0`), ...gateways].sort());
+  expect(sandbox.gateways().length > 0).toBe(gateways.length > 0);
   expect(list(sandbox, "bin")).toEqual(list(sandbox, "backends"));
 }
 

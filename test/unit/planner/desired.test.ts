@@ -9,7 +9,7 @@ import type { LockedDeployment } from "../../../src/schema/lock.js";
 import type { LockedModel } from "../../../src/schema/model.js";
 import type { StackFile } from "../../../src/schema/stack.js";
 import { fakeEdges } from "../support/edges.js";
-import { chat, problemOf, stackOf } from "../support/problems.js";
+import { chat, knownHost, problemOf, stackOf } from "../support/problems.js";
 import { repositoryModel } from "../support/repository-models.js";
 import { repository } from "../support/repository.js";
 
@@ -100,6 +100,22 @@ describe("desiredStack", () => {
       ],
       b: ["BackendVersion/b.engine_2.0", "Instance/four-0", `ModelFiles/b.${digest}`],
     });
+  });
+
+  it("has a gateway before what has slots, whose runners get their port when they start", () => {
+    const haproxy = { path: "/usr/sbin/haproxy", version: "2.6.12" };
+    const stack = stackOf({
+      chat: chat({ bindAddress: "0.0.0.0", insecure: true, update: { strategy: "blueGreen" } }),
+    });
+    const problem = problemOf(stack, { hosts: { local: knownHost("/srv/local", { facts: { haproxy } }) } });
+    const found = desiredStack({ release: problem.release, placement: place(problem) }, "/project");
+    const host = { name: "local", connection: "local", dataDir: "/srv/local" };
+    expect(found.gateways).toEqual([
+      { name: "local.gateway", host, haproxy: "/usr/sbin/haproxy", runtime: "supervisord" },
+    ]);
+    expect(found.hosts[0]?.inventory).toContain("Gateway/local.gateway");
+    expect(found.instances[0]?.argv.join(" ")).toContain("{{port}}");
+    expect(found.instances[0]?.argv.join(" ")).not.toContain("0.0.0.0");
   });
 
   it("has every host, also one with nothing on it", () => {

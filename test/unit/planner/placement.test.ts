@@ -13,6 +13,41 @@ const twoHosts = {
 } as const;
 
 describe("place", () => {
+  describe("of a deployment whose updates are blue/green", () => {
+    const haproxy = { path: "/usr/sbin/haproxy", version: "2.6.12-1+deb12u4" };
+    const update = { strategy: "blueGreen" } as const;
+    const hosts = { local: knownHost("/d", { facts: { haproxy } }) };
+
+    it("gives two slots beside the stable port, and its host a gateway", () => {
+      const placement = place(problemOf(stackOf({ chat: chat({ update }), next: chat() }), { hosts }));
+      expect(placement.instances).toMatchObject({
+        "chat-0": { port: 14_000, slots: [14_002, 14_003], drainSeconds: 60 },
+        "next-0": { port: 14_001 },
+      });
+      expect(placement.hosts.local?.gateway).toEqual({ haproxy: haproxy.path, runtime: "supervisord" });
+    });
+
+    it("gives others neither, whatever their host has", () => {
+      const placement = place(problemOf(stackOf({ chat: chat() }), { hosts }));
+      expect(placement.hosts.local).not.toHaveProperty("gateway");
+      expect(placement.instances["chat-0"]).not.toHaveProperty("slots");
+      expect(placement.instances["chat-0"]).not.toHaveProperty("drainSeconds");
+    });
+
+    it("keeps the slots that were given, while others come and go", () => {
+      const before = place(problemOf(stackOf({ chat: chat({ update }), a: chat() }), { hosts }));
+      const claims = [before.instances["chat-0"]?.slots ?? []].flat().map((port) => {
+        return { port, owner: "shop/dev", instance: "chat-0" };
+      });
+      const stack = stackOf({ chat: chat({ update }), b: chat(), c: chat({ update }) });
+      const used = { local: knownHost("/d", { facts: { haproxy }, listeningPorts: [14_002], claims }) };
+      const after = place(problemOf(stack, { hosts: used, previous: before }));
+      expect(after.instances["chat-0"]).toEqual(before.instances["chat-0"]);
+      const ports = Object.values(after.instances).flatMap(({ port, slots = [] }) => [port, ...slots]);
+      expect(new Set(ports).size).toBe(7);
+    });
+  });
+
   it("keeps the environment's mirrors, which no release names", () => {
     const mirrors = {
       pip: "https://pip.example/simple",

@@ -22,6 +22,7 @@ const restarts: Partial<InstanceInputs>[] = [
   { secretEnv: { ENGINE_KEY: "other" } },
   { bindAddress: "0.0.0.0" },
   { port: 14_001 },
+  { slots: [14_001, 14_002] },
 ];
 const settings: Partial<InstanceInputs>[] = [
   { devices: ["GPU-1"] },
@@ -34,6 +35,7 @@ const settings: Partial<InstanceInputs>[] = [
   { minHealthySeconds: 5 },
   { healthyDeadlineSeconds: 60 },
   { stopSeconds: 5 },
+  { drainSeconds: 5 },
 ];
 const created = deriveStrategy(undefined, instanceOf()) as InstanceInputs;
 const changesOf = (change: Partial<InstanceInputs>) =>
@@ -75,6 +77,15 @@ describe("what a changed input does", () => {
 });
 
 describe("deriveStrategy", () => {
+  it("has both runners at once where both inputs have slots", () => {
+    const slots: [number, number] = [14_001, 14_002];
+    const kindOf = (olds: Partial<InstanceInputs>, news: Partial<InstanceInputs>) =>
+      deriveStrategy(instanceOf(olds), instanceOf({ env: {}, ...news })).strategy?.kind;
+    expect(kindOf({ slots }, { slots })).toBe("blueGreen");
+    expect(kindOf({}, { slots })).toBe("recreate");
+    expect(kindOf({ slots }, {})).toBe("recreate");
+  });
+
   it("creates what is not there", () => {
     expect(created.strategy).toEqual({
       kind: "create",

@@ -108,6 +108,9 @@ class Machine {
         // What was verified last goes only when another was verified since.
         expect(generation).not.toBe(this.current);
         this.generations.delete(generation);
+        break;
+      default:
+        expect.unreachable("there is no gateway");
     }
   }
 
@@ -220,6 +223,7 @@ describe("chooseStrategy", () => {
       "from the old runner's removal until the new one answers, at most 300 s; the old one does not come back if it does not",
     ],
     ["settings", "verify", "none: the runner is not touched"],
+    ["switch", "blueGreen", "none: the old runner serves until the new one is verified"],
     [
       "restart",
       "recreate",

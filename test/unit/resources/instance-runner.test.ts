@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
-import { desiredRunner, endpointOf, probeTarget, runnerDefinition } from "../../../src/resources/instance-runner.js";
+import {
+  behindGateway,
+  desiredRunner,
+  endpointOf,
+  probeTarget,
+  runnerDefinition,
+} from "../../../src/resources/instance-runner.js";
 import { instanceOf } from "../support/instances.js";
 
 const folder = "/data/instances/shop+dev+chat-0";
@@ -38,6 +44,31 @@ describe("desiredRunner", () => {
       "salt",
     );
     expect(environment).toMatchObject({ LANG: "C", A: "secret" });
+  });
+});
+
+describe("a runner behind a gateway", () => {
+  const slots: [number, number] = [14_001, 14_002];
+  const inputs = instanceOf({ argv: ["/data/bin/engine_1.0", "--port", "{{port}}"], slots });
+
+  it("has the port of its slot in its arguments, and the same name on either", () => {
+    const [first, second] = slots.map((port) => desiredRunner(inputs, folder, "salt", port));
+    expect(first?.argv).toEqual(["/data/bin/engine_1.0", "--port", "14001"]);
+    expect(second?.argv).toEqual(["/data/bin/engine_1.0", "--port", "14002"]);
+    expect(first?.generation).toBe(second?.generation);
+  });
+
+  it("is another with other slots, and than one that clients ask themselves", () => {
+    const names = [slots, [14_001, 14_003] as [number, number], undefined].map(
+      (each) => desiredRunner(instanceOf({ argv: inputs.argv, slots: each }), folder, "salt").generation,
+    );
+    expect(new Set(names).size).toBe(3);
+  });
+
+  it("is asked on its own port, on loopback", () => {
+    const target = probeTarget(instanceOf({ bindAddress: "0.0.0.0" }));
+    expect(behindGateway(target, 14_001)).toMatchObject({ address: "127.0.0.1", port: 14_001 });
+    expect(behindGateway(target, undefined)).toBe(target);
   });
 });
 

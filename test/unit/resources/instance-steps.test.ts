@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { HttpAnswer, HttpRequest } from "../../../src/host/host.js";
 import { readRecord, type InstanceRecord } from "../../../src/resources/instance-files.js";
 import { planInstance } from "../../../src/resources/instance-plan.js";
-import { desiredRunner } from "../../../src/resources/instance-runner.js";
+import { desiredRunner, recordedTarget } from "../../../src/resources/instance-runner.js";
 import { performSteps, type InstanceWork } from "../../../src/resources/instance-steps.js";
 import { writeRunnerFiles } from "../../../src/runtime/runner-files.js";
 import { contextOf, operationOf } from "../support/contexts.js";
+import { FakeGateway } from "../support/fake-gateway.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { instanceOf } from "../support/instances.js";
 import { MemoryHost } from "../support/memory-host.js";
@@ -42,6 +43,7 @@ async function update(failsAt?: string) {
     record,
     spec: newRunner,
     desired: newRunner.generation,
+    port: undefined,
     seen: {
       current: oldRunner.generation,
       generations: [{ generation: oldRunner.generation, running: true, intact: true }],
@@ -88,4 +90,64 @@ describe("performSteps of an update", () => {
     expect(Object.fromEntries(runners)).toEqual({ [oldRunner.id]: false, [newRunner.id]: true });
     expect(current).toBe(newRunner.generation);
   });
+});
+
+describe("performSteps of an update behind a gateway", () => {
+  const slots: [number, number] = [14_001, 14_002];
+  const argv = (version: string) => [`/data/bin/engine_${version}`, "--port", "{{port}}"];
+  const before = instanceOf({ minHealthySeconds: 0, slots, argv: argv("1.0") });
+  const after = instanceOf({ minHealthySeconds: 0, slots, argv: argv("2.0"), drainSeconds: 5 });
+  const old = desiredRunner(before, folder, "salt", slots[0]);
+  const next = desiredRunner(after, folder, "salt", slots[1]);
+
+  async function updateBehindGateway(failsAt?: string) {
+    const host = new AnsweringHost();
+    const supervisor = new FakeSupervisor();
+    const gateway = new FakeGateway();
+    await writeRunnerFiles(host, old);
+    supervisor.runners.set(old.id, true);
+    const listener = { instance: "chat-0", address: "127.0.0.1", port: 14_000, slots };
+    await gateway.switchTo({ ...listener, active: slots[0] });
+    const generations = [{ generation: old.generation, running: true, intact: true, port: slots[0] }];
+    const work: InstanceWork = {
+      context: contextOf(host, supervisor, gateway),
+      inputs: after,
+      folder,
+      record: {
+        ...{ schemaVersion: 1, salt: "salt", current: old.generation, restarts: 0, pid: 1 },
+        ...{ ports: { [old.generation]: slots[0] }, target: recordedTarget(before) },
+      },
+      spec: next,
+      desired: next.generation,
+      port: slots[1],
+      seen: { current: old.generation, generations, active: slots[0] },
+    };
+    const { operation, steps } = operationOf(failsAt);
+    await performSteps(work, operation, planInstance(work.desired, work.seen, work.port)).catch(() => undefined);
+    const record = await readRecord(host, folder);
+    return { steps, runners: [...supervisor.runners], active: gateway.served.get("chat-0")?.active, record };
+  }
+
+  it("ends with the new runner, on its own port, and the requests sent there", async () => {
+    const { steps, runners, active, record } = await updateBehindGateway();
+    expect(steps).toEqual([
+      ...["start the runner", "wait until it answers", "send requests to it", "record what runs"],
+      ...["let requests in progress end", "remove the old runner"],
+    ]);
+    expect([runners, active]).toEqual([[[next.id, true]], slots[1]]);
+    expect(record).toMatchObject({ current: next.generation, ports: { [next.generation]: slots[1] } });
+    expect(next.argv).toEqual(["/data/bin/engine_2.0", "--port", "14002"]);
+  });
+
+  it.each(["start the runner", "wait until it answers", "send requests to it", "record what runs"])(
+    "keeps the old runner, which was never stopped, when this fails: %s",
+    async (failsAt) => {
+      const { steps, runners, active } = await updateBehindGateway(failsAt);
+      expect(steps.slice(steps.indexOf(failsAt) + 1)).toEqual([
+        "go back: send requests to the old runner",
+        "go back: remove the new runner",
+      ]);
+      expect([runners, active]).toEqual([[[old.id, true]], slots[0]]);
+    },
+  );
 });

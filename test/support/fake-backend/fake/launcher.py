@@ -1,7 +1,9 @@
 """An engine for tests: starts at once, answers as an OpenAI server does, and fails on demand.
 
 The model file is read as text: a line `fail: load` makes the start fail, `fail: never-healthy` makes the health path
-answer 503 for ever, `fail: no-answer` makes requests fail.
+answer 503 for ever, `fail: no-answer` makes requests fail, `fail: crash` ends the engine after 3 s of service.
+
+A request with `"stream": N` is answered by an event each second for N seconds.
 """
 
 import argparse
@@ -9,6 +11,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 
@@ -59,16 +63,30 @@ def main():
                 self.answer(404, {"error": "no such path"})
 
         def do_POST(self):
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            seconds = json.loads(body or b"{}").get("stream")
             if not self.allowed():
                 self.answer(401, {"error": "no key"})
+            elif seconds:
+                self.stream(seconds)
             elif "fail: no-answer" in model:
                 self.answer(500, {"error": "out of order"})
             else:
                 self.answer(200, {"choices": [{"text": arguments.text}]})
 
+        def stream(self, seconds):
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            for number in range(seconds):
+                self.wfile.write(f"data: {number}\n\n".encode())
+                time.sleep(1)
+            self.wfile.write(b"data: [DONE]\n\n")
+
         def log_message(self, *_):
             pass
 
+    if "fail: crash" in model:
+        threading.Timer(3, lambda: print("fake: crashed", flush=True) or os._exit(1)).start()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     ThreadingHTTPServer((arguments.host, arguments.port), Handler).serve_forever()
