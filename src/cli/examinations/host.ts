@@ -17,6 +17,7 @@ import { judgeClock } from "./clock.js";
 import { judgeContainers } from "./containers.js";
 import type { Finding } from "./finding.js";
 import { judgeFolder } from "./folder.js";
+import { judgeGateway } from "./gateway.js";
 import { judgeHostLock } from "./host-lock.js";
 import { judgePython } from "./python.js";
 import { judgeFailure, judgeLost, judgeReached } from "./reach.js";
@@ -27,7 +28,7 @@ import { judgeTools } from "./tools.js";
 /** All that is asked of one host, a login that is tried again and tools that hang included, takes less. */
 const hostSeconds = 120;
 
-export type ExaminedEntry = Pick<HostEntry, "connection" | "ssh" | "runtime" | "dataDir">;
+export type ExaminedEntry = Pick<HostEntry, "connection" | "ssh" | "runtime" | "gateway" | "dataDir">;
 
 export interface HostExamination {
   readonly host: Host;
@@ -78,6 +79,7 @@ async function examineSystem(
     ...judgePython(facts),
     ...judgeSshd(await surveySshd(host, facts.python?.path, signal)),
     ...(await examineSupervision(host, entry, survey, facts, dataDir)),
+    ...judgeGateway(entry.gateway, facts),
     ...judgeContainers({ engine: facts.containerEngine, warnings: about("containerEngine"), survey }),
     ...judgeAccelerators({ accelerators: facts.accelerators, warnings: about("accelerators"), survey }),
   ];
