@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+
 import type { HostConnection } from "../schema/hosts.js";
 
 /** Gives the host that a connection leads to; nothing is asked of it yet. */
@@ -114,4 +116,9 @@ export interface Host {
   listeningPorts(): Promise<Set<number>>;
   /** One HTTP request to a port of the host, made as if from the host itself. Never throws for what the peer does. */
   request(request: HttpRequest): Promise<HttpAnswer>;
+  /**
+   * A connection to a Unix socket of the host. Over ssh it is the login that connects, also where all else is done as
+   * root by sudo: `EACCES` when it may not.
+   */
+  openSocket(path: string): Promise<Socket>;
 }

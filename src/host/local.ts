@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import {
   chmod,
@@ -15,6 +16,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -240,6 +242,12 @@ export class LocalHost implements Host {
 
   request(request: HttpRequest): Promise<HttpAnswer> {
     return sendRequest(request);
+  }
+
+  async openSocket(path: string): Promise<Socket> {
+    const socket = connect(path);
+    await once(socket, "connect");
+    return socket;
   }
 }
 

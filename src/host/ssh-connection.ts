@@ -10,7 +10,14 @@ import pRetry, { AbortError } from "p-retry";
 import { BerthError } from "../lib/errors.js";
 import { SshChild, type SshPurpose } from "./ssh-child.js";
 import { isPassing, loginFailure, unreachable } from "./ssh-failure.js";
-import { controlArguments, controlPath, longestControlPath, masterArguments } from "./ssh-target.js";
+import {
+  controlArguments,
+  controlPath,
+  forwardArguments,
+  forwardedPath,
+  longestControlPath,
+  masterArguments,
+} from "./ssh-target.js";
 import type { SshSettings, SshTarget } from "./ssh-target.js";
 
 interface SshExit {
@@ -28,6 +35,7 @@ export class SshConnections {
   readonly #logins = new Map<number, Promise<void>>();
   readonly #generations = new Map<number, number>();
   readonly #used = new Set<number>();
+  readonly #forwarded = new Set<string>();
 
   constructor(target: SshTarget, settings: SshSettings) {
     this.target = target;
@@ -45,6 +53,22 @@ export class SshConnections {
 
   async isAlive(connection: number): Promise<boolean> {
     return (await this.#control(connection, "check")).exitCode === 0;
+  }
+
+  /** Has a connection that is there lead a socket of this machine to one of the host. False when it cannot. */
+  async forward(connection: number, path: string): Promise<boolean> {
+    this.#used.add(connection);
+    this.#forwarded.add(this.forwardedSocket(connection, path));
+    return (await this.#forward(connection, path, "forward")).exitCode === 0;
+  }
+
+  async endForward(connection: number, path: string): Promise<void> {
+    await this.#forward(connection, path, "cancel");
+  }
+
+  /** The socket of this machine that leads to one of the host, the same for all processes. */
+  forwardedSocket(connection: number, path: string): string {
+    return forwardedPath(this.#socket(connection), path);
   }
 
   /** Counts how often this process has made the connection. */
@@ -70,7 +94,9 @@ export class SshConnections {
       await this.#control(connection, "stop");
       await rm(this.#socket(connection), { force: true });
     }
+    for (const socket of this.#forwarded) await rm(socket, { force: true });
     this.#used.clear();
+    this.#forwarded.clear();
   }
 
   #socket(connection: number): string {
@@ -79,6 +105,11 @@ export class SshConnections {
 
   #control(connection: number, request: "check" | "stop"): Promise<SshExit> {
     return this.#ssh(controlArguments(this.target, this.#socket(connection), request), "ignore");
+  }
+
+  #forward(connection: number, path: string, request: "forward" | "cancel"): Promise<SshExit> {
+    const forward = { from: this.forwardedSocket(connection, path), to: path };
+    return this.#ssh(forwardArguments(this.target, this.#socket(connection), request, forward), "ignore");
   }
 
   async #login(connection: number): Promise<void> {

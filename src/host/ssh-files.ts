@@ -62,6 +62,8 @@ exit 1`,
   sha256: `${digestFunctions}
 if [ -f "$1" ] && [ -r "$1" ]; then digest <"$1"
 elif command -v sha256sum >/dev/null; then sha256sum -- "$1"; else shasum -a 256 -- "$1"; fi`,
+  /** Succeeds for a socket that one may connect to. */
+  useSocket: 'ls -d -- "$1" >/dev/null && { [ -w "$1" ] || { echo "$1: Permission denied" >&2; exit 1; }; }',
   free: String.raw`path=$1; until [ -e "$path" ]; do path=${"${path%/*}"}; path=${"${path:-/}"}; done; df -Pk -- "$path"`,
   ports: `${linux}\nif linux; then echo proc; cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null; true
 else echo netstat; netstat -an -p tcp; fi`,

@@ -83,6 +83,8 @@ export function masterArguments(target: SshTarget, socket: string, pace: SshPace
     RemoteCommand: "none",
     RequestTTY: "no",
     UpdateHostKeys: "no",
+    // A connection that ended leaves its forwarded sockets behind.
+    StreamLocalBindUnlink: "yes",
     // Failures are told apart by what ssh says of them.
     LogLevel: "ERROR",
   };
@@ -117,7 +119,26 @@ export function sessionArguments(target: SshTarget, socket: string, unconnected:
 
 /** Asks whether there is a connection, or asks it to take no more sessions and to end with the last one. */
 export function controlArguments(target: SshTarget, socket: string, request: "check" | "stop"): string[] {
-  return ["-F", "none", "-S", escapePercent(socket), "-o", "LogLevel=ERROR", "-O", request, "--", target.address];
+  return [...requestArguments(socket, request), "--", target.address];
+}
+
+function requestArguments(socket: string, request: string): string[] {
+  return ["-F", "none", "-S", escapePercent(socket), "-o", "LogLevel=ERROR", "-O", request];
+}
+
+/** Where a socket of the host is led to. Its name is as long as what {@link longestControlPath} leaves room for. */
+export function forwardedPath(socket: string, path: string): string {
+  return `${socket}.${createHash("sha256").update(path).digest("hex").slice(0, 16)}`;
+}
+
+/** Asks a connection to lead a socket of this machine to one of the host, or to end that. */
+export function forwardArguments(
+  target: SshTarget,
+  socket: string,
+  request: "forward" | "cancel",
+  { from, to }: { readonly from: string; readonly to: string },
+): string[] {
+  return [...requestArguments(socket, request), "-L", `${from}:${to}`, "--", target.address];
 }
 
 function escapePercent(text: string): string {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
 import { posix } from "node:path";
 
 import { systemCode } from "../lib/errors.js";
@@ -11,6 +12,7 @@ import { fileScripts, parseAvailable, parseList, parseProcesses, parseStatus, pa
 import { PushedPart } from "./ssh-push.js";
 import { requestOver } from "./ssh-request.js";
 import { SshShell } from "./ssh-shell.js";
+import { openSocketOver } from "./ssh-socket.js";
 import type { SshSettings, SshTarget } from "./ssh-target.js";
 import { downloadByTool } from "./tool-download.js";
 import { defaultPace, type DownloadPace } from "./transfer-watch.js";
@@ -34,12 +36,16 @@ export class SshHost implements Host {
   readonly #pace: DownloadPace;
   readonly #downloads: "host" | "push";
   readonly #shell: SshShell;
+  /** The same without sudo. */
+  readonly #login: SshShell;
 
   /** @param options.downloads `push`: this machine fetches, and sends to the host */
   constructor(target: SshTarget, settings: SshSettings, { pace = defaultPace, downloads = "host" }: SshOptions = {}) {
     this.#pace = pace;
     this.#downloads = downloads;
     this.#shell = new SshShell(target, settings);
+    const { sudo = "none", ...login } = target;
+    this.#login = sudo === "none" ? this.#shell : new SshShell(login, settings);
   }
 
   get name(): string {
@@ -179,6 +185,11 @@ export class SshHost implements Host {
   request(request: HttpRequest): Promise<HttpAnswer> {
     const { connections } = this.#shell;
     return requestOver({ connections, listeningPorts: () => this.listeningPorts() }, request);
+  }
+
+  async openSocket(path: string): Promise<Socket> {
+    await this.#login.files(fileScripts.useSocket, [path], { again: true });
+    return openSocketOver(this.#shell.connections, path);
   }
 
   async #read(script: string, path: string): Promise<string> {

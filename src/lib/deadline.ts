@@ -1,11 +1,14 @@
 import { setMaxListeners } from "node:events";
 
 /** Waits for an action no longer than so many seconds; then its signal aborts, and the result is that error. */
-export async function withinSeconds<T>(seconds: number, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withinSeconds<T>(
+  seconds: number,
+  action: (signal: AbortSignal) => Promise<T>,
+  late = new Error(`no answer within ${seconds} s`),
+): Promise<T> {
   const ended = new AbortController();
   // Every command that runs at once listens to it.
   setMaxListeners(0, ended.signal);
-  const late = new Error(`no answer within ${seconds} s`);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

@@ -2,7 +2,7 @@ import type { ContainerBody } from "./container-body.js";
 
 /** What an engine has of an image. */
 export interface ImageStatus {
-  /** The engine's own name of it, which no pull changes: `sha256:...` of its configuration. */
+  /** The engine's own name of it, `sha256:...`: of its configuration, or of its manifest, as the engine keeps images. */
   readonly id: string;
   /** `NAME@sha256:...` for each repository that it was pulled from. */
   readonly digests: readonly string[];
@@ -14,7 +14,7 @@ export interface RegistryLogin {
   readonly password: string;
 }
 
-/** How far a pull is. Layers that were there already count as done. */
+/** How far a pull is. Layers that were there already count as done, without bytes; others are known bit by bit. */
 export interface PullProgress {
   readonly layers: number;
   readonly doneLayers: number;
@@ -53,14 +53,18 @@ export interface ContainerStatus {
   readonly startedAt: string;
   /** How often the engine has started it again by itself since it was started. */
   readonly restarts: number;
-  /** How it was made, as far as a {@link ContainerBody} says it. */
+  /**
+   * How it was made, as the engine tells it: with what the image gave it (`Env`, `Labels`, `ExposedPorts`), and with the
+   * engine's own values where the body had none.
+   */
   readonly body: ContainerBody;
 }
 
 /**
  * A host's Docker Engine, as far as Berth uses it. Every implementation passes the same contract suite
- * (`test/contract/container-engine.ts`). What the engine refuses is a `BerthError`; reads are tried again when the
- * connection breaks off, writes only when they may be done twice.
+ * (`test/contract/container-engine.ts`). What goes wrong is a `BerthError`: `docker-unreachable`, `docker-refused`,
+ * `disk-full`, and others that are named below. What reads, or may be done twice, is tried again when the connection
+ * breaks off or the engine fails. Nothing waits longer than a minute for an engine that does not answer.
  */
 export interface ContainerEngine {
   /** Version of the engine and of its API. */
@@ -68,23 +72,29 @@ export interface ContainerEngine {
 
   /** Undefined when the engine has no such image. @param reference a tag, `NAME@sha256:...`, or an id */
   findImage(reference: string): Promise<ImageStatus | undefined>;
-  /** Pulls an image by its digest. Done when all of it is there. @param reference `NAME@sha256:...` */
+  /**
+   * Pulls an image by its digest. Done when all of it is there. What does not come, or is not given, is
+   * `image-unavailable`. @param reference `NAME@sha256:...`
+   */
   pull(reference: string, options?: PullOptions): Promise<void>;
   /** Removes a name of an image, and the image with its last name. Nothing there is fine; one in use is an error. */
   removeImage(reference: string): Promise<void>;
 
-  /** Makes a container and does not start it. Returns its id. A name that is taken is an error. */
+  /** Makes a container and does not start it. Returns its id. A name that is taken is `host-foreign`. */
   createContainer(name: string, body: ContainerBody): Promise<string>;
-  /** One that runs already is fine. @param container its id or name, as everywhere below */
+  /**
+   * One that runs already is fine. A port that is taken is `port-in-use`, devices that the engine cannot give are
+   * `host-unsuitable`; the container is there all the same. @param container its id or name, as everywhere below
+   */
   startContainer(container: string): Promise<void>;
   /** Sends its stop signal, and kills it after a time. One that does not run is fine. */
   stopContainer(container: string, graceSeconds: number): Promise<void>;
-  /** Also when it runs. Nothing there is fine. */
+  /** Also when it runs; with its volumes that have no name. Nothing there is fine. */
   removeContainer(container: string): Promise<void>;
   /** Undefined when there is none. */
   inspectContainer(container: string): Promise<ContainerStatus | undefined>;
   /** Containers that have all these labels with these values, running or not. */
   listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]>;
-  /** The last lines of its standard output and error, in the order in which they came. */
+  /** The last lines of its standard output and error, in the order in which they came; of these the last 1 MB. */
   readOutput(container: string, lines: number): Promise<string>;
 }
