@@ -138,9 +138,13 @@ export function forwardArguments(
   request: "forward" | "cancel",
   { from, to }: { readonly from: string; readonly to: string },
 ): string[] {
-  return [...requestArguments(socket, request), "-L", `${from}:${to}`, "--", target.address];
+  return [...requestArguments(socket, request), "-L", [from, to].map(escapeForward).join(":"), "--", target.address];
 }
 
 function escapePercent(text: string): string {
   return text.replaceAll("%", "%%");
+}
+
+function escapeForward(path: string): string {
+  return escapePercent(path.replaceAll(/[\\:]/g, "\\$&"));
 }

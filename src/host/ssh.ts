@@ -58,8 +58,9 @@ export class SshHost implements Host {
   }
 
   /** Ends the connection with its last session. The next operation makes a new one. */
-  close(): Promise<void> {
-    return this.#shell.connections.close();
+  async close(): Promise<void> {
+    await this.#shell.connections.close();
+    await this.#login.connections.close();
   }
 
   async run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> {
