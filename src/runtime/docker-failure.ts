@@ -72,7 +72,7 @@ export function isPassing({ reason }: DockerFault): boolean {
     case "lost":
       return true;
     case "refused":
-      return reason.status >= 500 && knownRefusal(reason) === undefined;
+      return isServerError(reason.status) && knownRefusal(reason) === undefined;
     case "late":
     case "unreadable":
       return false;
@@ -113,12 +113,17 @@ function refused(
   reason: DockerReason & { readonly kind: "refused" },
   tell: (code: ErrorCode, parts: Omit<ErrorParts, "where">) => BerthError,
 ): BerthError {
-  const got = `HTTP status ${reason.status}: ${reason.message}`;
+  const got = reason.status === undefined ? reason.message : `HTTP status ${reason.status}: ${reason.message}`;
   const refusal = knownRefusal(reason);
   if (refusal !== undefined) return tell(refusal.code, { what: refusal.what, got, hint: refusal.hint });
   if (reason.status === 404) return tell("docker-refused", { what: "the Docker Engine has no such thing", got });
-  const what = reason.status >= 500 ? "the Docker Engine failed" : "the Docker Engine refused what it was asked";
+  const refuses = reason.status !== undefined && !isServerError(reason.status);
+  const what = refuses ? "the Docker Engine refused what it was asked" : "the Docker Engine failed";
   return tell("docker-refused", { what, got, hint: "its log may tell more: journalctl -u docker" });
+}
+
+function isServerError(status = 0): boolean {
+  return status >= 500;
 }
 
 function unreached(code: string): Omit<ErrorParts, "where"> {

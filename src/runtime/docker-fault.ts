@@ -6,8 +6,8 @@ export type DockerReason =
   | { readonly kind: "lost"; readonly said: string }
   /** It did not answer in time. It may still do what was asked. */
   | { readonly kind: "late"; readonly seconds: number }
-  /** It said no. */
-  | { readonly kind: "refused"; readonly status: number; readonly message: string }
+  /** It said no: by its status, or later, in the midst of its answer. */
+  | { readonly kind: "refused"; readonly status: number | undefined; readonly message: string }
   /** It answered something that the API does not have. */
   | { readonly kind: "unreadable"; readonly said: string };
 

@@ -84,7 +84,7 @@ async function follow({ api, reference, options }: Pull): Promise<void> {
   const take = (line: string): void => {
     timer.refresh();
     const event = parseEvent(line);
-    if (event.error !== undefined) throw new DockerFault({ kind: "refused", status: 200, message: event.error });
+    if (event.error !== undefined) throw new DockerFault({ kind: "refused", status: undefined, message: event.error });
     if (layers.take(event)) options.onProgress?.(layers.progress);
   };
   const at = reference.indexOf("@");

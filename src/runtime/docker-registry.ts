@@ -16,7 +16,7 @@ const problems: readonly RegistryProblem[] = [
     kind: "login",
     pattern: /unauthorized|authentication required|no basic auth credentials|denied|forbidden|incorrect username/i,
   },
-  { kind: "absent", pattern: /manifest unknown|name unknown|manifest for .* not found|blob unknown/i },
+  { kind: "absent", pattern: /manifest unknown|name unknown|manifest for .* not found|unknown blob|blob unknown/i },
   {
     kind: "unreachable",
     pattern:
