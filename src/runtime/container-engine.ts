@@ -64,7 +64,7 @@ export interface ContainerStatus {
  * A host's Docker Engine, as far as Berth uses it. Every implementation passes the same contract suite
  * (`test/contract/container-engine.ts`). What goes wrong is a `BerthError`: `docker-unreachable`, `docker-refused`,
  * `disk-full`, and others that are named below. What reads, or may be done twice, is tried again when the connection
- * breaks off or the engine fails. Nothing waits longer than a minute for an engine that does not answer.
+ * breaks off or the engine fails. An engine that does not answer is waited for one minute, or as long as it may need.
  */
 export interface ContainerEngine {
   /** Version of the engine and of its API. */

@@ -16,11 +16,15 @@ import type {
 import { DockerApi, defaultDockerPace, read, type DockerPace } from "./docker-api.js";
 import { explain } from "./docker-failure.js";
 import { DockerFault } from "./docker-fault.js";
+import { splitNetworks } from "./docker-networks.js";
 import { readFrames } from "./docker-output.js";
 import { pullImage } from "./docker-pull.js";
 import { containerAnswer, imageAnswer, summariesAnswer } from "./docker-status.js";
 
 const usualSocket = "/var/run/docker.sock";
+
+/** Beyond the usual: files of an image may be many gigabytes. */
+const removalSeconds = 240;
 
 /** A host's Docker Engine: the system's, or, where there is none, the user's own (rootless). Nothing is asked yet. */
 export function createContainerEngine(host: Host, pace: DockerPace = defaultDockerPace): ContainerEngine {
@@ -70,7 +74,12 @@ export class DockerEngine implements ContainerEngine {
   }
 
   async removeImage(reference: string): Promise<void> {
-    const call = { method: "DELETE", path: `/images/${escapePath(reference)}`, answers: [404] } as const;
+    const call = {
+      method: "DELETE",
+      path: `/images/${escapePath(reference)}`,
+      answers: [404],
+      waitSeconds: removalSeconds,
+    } as const;
     await this.#tell(`image ${reference}`, () => this.#api.repeat(call));
   }
 
@@ -90,10 +99,12 @@ export class DockerEngine implements ContainerEngine {
   async removeContainer(container: string): Promise<void> {
     // With the volumes that nobody but this container has a name for.
     const query = { force: "true", v: "true" };
-    const { status } = await this.#change(container, { method: "DELETE", path: "", query, answers: [404, 409] });
+    const waiting = { answers: [404, 409], waitSeconds: removalSeconds } as const;
+    const { status } = await this.#change(container, { method: "DELETE", path: "", query, ...waiting });
     if (status !== 409) return;
     // Somebody else removes it already.
-    await this.#change(container, { method: "POST", path: "/wait", query: { condition: "removed" }, answers: [404] });
+    const removed = { condition: "removed" };
+    await this.#change(container, { method: "POST", path: "/wait", query: removed, ...waiting });
   }
 
   inspectContainer(container: string): Promise<ContainerStatus | undefined> {
@@ -113,11 +124,26 @@ export class DockerEngine implements ContainerEngine {
     return this.#tell(`container ${container}`, () => this.#api.readStream(call, readFrames));
   }
 
+  async #create(name: string, body: ContainerBody): Promise<string> {
+    const { first, others } = splitNetworks(body);
+    const id = await this.#createOnce(name, first);
+    try {
+      for (const [network, EndpointConfig] of others) {
+        const path = `/networks/${escapePath(network)}/connect`;
+        await this.#api.repeat({ method: "POST", path, body: { Container: id, EndpointConfig } });
+      }
+      return id;
+    } catch (error) {
+      await this.removeContainer(id).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /**
    * When it is not known whether the container was made, it is looked for. One with the same name and labels is it:
    * before the call there was none, or the engine would have said so.
    */
-  async #create(name: string, body: ContainerBody): Promise<string> {
+  async #createOnce(name: string, body: ContainerBody): Promise<string> {
     const call = { method: "POST", path: "/containers/create", query: { name }, body } as const;
     try {
       return read(madeAnswer, await this.#api.once(call)).Id;

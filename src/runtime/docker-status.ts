@@ -42,8 +42,9 @@ export const containerAnswer = z
     }),
     Config: z.looseObject({ Image: z.string(), Labels: labels }),
     HostConfig: z.looseObject({}),
+    NetworkSettings: z.object({ Networks: z.record(z.string(), z.unknown()).nullish() }).optional(),
   })
-  .transform(({ State, Config, HostConfig, ...container }): ContainerStatus => ({
+  .transform(({ State, Config, HostConfig, NetworkSettings, ...container }): ContainerStatus => ({
     id: container.Id,
     name: container.Name.replace(/^\//, ""),
     imageId: container.Image,
@@ -54,11 +55,20 @@ export const containerAnswer = z
     error: State.Error,
     startedAt: State.StartedAt.startsWith("0001-") ? "" : State.StartedAt,
     restarts: container.RestartCount,
-    // The engine takes a container apart into what is in it and what the host gives it; a body has both in one.
-    body: { ...Config, HostConfig } as unknown as ContainerBody,
+    // The engine takes a container apart into what is in it, what the host gives it, and its networks.
+    body: {
+      ...Config,
+      HostConfig,
+      NetworkingConfig: { EndpointsConfig: namesOf(NetworkSettings?.Networks ?? {}) },
+    } as unknown as ContainerBody,
   }));
 
 /** Whether it is started, as far as those are concerned who would start or stop it. */
 function isAlive(state: string): boolean {
   return state === "running" || state === "paused" || state === "restarting";
+}
+
+/** Without the addresses that a container has there, which are others with each start. */
+function namesOf(networks: Readonly<Record<string, unknown>>): Record<string, object> {
+  return Object.fromEntries(Object.keys(networks).map((name) => [name, {}]));
 }

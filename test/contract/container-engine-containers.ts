@@ -172,6 +172,20 @@ export function describeContainers(stageOf: () => EngineStage): void {
       expect(await stage.state(second)).toBe("running");
     });
 
+    it("are in all of their networks", async () => {
+      const stage = stageOf();
+      const networks = ["one", "two", "three"].map((name) => stage.name(name));
+      for (const name of networks) await stage.setting.makeNetwork(name);
+      const body = stage.body("idle", {
+        HostConfig: { NetworkMode: networks[0] },
+        NetworkingConfig: { EndpointsConfig: Object.fromEntries(networks.map((name) => [name, {}])) },
+      });
+      const id = await stage.engine.createContainer(stage.name("connected"), body);
+      expect((await stage.engine.inspectContainer(id))?.body).toMatchObject(body);
+      await stage.engine.startContainer(id);
+      expect((await stage.engine.inspectContainer(id))?.body).toMatchObject(body);
+    });
+
     it("do not start without their program, or without their devices", async () => {
       const stage = stageOf();
       const absent = await stage.engine.createContainer(stage.name("absent"), stage.body("absent"));

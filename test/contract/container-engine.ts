@@ -28,6 +28,8 @@ export interface EngineSetting {
   readonly pullable: { readonly reference: string; readonly login: RegistryLogin };
   /** Kills a container's first process, without a word to the engine. */
   readonly kill: (pid: number) => void;
+  /** Makes a network, which `dispose` removes. */
+  readonly makeNetwork: (name: string) => Promise<void>;
   readonly freePort: () => Promise<number>;
   readonly dispose: () => Promise<void>;
 }

@@ -31,6 +31,7 @@ function fake(): Promise<EngineSetting> {
     programs: { idle: ["idle"], stubborn: ["stubborn"], talk: ["talk"], absent: ["absent"] },
     pullable: { reference, login },
     kill: (pid) => engine.kill(pid),
+    makeNetwork: () => Promise.resolve(),
     freePort,
     dispose: () => Promise.resolve(),
   });

@@ -23,6 +23,7 @@ export async function dockerSetting(host: Host): Promise<EngineSetting> {
   const registry = await ImageRegistry.start();
   const digest = await pushImage(registry, pushed, "team/shell");
   await execa("docker", ["rmi", pushed]);
+  const networks: string[] = [];
   return {
     engine: createContainerEngine(host, quickDockerPace),
     image,
@@ -37,8 +38,13 @@ export async function dockerSetting(host: Host): Promise<EngineSetting> {
       login: { username: registryUser, password: registryPassword },
     },
     kill: (pid) => process.kill(pid, "SIGKILL"),
+    async makeNetwork(name) {
+      await execa("docker", ["network", "create", name]);
+      networks.push(name);
+    },
     freePort,
     async dispose() {
+      for (const name of networks) await execa("docker", ["network", "rm", name]);
       await execa("docker", ["rmi", "--force", image], { reject: false });
       await registry.close();
     },

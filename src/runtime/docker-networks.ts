@@ -1,0 +1,21 @@
+import type { ContainerBody } from "./container-body.js";
+
+interface Networked {
+  readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, object>> };
+}
+
+/**
+ * Engines before API 1.44 make a container in one network at most: a body for that, and those that it is to be connected
+ * to afterwards.
+ */
+export function splitNetworks(body: ContainerBody): {
+  readonly first: ContainerBody;
+  readonly others: readonly (readonly [name: string, endpoint: object])[];
+} {
+  const { NetworkingConfig } = body as Networked;
+  const [one, ...others] = Object.entries(NetworkingConfig?.EndpointsConfig ?? {});
+  if (one === undefined || others.length === 0) return { first: body, others: [] };
+  const [name, endpoint] = one;
+  const first: ContainerBody & Networked = { ...body, NetworkingConfig: { EndpointsConfig: { [name]: endpoint } } };
+  return { first, others };
+}
