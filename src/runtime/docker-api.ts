@@ -128,12 +128,7 @@ export class DockerApi {
   async #agree(): Promise<string> {
     const { Version: engine, ApiVersion: newest, MinAPIVersion: oldest = oldestVersion } = await this.version();
     if (isOlder(newest, oldestVersion)) {
-      throw new BerthError("host-unsuitable", {
-        what: "the Docker Engine is too old",
-        got: `Docker ${engine}, API ${newest}`,
-        expected: `API ${oldestVersion} or newer, which Docker has from 20.10 on`,
-        hint: "install a newer Docker Engine on the host",
-      });
+      throw new DockerFault({ kind: "tooOld", engine, api: newest, oldest: oldestVersion });
     }
     return `/v${isOlder(oldestVersion, oldest) ? oldest : oldestVersion}`;
   }

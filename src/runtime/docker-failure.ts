@@ -47,6 +47,18 @@ const known: readonly KnownRefusal[] = [
     hint: "see by which containers: docker ps --all --filter ancestor=IMAGE",
   },
   {
+    pattern: /bind source path does not exist|error while creating mount source path/,
+    code: "docker-refused",
+    what: "a folder that the container is to be given is not on the host",
+    hint: "make it, or correct its path",
+  },
+  {
+    pattern: /network .* not found/,
+    code: "docker-refused",
+    what: "a network that the container is to be in is not on the host",
+    hint: "make it, as `networks` of the stack file does, or correct its name",
+  },
+  {
     pattern: /client version .* is too (?:old|new)/,
     code: "host-unsuitable",
     what: "the Docker Engine does not have the API's version that Berth speaks",
@@ -74,6 +86,7 @@ export function isPassing({ reason }: DockerFault): boolean {
     case "refused":
       return isServerError(reason.status) && knownRefusal(reason) === undefined;
     case "late":
+    case "tooOld":
     case "unreadable":
       return false;
   }
@@ -97,6 +110,13 @@ export function explain(fault: DockerFault, where: string): BerthError {
         what: "the Docker Engine does not answer",
         got: `nothing within ${reason.seconds} s`,
         hint: "look at what it does (journalctl -u docker), and restart it if it hangs: systemctl restart docker",
+      });
+    case "tooOld":
+      return tell("host-unsuitable", {
+        what: "the Docker Engine is too old",
+        got: `Docker ${reason.engine}, API ${reason.api}`,
+        expected: `API ${reason.oldest} or newer, which Docker has from 20.10 on`,
+        hint: "install a newer Docker Engine on the host",
       });
     case "unreadable":
       return tell("docker-refused", {

@@ -8,6 +8,8 @@ export type DockerReason =
   | { readonly kind: "late"; readonly seconds: number }
   /** It said no: by its status, or later, in the midst of its answer. */
   | { readonly kind: "refused"; readonly status: number | undefined; readonly message: string }
+  /** It does not have an API that Berth speaks. */
+  | { readonly kind: "tooOld"; readonly engine: string; readonly api: string; readonly oldest: string }
   /** It answered something that the API does not have. */
   | { readonly kind: "unreadable"; readonly said: string };
 
