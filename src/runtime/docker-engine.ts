@@ -45,7 +45,7 @@ async function connectTo(host: Host): Promise<Socket> {
 
 const madeAnswer = z.object({ Id: z.string() });
 
-/** `ContainerEngine` over the Docker Engine API, at one host (`docs/decisions/0013-docker-engine.md`). */
+/** `ContainerEngine` over the Docker Engine API, at one host (`docs/decisions/0014-docker-engine.md`). */
 export class DockerEngine implements ContainerEngine {
   readonly #host: string;
   readonly #api: DockerApi;

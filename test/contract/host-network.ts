@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { afterEach, describe, expect, it } from "vitest";
 
@@ -45,6 +47,31 @@ export function describeNetwork(settingOf: () => HostSetting): void {
         expect((await host.listeningPorts()).has(port)).toBe(false);
       },
     );
+  });
+
+  describe("openSocket", () => {
+    async function echoAt(path: string): Promise<void> {
+      const server = createServer((socket) => socket.pipe(socket));
+      server.listen(path);
+      await once(server, "listening");
+      servers.push(server);
+    }
+
+    it("connects to a socket of the host, as often as asked", async () => {
+      const { host, folder } = settingOf();
+      const path = join(folder, "echo.sock");
+      await echoAt(path);
+      for (const word of ["one", "two ž"]) {
+        const socket = await host.openSocket(path);
+        socket.end(word);
+        expect(await text(socket)).toBe(word);
+      }
+    });
+
+    it("throws the system's error when there is no socket", async () => {
+      const { host, folder } = settingOf();
+      await expect(host.openSocket(join(folder, "none.sock"))).rejects.toMatchObject({ code: "ENOENT" });
+    });
   });
 
   describe("request", () => {

@@ -35,6 +35,33 @@ describe.skipIf(isLeftOut)(`a Docker Engine over ssh${isLeftOut ? ` (left out: $
       },
     };
   });
+
+  it("that the host's sshd does not lead to is told with the setting that forbids it", async () => {
+    const server = await SshServer.start(["AllowStreamLocalForwarding no"]);
+    const host = new SshHost(server.target(), server.settings());
+    const error: unknown = await createContainerEngine(host, quickDockerPace)
+      .version()
+      .catch((caught: unknown) => caught);
+    await host.close();
+    await server.dispose();
+    expect(error).toMatchObject({ code: "docker-unreachable" });
+    expect(String(error)).toContain("AllowStreamLocalForwarding");
+  });
+
+  it("is reached again, in the midst of its work, when the connection was lost", async () => {
+    const server = await SshServer.start();
+    const proxy = await TcpProxy.start(server.port);
+    const host = new SshHost(server.target(proxy.port), server.settings());
+    const engine = createContainerEngine(host, quickDockerPace);
+    const before = await engine.version();
+    proxy.cut();
+    expect(await engine.version()).toEqual(before);
+    proxy.hang();
+    expect(await engine.version()).toEqual(before);
+    await host.close();
+    proxy.close();
+    await server.dispose();
+  });
 });
 
 const isHostLeftOut = whyNoSshd !== undefined && !all;
