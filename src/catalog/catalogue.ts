@@ -118,7 +118,7 @@ function allows(backend: BackendFile, { version, where }: BackendRequest, before
 
 /**
  * A catalogue from what files say, the first file first: of a backend that several files tell, the last one's fields
- * count, and its versions are added to those before or take their place. `env` and `flags` count key by key.
+ * count, and its versions are added to those before or take their place. `env`, `flags` and `container` count key by key.
  *
  * @throws BerthError `file-invalid` when what they say together is no backend
  */
@@ -166,7 +166,7 @@ function parseMerged(name: string, written: Json, documents: readonly BackendDoc
 type Fields = Readonly<Record<string, Json | undefined>>;
 
 /** Maps in which a file says only the keys that it changes. */
-const keyed = ["env", "flags"] as const;
+const keyed = ["env", "flags", "container"] as const;
 
 function mergeWritten(below: Json, over: Json): Json {
   const own = versionsOf(over);

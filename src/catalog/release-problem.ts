@@ -20,6 +20,7 @@ export type DeployedEngine = Pick<
   | "parameters"
   | "extraParameters"
   | "env"
+  | "container"
 >;
 
 /** What decides a backend version and its artifact. */

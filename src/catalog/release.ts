@@ -8,6 +8,7 @@ import { pinnedInstall, type DraftInstall } from "./artifact.js";
 import type { ResolvedBackend } from "./catalogue.js";
 import { checkArchitecture, readParameters, splitParameters, unknownFlags } from "./parameters.js";
 import { chooseCategory } from "./category.js";
+import { lockContainer } from "./container.js";
 import { chooseRunnerTemplates } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
 import type { EngineProblem, ReleaseProblem } from "./release-problem.js";
@@ -88,6 +89,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(healthRequest === undefined ? {} : { healthRequest }),
       ...projectorOf(problem, chosen, templates.runCommand.text, rest),
       ...(category === "llm" ? {} : { category }),
+      ...lockContainer({ backend, entry, deployment }, { method: way.method, tensorParallelSize, where }),
       ...(servedModel === undefined ? {} : { servedModel }),
     },
     install: draftInstall(chosen, placed, way),

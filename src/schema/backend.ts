@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
+import { backendContainer } from "./container-options.js";
 import { acceleratorTypes } from "./facts.js";
 import { pythonRange } from "./python-range.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
@@ -192,6 +193,7 @@ const runnerFields = {
       "Entrypoint of the container, split into words the POSIX way. Default: the known one of the image, or its own",
     ),
   healthRequest: healthRequest.optional(),
+  container: backendContainer.optional(),
 };
 
 export const backendVersion = z

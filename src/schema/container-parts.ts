@@ -3,8 +3,8 @@ import { z } from "zod";
 /** What the engine hands on to programs, whose arguments and variables end at a NUL. */
 export const engineText = z.string().regex(/^[^\0]*$/, { error: "expected text without a NUL character" });
 
-/** A path on the host or in the container. Engines read `,` and control characters of paths in their own ways. */
-export const hostPath = z.string().regex(/^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\u0000-\u001f\u007f]{0,1000}$/, {
+/** A path on the host or in the container. */
+export const containerPath = z.string().regex(/^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\u0000-\u001f\u007f]{0,1000}$/, {
   error: "expected an absolute path without . .. and control characters",
 });
 

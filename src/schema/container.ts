@@ -2,9 +2,9 @@ import { z } from "zod";
 
 import {
   capabilities,
+  containerPath,
   dockerName,
   engineText,
-  hostPath,
   logRotation,
   stopSignal,
   ulimit,
@@ -107,8 +107,8 @@ export const defaultShmBytes = 10 * 2 ** 30;
 
 const mount = z
   .strictObject({
-    source: hostPath.describe("Folder or file of the host; it has to be there"),
-    target: hostPath.describe("Where it is in the container"),
+    source: containerPath.describe("Folder or file of the host; it has to be there"),
+    target: containerPath.describe("Where it is in the container"),
     readOnly: z.boolean().default(true).describe("Whether the container can only read it. Default true"),
   })
   .describe("A folder or file of the host");
@@ -125,8 +125,8 @@ export const containerSettings = z
     mounts: z.array(mount).default([]).describe("Folders and files of the host inside the container"),
     cache: z
       .strictObject({
-        source: hostPath.describe("Folder of the host"),
-        target: hostPath.describe("Where it is in the container"),
+        source: containerPath.describe("Folder of the host"),
+        target: containerPath.describe("Where it is in the container"),
       })
       .optional()
       .describe("Folder that the engine may write to, and finds again after a restart. Default: none"),

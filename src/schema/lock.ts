@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { healthRequest, versionProbe } from "./backend.js";
 import { placedSetup, placedVerification } from "./commands.js";
+import { lockedContainer } from "./container-options.js";
 import { networks, volumes } from "./docker.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
@@ -98,6 +99,7 @@ const lockedDeployment = z
     healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
     healthRequest: healthRequest.optional(),
     category: category.optional().describe("What the model does, when it is not a language model"),
+    container: lockedContainer.optional(),
     servedModel: z.string().optional().describe("Name under which it is served, when it is not the deployment's"),
   })
   .describe("What is deployed: the same in every environment");

@@ -108,19 +108,17 @@ const bytesPerUnit = {
   ...{ KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 },
 } as const;
 
-/** An amount of memory as people write it. */
-const byteSizeText = z
+/** An amount of memory as people write it; see {@link byteSizeBytes}. */
+export const byteSize = z
   .string({ error: 'expected a size with its unit, such as "10GiB"' })
   .regex(/^(?=.*[1-9])\d{1,12}(?:\.\d{1,6})?(?:[KMGT]i?)?B$/, {
     error: 'expected a size above 0 with its unit, such as "512MiB", "10GiB" or "1.5TB"',
   })
-  .refine((text) => !(byteSizeBytes(text) > Number.MAX_SAFE_INTEGER), { error: "expected at most 8191TiB" });
-
-/** An amount of memory as people write it, parsed to bytes. */
-export const byteSize = byteSizeText.transform(byteSizeBytes).describe('A size with its unit: "512MiB", "10GiB"');
+  .refine((text) => !(byteSizeBytes(text) > Number.MAX_SAFE_INTEGER), { error: "expected at most 8191TiB" })
+  .describe('A size with its unit: "512MiB", "10GiB"');
 
 /** Bytes of a text that {@link byteSize} accepts. */
-function byteSizeBytes(text: string): number {
+export function byteSizeBytes(text: string): number {
   const [, amount = "0", unit = "B"] = /^([\d.]+)([A-Za-z]+)$/.exec(text) ?? [];
   return Math.max(1, Math.round(Number(amount) * bytesPerUnit[unit as keyof typeof bytesPerUnit]));
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { installMethods, versionConstraint } from "./backend.js";
 import { verifyCommands } from "./commands.js";
+import { deploymentContainer } from "./container-options.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
 import { preloadEntry } from "./preload.js";
@@ -128,6 +129,7 @@ export const deploymentEntry = z
     insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
     update: updateEntry.prefault({}),
     resources: resourcesEntry.optional(),
+    container: deploymentContainer.optional(),
     verify: verifyCommands.optional(),
   })
   .describe("A model served by a backend version");

@@ -58,6 +58,19 @@ describe("resolveRelease", () => {
     expect(resolve({ parameters: [] }).parameters).toEqual(["--ctx-size", "4096"]);
   });
 
+  it("holds what backend, version and deployment say of the container of an image, and of no process", () => {
+    const install = { image: { reference: "team/engine:2.0", digest: `sha256:${"1".repeat(64)}` } };
+    const version = { install, container: { shmSize: "2GiB", user: "1000" } };
+    const backend = engineBackend({
+      container: { shmSize: "1GiB", capAdd: ["SYS_NICE"] },
+      versions: { "2.0": version },
+    });
+    const { container } = resolve({ container: { user: "2000" } }, catalogueOf([backend]));
+    expect(container).toEqual({ shmBytes: 2 * 2 ** 30, capAdd: ["SYS_NICE"], user: "2000" });
+    expect(resolve()).not.toHaveProperty("container");
+    expect(String(thrownBy(() => resolve({ container: { user: "2000" } })))).toContain("this one is a process");
+  });
+
   it("leaves the context length out where the engine has no flag for it", () => {
     const backend = engineBackend({ contextLengthFlag: undefined });
     expect(resolve({}, catalogueOf([backend])).parameters).toEqual(["--fast"]);

@@ -97,6 +97,37 @@ describe("a duration that timers cannot wait for", () => {
   });
 });
 
+describe("byteSize", () => {
+  it.each([
+    ["1B", 1],
+    ["512MiB", 536_870_912],
+    ["10GiB", 10_737_418_240],
+    ["1.5TB", 1_500_000_000_000],
+    ["0.1KB", 100],
+    ["0.0001B", 1],
+    ["8191TiB", 9_006_099_743_113_216],
+  ])("%s is %d bytes", (text, bytes) => {
+    expect(scalars.byteSizeBytes(scalars.byteSize.parse(text))).toBe(bytes);
+  });
+
+  it.each(["10", "10G", "10 GiB", "10gb", "-1B", ".5GiB", "1e3B", "GiB", "", "0B", "0.0GiB", "9PiB", "1B\n", 10, null])(
+    "%s is none",
+    (text) => {
+      expect(accepts(scalars.byteSize, text)).toBe(false);
+    },
+  );
+
+  it("is told once what is wrong with one, and no number that is not exact", () => {
+    const messages = ["0GiB", "8192TiB"].map((text) =>
+      scalars.byteSize.safeParse(text).error?.issues.map(({ message }) => message),
+    );
+    expect(messages).toEqual([
+      ['expected a size above 0 with its unit, such as "512MiB", "10GiB" or "1.5TB"'],
+      ["expected at most 8191TiB"],
+    ]);
+  });
+});
+
 describe("sha256", () => {
   it("is 64 hexadecimal digits, told in lower case", () => {
     expect(scalars.sha256.parse("AB".repeat(32))).toBe("ab".repeat(32));
