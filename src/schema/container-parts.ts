@@ -4,11 +4,11 @@ import { z } from "zod";
 export const engineText = z.string().regex(/^[^\0]*$/, { error: "expected text without a NUL character" });
 
 /** A path on the host or in the container. */
-export const containerPath = z.string().regex(/^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\u0000-\u001f\u007f]{0,1000}$/, {
-  error: "expected an absolute path without . .. and control characters",
+export const containerPath = z.string().regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\u0000-\u001f\u007f]{1,255}){1,100}$/, {
+  error: "expected an absolute path without . .. and control characters, and no / at its end",
 });
 
-/** A network or volume, as Docker names it. */
+/** A network, as Docker names it. */
 export const dockerName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/, { error: "expected the name of a Docker network" });
