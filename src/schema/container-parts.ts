@@ -8,10 +8,10 @@ export const containerPath = z.string().regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\u000
   error: "expected an absolute path without . .. and control characters, and no / at its end",
 });
 
-/** A network, as Docker names it. */
-export const dockerName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/, { error: "expected the name of a Docker network" });
+/** A network that somebody has made, as Docker names it: not the host's own, and not that of another container. */
+export const dockerNetwork = z.string().regex(/^(?!(?:host|none|default|bridge)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/, {
+  error: "expected the name of a Docker network, other than host, none, default and bridge",
+});
 
 export const user = z
   .string()

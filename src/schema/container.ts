@@ -3,7 +3,7 @@ import { z } from "zod";
 import {
   capabilities,
   containerPath,
-  dockerName,
+  dockerNetwork,
   engineText,
   logRotation,
   stopSignal,
@@ -158,7 +158,7 @@ export const containerSettings = z
       .optional()
       .describe("Most memory that it may use, without swap, bytes. Default: no limit"),
     networks: z
-      .array(dockerName)
+      .array(dockerNetwork)
       .default([])
       .describe("Docker's names of networks that it joins instead of the engine's bridge; several need Docker 25"),
     logs: logRotation.prefault({}),
