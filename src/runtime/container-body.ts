@@ -1,4 +1,5 @@
 import {
+  defaultDeviceUlimits,
   defaultShmBytes,
   type ContainerIdentity,
   type ContainerSettings,
@@ -144,11 +145,14 @@ function mountsOf({ mounts, cache }: ContainerSettings, grant: DeviceGrant): Bod
     .sort((one, other) => (one.Target < other.Target ? -1 : 1));
 }
 
-function limitsOf({ ipc, shmBytes, ulimits, cpus, memoryBytes }: ContainerSettings) {
-  const limits = Object.entries(ulimits).flatMap(([name, limit]: [string, number | "unlimited" | undefined]) => {
-    const most = limit === "unlimited" ? -1 : limit;
-    return most === undefined ? [] : [{ Name: name, Soft: most, Hard: most }];
-  });
+function limitsOf({ devices, ipc, shmBytes, ulimits, cpus, memoryBytes }: ContainerSettings) {
+  const usual = devices === undefined ? {} : defaultDeviceUlimits;
+  const limits = Object.entries({ ...usual, ...ulimits }).flatMap(
+    ([name, limit]: [string, number | "unlimited" | undefined]) => {
+      const most = limit === "unlimited" ? -1 : limit;
+      return most === undefined ? [] : [{ Name: name, Soft: most, Hard: most }];
+    },
+  );
   return {
     IpcMode: ipc,
     ...(ipc === "host" ? {} : { ShmSize: shmBytes ?? defaultShmBytes }),

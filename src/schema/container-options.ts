@@ -21,12 +21,16 @@ const commonOptions = {
     .describe("Most that shared memory may take, as `10GiB`; it is taken as it is used. Default 10GiB"),
   ulimits: z
     .strictObject({
-      memlock: sizeLimit.optional().describe("Memory that may be locked, as `64MiB`. Default unlimited"),
-      stack: sizeLimit.optional().describe("Stack of a thread, as `64MiB`. Default 64MiB"),
+      memlock: sizeLimit
+        .optional()
+        .describe("Memory that may be locked, as `64MiB`. Default: unlimited with devices, else the engine's"),
+      stack: sizeLimit
+        .optional()
+        .describe("Stack of a thread, as `64MiB`. Default: 64MiB with devices, else the engine's"),
       nofile: z.int().min(1).optional().describe("Open files. Default: the engine's"),
     })
     .optional()
-    .describe("Limits of its processes; merged by key"),
+    .describe("Limits of its processes, limit by limit"),
   user: user.optional(),
   stopSignal: stopSignal.optional(),
   capAdd: capabilities.optional(),

@@ -102,6 +102,12 @@ function isPaired({ ids, indexes }: { readonly ids: readonly string[]; readonly 
   return ids.length === indexes.length;
 }
 
+/**
+ * Limits of a container with devices where nobody says otherwise: drivers pin memory, as NVIDIA's images ask for. Others
+ * have the engine's own, because an engine without root's rights can raise none.
+ */
+export const defaultDeviceUlimits = { memlock: "unlimited", stack: 64 * 2 ** 20 } as const;
+
 /** A container's shared memory where nobody says otherwise; memory is taken as it is used. */
 export const defaultShmBytes = 10 * 2 ** 30;
 
@@ -144,12 +150,12 @@ export const containerSettings = z
       ),
     ulimits: z
       .strictObject({
-        memlock: ulimit.default("unlimited").describe("Memory that may be locked, bytes. Default unlimited"),
-        stack: ulimit.default(64 * 2 ** 20).describe("Stack of a thread, bytes. Default 64 MiB"),
-        nofile: z.int().min(1).optional().describe("Open files. Default: the engine's"),
+        memlock: ulimit.optional().describe("Memory that may be locked, bytes. Default: unlimited with devices"),
+        stack: ulimit.optional().describe("Stack of a thread, bytes. Default: 64 MiB with devices"),
+        nofile: z.int().min(1).optional().describe("Open files"),
       })
-      .prefault({})
-      .describe("Limits of its processes"),
+      .default({})
+      .describe("Limits of its processes. Default: those of the engine"),
     user: user.optional(),
     cpus: z.number().min(0.01).max(10_000).optional().describe("Processors that it may use at once. Default: all"),
     memoryBytes: z

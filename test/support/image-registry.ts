@@ -47,9 +47,10 @@ export class ImageRegistry {
     return registry;
   }
 
-  /** An image without layers; returns its digest. */
-  async push(repository: string, tag: string): Promise<string> {
-    const config = JSON.stringify({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } });
+  /** An image without layers; returns its digest. `defaults` is what its containers have where they say nothing. */
+  async push(repository: string, tag: string, defaults?: object): Promise<string> {
+    const rootfs = { type: "layers", diff_ids: [] };
+    const config = JSON.stringify({ architecture: "amd64", os: "linux", rootfs, config: defaults });
     const begun = await this.#request("POST", `/v2/${repository}/blobs/uploads/`);
     const upload = new URL(begun.headers.get("location") ?? "", `http://${this.host}`);
     upload.searchParams.set("digest", digestOf(config));

@@ -8,6 +8,7 @@ import { containerSpec } from "../../../src/schema/container.js";
 import {
   devicesOf,
   fullSettings,
+  goldenSpecs,
   privilegedSettings,
   settingsOf,
   specOf,
@@ -19,15 +20,8 @@ import { repository } from "../support/repository.js";
 import { thrownBy } from "../support/thrown.js";
 
 const fixtures = join(repository, "test", "fixtures", "container-bodies");
-const golden = {
-  ...specsByType,
-  "cuda-cdi": specOf({ settings: settingsOf({ devices: { ...devicesOf.cuda, form: "cdi" } as never }) }),
-  full: specOf({ settings: fullSettings }),
-  privileged: specOf({ settings: privilegedSettings }),
-};
-
 describe("the body of a container", () => {
-  it.each(Object.entries(golden))("is this, to the byte: %s", async (name, spec) => {
+  it.each(Object.entries(goldenSpecs))("is this, to the byte: %s", async (name, spec) => {
     const text = `${JSON.stringify(containerBody(spec), undefined, 2)}\n`;
     await expect(text).toMatchFileSnapshot(join(fixtures, `${name}.json`));
   });
@@ -64,7 +58,7 @@ describe("the body of a container", () => {
     const asked = containerBody(specOf({ settings: settingsOf({ capAdd: ["NET_RAW"] }) })).HostConfig;
     expect(asked.CapAdd).toEqual(["NET_RAW"]);
     expect(asked.CapDrop).not.toContain("NET_RAW");
-    const privileged = containerBody(golden.privileged);
+    const privileged = containerBody(specOf({ settings: privilegedSettings }));
     expect(privileged.HostConfig).toMatchObject({ Privileged: true, CapAdd: [], CapDrop: [], SecurityOpt: [] });
     expect(privileged.Labels["berth.privileged"]).toBe("the driver of this release has no device files of its own");
   });

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import type { ContainerBody } from "../../../src/runtime/container-body.js";
 import { containerSpec, type ContainerDevices, type ContainerSpec } from "../../../src/schema/container.js";
 
 export type WrittenSpec = z.input<typeof containerSpec>;
@@ -134,3 +135,19 @@ export const privilegedSettings: WrittenSettings = settingsOf({
   ipc: "host",
   privileged: { why: "the driver of this release has no device files of its own" },
 });
+
+/** Specs whose bodies are fixtures. */
+export const goldenSpecs: Readonly<Record<string, ContainerSpec>> = {
+  ...specsByType,
+  "cuda-cdi": specOf({
+    settings: settingsOf({ devices: { form: "cdi", acceleratorType: "cuda", ids: devicesOf.cuda.ids } }),
+  }),
+  full: specOf({ settings: fullSettings }),
+  privileged: specOf({ settings: privilegedSettings }),
+};
+
+/** The same body where every mount is of a folder that machines have. */
+export function mountedHere(body: ContainerBody): ContainerBody {
+  const Mounts = body.HostConfig.Mounts.map((mount) => ({ ...mount, Source: "/usr/share" }));
+  return { ...body, HostConfig: { ...body.HostConfig, Mounts } };
+}
