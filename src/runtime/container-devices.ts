@@ -55,7 +55,7 @@ const none: DeviceRow = {
   constants: {},
 };
 
-/** The ROCm image tells its groups by number; `video` is the one that images of every distribution have. */
+/** A group that images of every distribution have. Of others, such as `render`, the host's number counts. */
 const drmGroups = ["video"];
 
 /**

@@ -113,8 +113,9 @@ export const byteSize = z
   .string({ error: 'expected a size with its unit, such as "10GiB"' })
   .regex(/^(?=.*[1-9])\d{1,12}(?:\.\d{1,6})?(?:[KMGT]i?)?B$/, {
     error: 'expected a size above 0 with its unit, such as "512MiB", "10GiB" or "1.5TB"',
+    abort: true,
   })
-  .refine((text) => !(byteSizeBytes(text) > Number.MAX_SAFE_INTEGER), { error: "expected at most 8191TiB" })
+  .refine((text) => byteSizeBytes(text) <= Number.MAX_SAFE_INTEGER, { error: "expected at most 8191TiB" })
   .describe('A size with its unit: "512MiB", "10GiB"');
 
 /** Bytes of a text that {@link byteSize} accepts. */

@@ -117,21 +117,28 @@ describe("assembleCatalogue", () => {
     expect([found.version, found.entry.install.pipx?.package]).toEqual(["v1.0", "own"]);
   });
 
-  it("merges environment and flags key by key, and takes every other field whole", () => {
+  it("merges environment, flags and container key by key, and takes every other field whole", () => {
     const below = {
       ...builtIn,
       written: {
         ...(builtIn.written as object),
         env: { A: "1", B: "1" },
         flags: { host: ["--host"], port: ["--port"] },
+        container: { shmSize: "1GiB", user: "7" },
         ownedFlags: ["--a"],
       },
     };
-    const changes = { env: { B: "2", C: "2" }, flags: { port: ["-p"] }, ownedFlags: ["--b"] };
+    const changes = {
+      env: { B: "2", C: "2" },
+      flags: { port: ["-p"] },
+      container: { shmSize: "2GiB" },
+      ownedFlags: ["--b"],
+    };
     const { backends } = assembleCatalogue([below, overlay(changes)], {});
     expect(backends.engine).toMatchObject({
       env: { A: "1", B: "2", C: "2" },
       flags: { host: ["--host"], port: ["-p"] },
+      container: { shmSize: "2GiB", user: "7" },
       ownedFlags: ["--b"],
     });
   });
