@@ -21,6 +21,11 @@ export function mirrorImage(reference: string, mirrors: RegistryMirrors = {}): s
   return `${mirror}${full.slice(longest.length)}${reference.slice(name.length)}`;
 }
 
+/** Where an image is pulled from: `registry.example.net:5000`; without one in its name it is `docker.io`. */
+export function registryOf(reference: string): string {
+  return fullName(parseImageReference(reference).name).replace(/\/.*$/, "");
+}
+
 /** `ubuntu` is `docker.io/library/ubuntu`. */
 function fullName(name: string): string {
   const [first = "", ...rest] = name.split("/");

@@ -1,7 +1,7 @@
 import cliProgress, { type MultiBar, type SingleBar } from "cli-progress";
 
 import { formatBytes, formatSeconds } from "../lib/format.js";
-import type { LogEvent } from "../lib/log.js";
+import type { LogEvent, Parts } from "../lib/log.js";
 
 export interface DisplayOptions {
   /** Bars that move, instead of lines now and then. */
@@ -63,7 +63,7 @@ export class Display {
     else this.#bars.log(`${text}\n`);
   }
 
-  #moveBar({ text, current, total }: Extract<LogEvent, { kind: "progress" }>): void {
+  #moveBar({ text, current, total, parts }: Extract<LogEvent, { kind: "progress" }>): void {
     this.#bars ??= new cliProgress.MultiBar({
       stream: this.#options.stream,
       format: (options, { progress }, { text, size, known }: { text: string; size: string; known: boolean }) =>
@@ -73,20 +73,20 @@ export class Display {
       hideCursor: true,
     });
     const all = total ?? Math.max(current, 1);
-    const payload = { text, size: sizeText(current, total), known: total !== undefined };
+    const payload = { text, size: sizeText(current, total, parts), known: total !== undefined };
     const bar = this.#open.get(text) ?? this.#bars.create(all, 0, payload);
     this.#open.set(text, bar);
     bar.setTotal(all);
     bar.update(current, payload);
   }
 
-  #tellProgress({ text, current, total }: Extract<LogEvent, { kind: "progress" }>): void {
+  #tellProgress({ text, current, total, parts }: Extract<LogEvent, { kind: "progress" }>): void {
     const told = this.#told.get(text) ?? 0;
     const step = total === undefined ? 64_000_000 : total * toldFraction;
     if (current < told + step && current !== total) return;
     if (current === told) return;
     this.#told.set(text, current);
-    this.#print(`   ${text}: ${sizeText(current, total)}`);
+    this.#print(`   ${text}: ${sizeText(current, total, parts)}`);
   }
 
   #closeBars(): void {
@@ -96,6 +96,7 @@ export class Display {
   }
 }
 
-function sizeText(current: number, total: number | undefined): string {
-  return total === undefined ? formatBytes(current) : `${formatBytes(current)} of ${formatBytes(total)}`;
+function sizeText(current: number, total: number | undefined, parts: Parts | undefined): string {
+  const size = total === undefined ? formatBytes(current) : `${formatBytes(current)} of ${formatBytes(total)}`;
+  return parts === undefined ? size : `${size}, ${parts.done} of ${parts.all} parts`;
 }

@@ -54,6 +54,7 @@ export async function solveLock(
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
     environment,
+    registryLogins: project.stack.registryLogins,
     now: () => new Date(),
     findSecret: (name) => findSecret(name, workplace, stack),
   });

@@ -5,7 +5,8 @@ import { BerthError } from "../lib/errors.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { desiredStack } from "../planner/desired.js";
 import { generationFolder, instanceFolder, listGenerations, readRecord } from "../resources/instance-files.js";
-import { outputPath, readRunner } from "../runtime/runner-files.js";
+import { runnerDefinition } from "../resources/instance-runner.js";
+import { readRunner } from "../runtime/runner-files.js";
 import { openContexts } from "./contexts.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
 
@@ -38,22 +39,23 @@ export async function logs(
     });
   }
   const { project } = await openPulumi(workplace);
-  const { host } = openContexts(workplace, signal).of(instance.host, (text) => text);
+  const { host, supervisor } = openContexts(workplace, signal).of(instance.host, (text) => text);
   const folder = instanceFolder(instance.host.dataDir, `${project}/${stack}`, instance.name);
   // Of a runner that never got healthy there is no record, only its files.
-  const current = (await readRecord(host, folder))?.current ?? (await listGenerations(host, folder)).at(-1);
+  const record = await readRecord(host, folder);
+  const current = record?.current ?? (await listGenerations(host, folder)).at(-1);
   if (current === undefined) {
     throw new BerthError("file-not-found", {
       where: `host ${host.name}: ${instance.name}`,
       what: "nothing was run yet",
     });
   }
-  const runner = generationFolder(folder, current);
-  const environment = (await readRunner(host, runner))?.environment ?? {};
+  const environment = (await readRunner(host, generationFolder(folder, current)))?.environment ?? {};
   const redact = createRedact(Object.keys(instance.placed.secretEnv).map((variable) => environment[variable] ?? ""));
-  const follow = options.follow === true ? ["-F"] : [];
-  await host.run(["tail", "-n", String(options.lines), ...follow, outputPath(runner)], {
-    signal,
-    onLine: (line) => workplace.print(redact(line)),
-  });
+  const onLine = (line: string) => workplace.print(redact(line));
+  const { healthyDeadlineSeconds, stopSeconds, runtime } = instance.placed;
+  const runner = runnerDefinition({ healthyDeadlineSeconds, stopSeconds }, folder, current, record);
+  const keeper = supervisor(record?.runtime ?? runtime);
+  if (options.follow === true) await keeper.followOutput(runner, options.lines, { onLine, signal });
+  else onLine(await keeper.readOutput(runner, options.lines));
 }

@@ -16,6 +16,8 @@ export interface DataPaths {
   /** Executables as `<backend>_<version>`. */
   readonly bin: string;
   readonly backends: string;
+  /** One file for each container image: what of it is in the host's engine by Berth's doing. */
+  readonly images: string;
   readonly models: string;
   readonly instances: string;
   /** One folder for each stack's gateway. */
@@ -24,6 +26,8 @@ export interface DataPaths {
   readonly tools: string;
   readonly supervisor: string;
   readonly systemd: string;
+  /** One file for each container: how it was made. */
+  readonly containers: string;
   /** Downloads that may be deleted at any time. */
   readonly cache: string;
 }
@@ -38,12 +42,14 @@ export function dataPaths(dataDir: string): DataPaths {
     claims: below("claims"),
     bin: below("bin"),
     backends: below("backends"),
+    images: below("images"),
     models: below("models"),
     instances: below("instances"),
     gateways: below("gateways"),
     tools: below("tools"),
     supervisor: below("supervisor"),
     systemd: below("systemd"),
+    containers: below("containers"),
     cache: below("cache"),
   };
 }

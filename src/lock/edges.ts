@@ -3,17 +3,19 @@ import { posix } from "node:path";
 import { listClaims } from "../host/claims.js";
 import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { OpenHost } from "../host/host.js";
+import { createRegistryLogins } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
+import type { StackFile } from "../schema/stack.js";
 import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { createPinEdges } from "./pin-edges.js";
-import { createRegistryLogins } from "./registry-login.js";
 import { secretMissing } from "./secret.js";
+import { createStackLogins } from "./stack-login.js";
 
 const indexSeconds = 20;
 
@@ -28,6 +30,8 @@ export interface LockEdgeOptions {
   readonly content: Content;
   /** Of this process: where Docker's configuration is, which has the logins of registries. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Logins of registries that the stack names. */
+  readonly registryLogins?: StackFile["registryLogins"];
   readonly now: () => Date;
   /** A secret's value, for what a lock asks for with it; undefined when it is found nowhere. */
   readonly findSecret: (name: string) => Promise<string | undefined>;
@@ -37,7 +41,11 @@ export interface LockEdgeOptions {
 export function createLockEdges(options: LockEdgeOptions): LockEdges {
   const { openHost, defaultIndex, root, workDir, content, now, findSecret } = options;
   const host = openHost({ name: "this machine", connection: "local" });
-  const findLogin = createRegistryLogins(options.environment, host);
+  const findLogin = createStackLogins(
+    options.registryLogins,
+    findSecret,
+    createRegistryLogins(options.environment, host),
+  );
   const pins = createPinEdges({ host, folder: workDir, content, defaultIndex, findLogin });
   return {
     async knowHost(name, entry) {

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 
+import type { FindRegistryLogin, RegistryLogin } from "../host/registry-login.js";
+import type { ImagePlatforms } from "../schema/lock.js";
 import { BerthError, messageOf } from "../lib/errors.js";
-import type { FindRegistryLogin, RegistryLogin } from "./registry-login.js";
+import { findPlatforms } from "./image-platforms.js";
 
 /** What a registry says about an image's tag. */
 export type ImageAnswer =
-  | { readonly kind: "found"; readonly digest: string }
+  | { readonly kind: "found"; readonly digest: string; readonly platforms?: ImagePlatforms | undefined }
   /** The registry answers and has no such tag. */
   | { readonly kind: "unknown" }
   /** It does not answer, or only those who log in. */
@@ -53,6 +55,28 @@ export async function askImageDigest(reference: string, asker: Asker = {}): Prom
     if (error instanceof BerthError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { kind: "refused", reason: messageOf(cause) };
+  }
+}
+
+/**
+ * The images of a digest by their platforms; undefined when the registry does not tell.
+ *
+ * @param reference the image, as {@link askImageDigest} was asked for it
+ */
+export async function askImagePlatforms(
+  reference: string,
+  digest: string,
+  asker: Asker = {},
+): Promise<ImagePlatforms | undefined> {
+  const { origin, repository } = readImageReference(reference);
+  try {
+    return await findPlatforms(digest, async (kind, one) => {
+      const response = await request("GET", `${origin}/v2/${repository}/${kind}/${one}`, origin, asker);
+      return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+    });
+  } catch {
+    asker.signal?.throwIfAborted();
+    return undefined;
   }
 }
 

@@ -1,12 +1,12 @@
 import { gatherFacts } from "../host/facts.js";
 import type { Host } from "../host/host.js";
+import type { FindRegistryLogin } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { Serial } from "../lib/serial.js";
-import { askImageDigest, type ImageAnswer } from "./image-digest.js";
+import { askImageDigest, askImagePlatforms, type ImageAnswer } from "./image-digest.js";
 import type { LockRequest } from "./python-lock-request.js";
 import { lockRequirements } from "./python-lock.js";
-import type { FindRegistryLogin } from "./registry-login.js";
 import { fetchReleaseFile, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
 
 /** What has to be looked up outside to pin a backend version. */
@@ -57,6 +57,11 @@ export function createPinEdges({ host, folder, content, defaultIndex, findLogin,
       return lockRequirements(context, request);
     },
     fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
-    askImageDigest: (reference) => askImageDigest(reference, { findLogin, signal }),
+    async askImageDigest(reference) {
+      const asker = { findLogin, signal };
+      const answer = await askImageDigest(reference, asker);
+      if (answer.kind !== "found") return answer;
+      return { ...answer, platforms: await askImagePlatforms(reference, answer.digest, asker) };
+    },
   };
 }

@@ -125,7 +125,9 @@ async function pinImage(
   const place = mirrorImage(reference, mirrors.registries);
   const answer = await edges.askImageDigest(place);
   if (answer.kind === "found") {
-    return { install: { method: "image", reference, digest: answer.digest }, warnings: [] };
+    const { digest, platforms } = answer;
+    const install = { method: "image" as const, reference, digest, ...(platforms === undefined ? {} : { platforms }) };
+    return { install, warnings: [] };
   }
   throw new BerthError("download-failed", {
     where: `${backend.name} ${backendVersion}: ${place}`,

@@ -1,7 +1,6 @@
 import { posix } from "node:path";
 
-import { openPort, placeholderValues, renderRunnerTemplates } from "../catalog/runner-command.js";
-import { executableName, executablePath, modelPath } from "../host/paths.js";
+import { executableName } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
 import { connectionOf } from "../schema/hosts.js";
 import type {
@@ -11,8 +10,11 @@ import type {
   LockFile,
   PlacedHost,
   PlacedInstance,
+  Placement,
 } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
+import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
+import { imageOn, imageSettings, type DesiredImage, type ImageSettings } from "./desired-image.js";
 
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
 export interface DesiredStack {
@@ -39,7 +41,6 @@ export interface DesiredGateway {
 }
 
 type PackageInstall = Extract<LockedInstall, { method: "pipx" }>;
-
 /** How a backend is installed whose runner is a process. */
 export type ProcessInstall = Exclude<LockedInstall, { method: "image" | "pipx" }> | Omit<PackageInstall, "request">;
 
@@ -48,7 +49,8 @@ export interface DesiredBackendVersion {
   readonly host: HostReference;
   readonly backend: string;
   readonly version: string;
-  readonly install: ProcessInstall;
+  readonly install: ProcessInstall | DesiredImage;
+  readonly image: ImageSettings | undefined;
   readonly pipxPath: string | undefined;
   readonly retention: number | undefined;
   readonly indexUrl: string | undefined;
@@ -68,7 +70,7 @@ export interface DesiredModel {
   readonly users: readonly string[];
 }
 
-export interface DesiredInstance {
+export interface DesiredInstance extends DesiredRunner {
   readonly name: string;
   readonly host: HostReference;
   readonly placed: PlacedInstance;
@@ -76,8 +78,6 @@ export interface DesiredInstance {
   /** Names of the two resources that it needs. */
   readonly backendVersion: string;
   readonly model: string;
-  readonly modelPath: string;
-  readonly argv: readonly string[];
   /** SHA-256 of what the engine is installed from; empty for an executable that is taken as it is. */
   readonly artifactSha256: string;
 }
@@ -90,6 +90,8 @@ export interface Decisions {
     readonly indexUrl?: string | undefined;
     readonly downloadBaseUrl?: string | undefined;
     readonly hubEndpoint?: string | undefined;
+    readonly registries?: Placement["registries"];
+    readonly registryLogins?: Placement["registryLogins"];
     /** Programs decide before they know facts. */
     readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage"> & Partial<Pick<PlacedHost, "facts">>>>;
     readonly instances: Readonly<Record<string, PlacedInstance>>;
@@ -109,8 +111,13 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     if (release === undefined) throw new Error(`the lock's parts do not fit: instance ${name}`);
     const engine = needs.engine(placed.host, release);
     const model = needs.model(placed.host, release.model, placed.modelToken, placed.deployment);
-    const instance = desiredInstance(name, placed, release, engine.host, engine.name, model.name);
-    instances.push({ ...instance, artifactSha256: artifactSha256(engine.install) });
+    const { host, install } = engine;
+    const { facts } = lock.placement.hosts[placed.host] ?? {};
+    instances.push({
+      ...{ name, host, placed, release, backendVersion: engine.name, model: model.name },
+      ...desiredRunner({ release, placed, host, image: imageOf(engine), facts }),
+      artifactSha256: artifactSha256(install),
+    });
   }
   for (const [name, { hosts, modelToken }] of sorted(lock.placement.preload ?? {})) {
     const { engine, model } = lock.preload?.[name] ?? {};
@@ -149,8 +156,11 @@ class Needs {
     const host = this.#host(on);
     const { indexUrl, downloadBaseUrl, hosts } = this.#lock.placement;
     const { pipxPath, retention, facts } = hosts[on] ?? {};
-    const name = `${on}.${executableName(backend, version)}`;
-    const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
+    // Deployments may have images of their own for one version.
+    const suffix = install.method === "image" ? `.${install.digest.slice(7, 19)}` : "";
+    const name = `${on}.${executableName(backend, version)}${suffix}`;
+    const image = install.method === "image" ? imageSettings(install, on, this.#lock) : undefined;
+    const settings = { image, pipxPath, retention, indexUrl, downloadBaseUrl };
     const desired = { name, host, backend, version, install: installOn(install, facts), ...settings };
     this.backendVersions.set(name, desired);
     return desired;
@@ -190,8 +200,8 @@ function referenceTo(
  * What a host needs: of a release's files only its own, so that files for others change nothing there, and of packages
  * not what they were resolved from.
  */
-function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefined): ProcessInstall {
-  if (install.method === "image") throw new Error("the planner placed an image");
+function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefined): ProcessInstall | DesiredImage {
+  if (install.method === "image") return imageOn(install, facts);
   if (install.method === "pipx") {
     const { request: _, ...packages } = install;
     return packages;
@@ -201,7 +211,11 @@ function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefine
   return { ...install, artifacts: install.artifacts.filter((file) => file.os === os && file.arch === arch) };
 }
 
-function artifactSha256(install: ProcessInstall): string {
+function imageOf({ install, image }: DesiredBackendVersion): string | undefined {
+  return install.method === "image" ? imageName(image?.pullFrom ?? install.reference, install.digest) : undefined;
+}
+
+function artifactSha256(install: ProcessInstall | DesiredImage): string {
   switch (install.method) {
     case "pipx":
       return install.requirements.sha256;
@@ -209,61 +223,9 @@ function artifactSha256(install: ProcessInstall): string {
       return install.artifacts[0]?.sha256 ?? "";
     case "manual":
       return install.sha256 ?? "";
+    case "image":
+      return install.digest.replace(/^sha256:/, "");
   }
-}
-
-function desiredInstance(
-  name: string,
-  placed: PlacedInstance,
-  release: LockedDeployment,
-  host: HostReference,
-  backendVersion: string,
-  model: string,
-): Omit<DesiredInstance, "artifactSha256"> {
-  const { from, sha256, file, projector } = release.model;
-  const path = from.source === "file" ? from.path : modelPath(host.dataDir, sha256, file);
-  const projectorPath = projector === undefined ? undefined : modelPath(host.dataDir, sha256, projector);
-  return {
-    name,
-    host,
-    placed,
-    release,
-    backendVersion,
-    model,
-    modelPath: path,
-    argv: runnerArguments(release, placed, host, { path, projectorPath }),
-  };
-}
-
-/** The argument vector of a runner: the engine's executable, its command filled in, then the parameters. */
-function runnerArguments(
-  release: LockedDeployment,
-  placed: PlacedInstance,
-  host: HostReference,
-  { path, projectorPath }: { path: string; projectorPath: string | undefined },
-): readonly string[] {
-  const { backend, backendVersion, entrypoint, runCommand, parameters, projectorFlag, env } = release;
-  const origin = { from: "version" } as const;
-  const templates = {
-    entrypoint: entrypoint === undefined ? undefined : { text: entrypoint, origin },
-    runCommand: { text: runCommand, origin },
-    env,
-  };
-  const direct = placed.slots === undefined;
-  const place = placeholderValues({
-    modelPath: path,
-    projectorPath,
-    modelName: release.servedModel ?? placed.deployment,
-    // Behind a gateway nobody else asks the runner.
-    bindAddress: direct ? placed.bindAddress : "127.0.0.1",
-    port: placed.port,
-    devices: placed.devices,
-  });
-  const values = direct ? place : { ...place, port: openPort };
-  const form = { kind: "process", executable: executablePath(host, backend, backendVersion) } as const;
-  const projector = projectorFlag === undefined || projectorPath === undefined ? [] : [projectorFlag, projectorPath];
-  const words = [...projector, ...parameters];
-  return renderRunnerTemplates(templates, form, values, words, `backends/${backend}.yaml`).argv;
 }
 
 function inventoryOf(

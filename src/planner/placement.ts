@@ -8,7 +8,7 @@ import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { chooseHost, type KnownHost } from "./host-choice.js";
-import { refuseImage } from "./image-refusal.js";
+import { assertContainers } from "./container-host.js";
 import { assignPorts, takenPort, type PortClaim, type PortRequest } from "./ports.js";
 import { placePreload } from "./preload.js";
 import { assertGateway, chooseBlueGreen, findHaproxy, type Rollout } from "./rollout.js";
@@ -55,6 +55,7 @@ export function place(problem: PlacementProblem): Placement {
   assertOneInstallEach(uses);
   return {
     ...placeMirrors(stack.mirrors),
+    ...placeLogins(stack.registryLogins),
     hosts: Object.fromEntries(placed),
     instances,
     ...(preload === undefined ? {} : { preload }),
@@ -87,6 +88,15 @@ function placeMirrors({ pip, downloadBaseUrl, huggingface, registries }: StackFi
   };
 }
 
+/** By the names of their secrets: no password is in a lock. */
+function placeLogins(logins: StackFile["registryLogins"]): Pick<Placement, "registryLogins"> {
+  if (logins === undefined) return {};
+  const placed = Object.entries(logins).map(
+    ([registry, { username, password }]) => [registry, { username, password: password.secret }] as const,
+  );
+  return { registryLogins: Object.fromEntries(placed) };
+}
+
 /** The first, and in this version only, replica of a deployment. */
 export function instanceName(deployment: string): string {
   return `${deployment}-0`;
@@ -107,6 +117,7 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     ...(entry.retention === undefined ? {} : { retention: entry.retention }),
     ...(entry.setup === undefined ? {} : { setup: placeSetup(entry.setup) }),
     ...placeDockerObjects(name, entry, known.facts),
+    ...(entry.images === "neverPull" ? { images: entry.images } : {}),
     ...(haproxy === undefined
       ? {}
       : { gateway: { haproxy, runtime: chooseRuntime(name, entry.runtime, known.facts.initSystem) } }),
@@ -127,12 +138,13 @@ function placeInstance(
   const { apiKey, model, secretEnv, update, verify } = deployment;
   const release = problem.release[name];
   const where = `deployment ${name}`;
-  if (release !== undefined) refuseImage(release, where, host);
+  const inContainer = release?.install.method === "image";
+  if (inContainer) assertContainers(facts, release, where, host);
   return {
     deployment: name,
     host,
     devices: [],
-    runtime: chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
+    runtime: inContainer ? "docker" : chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
     port,
     ...(slots === undefined ? {} : { slots }),
     bindAddress: allowAddress(deployment, apiKey !== undefined, where),
@@ -151,9 +163,9 @@ function placeInstance(
 
 function chooseRuntime(
   host: string,
-  asked: PlacedInstance["runtime"] | undefined,
+  asked: HostEntry["runtime"],
   initSystem: HostFacts["initSystem"],
-): PlacedInstance["runtime"] {
+): NonNullable<HostEntry["runtime"]> {
   const hasSystemd = initSystem !== "other";
   if (asked !== "systemd" || hasSystemd) return asked ?? (hasSystemd ? "systemd" : "supervisord");
   throw new BerthError("host-unsuitable", {

@@ -3,8 +3,8 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import type { LockedPreload, PlacedPreload } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
+import { assertContainers } from "./container-host.js";
 import { labelsOf, type HostChoice } from "./host-choice.js";
-import { refuseImage } from "./image-refusal.js";
 import { describeSelector, unmetBy } from "./selector.js";
 
 /**
@@ -37,7 +37,9 @@ export function placePreload(
     .map(([name, entry]) => {
       const hosts = choosePreloadHosts({ ...choice, selector: {} }, name, entry);
       const engine = lookUp(locked, name)?.engine;
-      if (engine !== undefined) for (const host of hosts) refuseImage(engine, `preload ${name}`, host);
+      if (engine?.install.method === "image") {
+        for (const host of hosts) assertContainers(choice.hosts[host]?.facts, engine, `preload ${name}`, host);
+      }
       const { model } = entry;
       const token = model?.source === "huggingface" ? model.token?.secret : undefined;
       return [name, { hosts, ...(token === undefined ? {} : { modelToken: token }) }] as const;

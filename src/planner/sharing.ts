@@ -33,11 +33,11 @@ export function assertOneFileEach(uses: readonly Use[]): void {
   }
 }
 
-/** A backend version is on a host once, installed in one way, for all that want it. */
+/** A backend version is on a host once, installed in one way, for all that want it; images lie beside each other. */
 export function assertOneInstallEach(uses: readonly Use[]): void {
   const places = new Map<string, { engine: LockedEngine; where: string }>();
   for (const { where, host, engine } of uses) {
-    if (engine === undefined) continue;
+    if (engine === undefined || engine.install.method === "image") continue;
     const key = `${host} ${engine.backend} ${engine.backendVersion}`;
     const other = places.get(key);
     if (other === undefined) places.set(key, { engine, where });

@@ -19,13 +19,17 @@ export function createHost(
   return new Host(name, { host, labels: { ...labels }, inventory: [...inventory] }, { parent, dependsOn });
 }
 
+/** @param registryPassword of the registry that its image is pulled from, if the stack names a login */
 export function createBackendVersion(
   desired: DesiredBackendVersion,
   host: Host,
+  registryPassword?: pulumi.Input<string>,
   parent: pulumi.Resource = host,
 ): BackendVersion {
   const { name, backend, version, install, pipxPath, retention, indexUrl, downloadBaseUrl } = desired;
-  const settings = { pipxPath, retention, indexUrl, downloadBaseUrl };
+  const { pullFrom, login, neverPull } = desired.image ?? {};
+  const pulling = { pullFrom, registryUser: login?.username, registryPassword, neverPull: neverPull && [...neverPull] };
+  const settings = { ...pulling, pipxPath, retention, indexUrl, downloadBaseUrl };
   const args = { host: desired.host, backend, version, ...defined({ ...install, ...settings }) };
   return new BackendVersion(name, { ...args, method: install.method }, { parent, dependsOn: host });
 }
@@ -58,7 +62,7 @@ export interface InstanceNeeds {
 }
 
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
-  const { name, host, placed, release, modelPath, argv } = desired;
+  const { name, host, placed, release, modelPath, argv, container } = desired;
   return new Instance(
     name,
     {
@@ -81,7 +85,7 @@ export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, p
       servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
       healthPath: release.healthPath,
-      ...defined({ healthRequest: release.healthRequest, category: release.category }),
+      ...defined({ container, healthRequest: release.healthRequest, category: release.category }),
       minHealthySeconds: placed.minHealthySeconds,
       healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
       stopSeconds: placed.stopSeconds,

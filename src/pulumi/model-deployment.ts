@@ -48,7 +48,7 @@ export interface ModelDeploymentArgs extends z.input<typeof engine> {
   secretEnv?: Record<string, pulumi.Input<string>>;
   /** Key that clients must send. */
   apiKey?: pulumi.Input<string>;
-  /** What keeps the runner alive. Default: supervisord. */
+  /** What keeps the runner alive. Default: supervisord; an image runs in Docker. */
   runtime?: "systemd" | "supervisord";
   /** How long the runner must stay healthy. Default: 10. */
   minHealthySeconds?: number;
@@ -85,7 +85,7 @@ export class ModelDeployment extends pulumi.ComponentResource {
       throw new Error("a deployment has one of each");
     // Several deployments may stand on one backend version or model; each has a resource of its own for it.
     const own = <T extends { name: string }>(needed: T): T => ({ ...needed, name: `${name}.${needed.name}` });
-    const backendVersion = createBackendVersion(own(backend), args.host, this);
+    const backendVersion = createBackendVersion(own(backend), args.host, undefined, this);
     const modelFiles = createModelFiles(own(model), args.host, secretOf(args.modelToken), this);
     this.instance = createInstance(
       instance,
@@ -134,7 +134,7 @@ function decide(name: string, args: ModelDeploymentArgs, where: string): Resolve
     deployment: name,
     host: host.reference.name,
     devices,
-    runtime,
+    runtime: release.install.method === "image" ? ("docker" as const) : runtime,
     port,
     bindAddress: allowAddress({ bindAddress, insecure }, apiKey !== undefined, where),
     secretEnv: Object.fromEntries(Object.keys(secretEnv).map((variable) => [variable, variable])),

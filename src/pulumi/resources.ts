@@ -30,6 +30,7 @@ export type GatewayArgs = Args<GatewayInputs, Given>;
 export type InstanceArgs = Args<
   InstanceInputs,
   | Given
+  | "container"
   | "slots"
   | "drainSeconds"
   | "devices"

@@ -89,6 +89,11 @@ async function deploy(
   const tokens = await Promise.all(
     desired.models.map(async ({ token }) => (token === undefined ? undefined : findSecret(token, places))),
   );
+  const passwords = await Promise.all(
+    desired.backendVersions.map(async ({ image }) =>
+      image?.login === undefined ? undefined : findSecret(image.login.password, places),
+    ),
+  );
   const extras = await declareExtras(desiredExtras(lock), {
     environment: process.env,
     root,
@@ -101,9 +106,9 @@ async function deploy(
     desired.gateways.map((gateway) => [gateway.host.name, createGateway(gateway, known(hosts, gateway.host.name))]),
   );
   const backendVersions = new Map(
-    desired.backendVersions.map((backend) => [
+    desired.backendVersions.map((backend, index) => [
       backend.name,
-      createBackendVersion(backend, known(hosts, backend.host.name)),
+      createBackendVersion(backend, known(hosts, backend.host.name), passwords[index]),
     ]),
   );
   const models = new Map(
@@ -142,6 +147,7 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
     environment: process.env,
+    registryLogins: project.stack.registryLogins,
     now,
     findSecret: (name) => revealSecret(name, { config, environment: process.env, projectRoot: root }),
   });

@@ -21,11 +21,30 @@ const artifact = z.strictObject({
   unpackedBytes: z.int().describe("Most that the archive may unpack to, bytes"),
 });
 
+const pinnedImage = z.strictObject({
+  reference: z.string().describe("The image, as registry/repository:tag"),
+  digest: z.string().describe("Its digest, or its index's"),
+  ids: z.array(z.string()).optional().describe("Other digests that it has on the host's platform"),
+});
+
+const imageInputs = {
+  reference: z.string().optional().describe("image: its name, as registry/repository:tag"),
+  digest: z.string().optional().describe("image: its digest, or its index's"),
+  ids: z.array(z.string()).optional().describe("image: other digests that it has on the host's platform"),
+  pullFrom: z.string().optional().describe("image: its name at the mirror that it is pulled from"),
+  registryUser: z.string().optional().describe("image: user of the registry that it is pulled from"),
+  registryPassword: z.string().optional().describe("image: that user's password; a secret"),
+  neverPull: z
+    .array(pinnedImage)
+    .optional()
+    .describe("image: nothing is pulled; all images that the host needs, to tell which of them are missing"),
+};
+
 export const backendVersionInputs = z.strictObject({
   ...commonInputs,
   backend: z.string().describe("Name of the backend"),
   version: z.string().describe("Its version"),
-  method: z.enum(["pipx", "binary", "manual"]).describe("How it is installed"),
+  method: z.enum(["pipx", "binary", "manual", "image"]).describe("How it is installed"),
   package: z.string().optional().describe("pipx: the Python package"),
   packageVersion: z.string().optional().describe("pipx: the package's version, when it is not the backend's"),
   command: z.string().optional().describe("pipx: the package's command that is the engine"),
@@ -34,6 +53,7 @@ export const backendVersionInputs = z.strictObject({
   launcher: content.optional().describe("pipx: the module that is the engine's command"),
   artifacts: z.array(artifact).optional().describe("binary: the release's file for each platform"),
   sha256: z.string().optional().describe("manual: SHA-256 that the executable must have"),
+  ...imageInputs,
   versionProbe: versionProbe.optional(),
   pipxPath: z.string().optional().describe("pipx to use"),
   indexUrl: z.string().optional().describe("Package index to use"),
@@ -49,7 +69,10 @@ export const backendVersionDifferences: DifferenceTable<BackendVersionInputs> = 
   host: hostChange("replace"),
   backend: { change: "replace", reason: "another backend" },
   version: { change: "replace", reason: "another version; the old one stays until nobody wants it" },
-  method: { change: "update", reason: "installed in another way" },
+  method: {
+    change: (olds, news) => (olds !== news && [olds, news].includes("image") ? "replace" : "update"),
+    reason: "installed in another way",
+  },
   package: { change: "update", reason: "another package: installed anew" },
   packageVersion: { change: "update", reason: "another package: installed anew" },
   command: { change: "update", reason: "another command of the package: installed anew" },
@@ -58,6 +81,13 @@ export const backendVersionDifferences: DifferenceTable<BackendVersionInputs> = 
   launcher: { change: "update", reason: "another launcher: installed anew" },
   artifacts: { change: "update", reason: "another file of the release: installed anew if it is this host's" },
   sha256: { change: "update", reason: "another executable is expected" },
+  reference: { change: "update", reason: "another name of the same image" },
+  digest: { change: "replace", reason: "another image; the old one stays until nobody wants it" },
+  ids: { change: "none", reason: "the image is known by its digest" },
+  pullFrom: { change: "none", reason: "used at the next pull" },
+  registryUser: { change: "none", reason: "used at the next pull" },
+  registryPassword: { change: "none", reason: "used at the next pull" },
+  neverPull: { change: "none", reason: "holds from the next pull" },
   versionProbe: { change: "none", reason: "asked at the next installation" },
   pipxPath: { change: "none", reason: "used at the next installation" },
   indexUrl: { change: "none", reason: "used at the next download" },
@@ -90,6 +120,8 @@ export function wantedArtifact(inputs: BackendVersionInputs, { os, arch }: Platf
       return { method, file: inputs.artifacts?.find((file) => file.os === os && file.arch === arch) };
     case "manual":
       return { method, sha256: inputs.sha256 };
+    case "image":
+      throw new Error("an image is not installed");
   }
 }
 

@@ -31,11 +31,12 @@ import {
   type BackendVersionInputs,
   type WantedArtifact,
 } from "./backend-version-inputs.js";
+import { convergeImage, imageUses, isImageUse, observeImage, removeImage } from "./image-version.js";
 import { createInstaller, probeExecutable, type Installed } from "./installers.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
 export interface BackendVersionObserved extends CommonObserved {
-  /** The engine's command on the host. */
+  /** The engine's command on the host; empty for an image. */
   readonly executable: string;
   /** Identity of this installation; empty when there is none. */
   readonly installation: string;
@@ -74,10 +75,12 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
   kind: "BackendVersion",
   inputs: backendVersionInputs,
   differences: backendVersionDifferences,
-  uses: ({ backend = "", version = "" }) => posix.join("backends", executableName(backend, version)),
-  secrets: () => [],
+  uses: ({ method, backend = "", version = "", ...inputs }) =>
+    method === "image" ? imageUses(inputs) : posix.join("backends", executableName(backend, version)),
+  secrets: ({ registryPassword }) => (registryPassword === undefined ? [] : [registryPassword]),
 
   async observe(context, inputs) {
+    if (inputs.method === "image") return { executable: "", ...(await observeImage(context, inputs)) };
     const executable = executablePath(context.reference, inputs.backend, inputs.version);
     const installation = await readInstallation(placeOf(context, inputs));
     if (installation === undefined) return { executable, installation: "", drift: ["is not installed"] };
@@ -86,6 +89,7 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
   },
 
   async converge(context, operation, inputs) {
+    if (inputs.method === "image") return convergeImage(context, operation, inputs);
     const place = placeOf(context, inputs);
     const wanted = await wantedOn(context, inputs);
     const installation = await readInstallation(place);
@@ -112,6 +116,7 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
       (entry) => entry.uses === uses && !(entry.owner === owner && entry.name === name),
     );
     if (wantedByOthers) return;
+    if (isImageUse(uses)) return removeImage(context, operation, uses);
     const folderName = posix.basename(uses);
     const separator = folderName.indexOf("_");
     const named = { backend: folderName.slice(0, separator), version: folderName.slice(separator + 1) };

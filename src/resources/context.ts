@@ -8,6 +8,9 @@ import { BerthError } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import { Serial } from "../lib/serial.js";
+import type { ContainerEngine } from "../runtime/container-engine.js";
+import { Docker } from "../runtime/docker.js";
+import { createContainerEngine } from "../runtime/docker-engine.js";
 import { Gateway } from "../runtime/gateway.js";
 import { Supervisord } from "../runtime/supervisord.js";
 import { runtimes, type Supervisor } from "../runtime/supervisor.js";
@@ -30,6 +33,7 @@ export class Contexts {
   readonly #options: ContextOptions;
   readonly #serial = new Serial();
   readonly #facts = new Map<string, Promise<HostFacts>>();
+  readonly #engines = new Map<string, ContainerEngine>();
 
   constructor(options: ContextOptions) {
     this.#options = options;
@@ -50,6 +54,7 @@ export class Contexts {
       log: (event) => log({ ...event, text: redact(event.text) }),
       facts: () => this.#factsOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
+      containerEngine: () => Promise.resolve(this.#engineOf(host, reference)),
       gateway: (owner) => this.#gateway(owner, host, reference),
     };
   }
@@ -59,6 +64,13 @@ export class Contexts {
     const key = canonicalJson(reference);
     const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir);
     this.#facts.set(key, known);
+    return known;
+  }
+
+  #engineOf(host: Host, reference: HostReference): ContainerEngine {
+    const key = canonicalJson(reference);
+    const known = this.#engines.get(key) ?? createContainerEngine(host);
+    this.#engines.set(key, known);
     return known;
   }
 
@@ -88,6 +100,8 @@ export class Contexts {
       }
       case "systemd":
         return new Systemd({ ...options, isRoot: async () => (await this.#factsOf(host, reference)).user === "root" });
+      case "docker":
+        return new Docker({ host, dataDir, engine: () => Promise.resolve(this.#engineOf(host, reference)) });
       case undefined:
         throw new BerthError("host-unsuitable", {
           where: `host ${host.name}`,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { healthRequest } from "../schema/backend.js";
+import { containerSettings } from "../schema/container.js";
 import { category, mostSeconds } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
@@ -23,7 +24,8 @@ export const instanceInputs = z.strictObject({
   /** Changes when the model's file is put in place anew. */
   placement: z.string().describe("Identity of the model's placement on the host"),
   runtime: z.string().describe("What keeps the runner alive"),
-  argv: z.array(z.string()).min(1).describe("Argument vector of the runner"),
+  argv: z.array(z.string()).describe("Argument vector of the runner; of a container its arguments"),
+  container: containerSettings.optional().describe("The container that it runs in. Default: a process of the host"),
   env: text.default({}).describe("Environment of the runner"),
   secretEnv: text.default({}).describe("Environment of the runner whose values are secrets"),
   bindAddress: z.string().describe("Address that the runner listens on"),
@@ -79,6 +81,7 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   modelPath: restart,
   placement: restart,
   argv: restart,
+  container: restart,
   env: restart,
   secretEnv: restart,
   bindAddress: restart,

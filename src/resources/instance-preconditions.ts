@@ -18,7 +18,9 @@ export async function assertPossible(work: InstanceWork): Promise<void> {
 }
 
 async function assertFiles({ context: { host }, inputs }: InstanceWork): Promise<void> {
-  for (const path of [inputs.argv[0] ?? "", inputs.modelPath]) {
+  // What a container runs is in its image.
+  const executable = inputs.container === undefined ? [inputs.argv[0] ?? ""] : [];
+  for (const path of [...executable, inputs.modelPath]) {
     if ((await host.status(path)) === undefined) {
       throw new BerthError("file-not-found", {
         where: `host ${host.name}: ${path}`,

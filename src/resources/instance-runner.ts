@@ -53,10 +53,13 @@ export function behindGateway<T extends RecordedTarget | ProbeTarget>(target: T,
 
 /** The name of what the inputs ask to be run; behind a gateway it is the same on either port. */
 export function desiredGeneration(inputs: InstanceInputs, folder: string, salt: string): Generation {
-  const { argv, installation, placement, runtime, slots } = inputs;
-  const ports = slots === undefined ? {} : { slots: [...slots] };
+  const { argv, installation, placement, runtime, slots, container: settings, bindAddress, port } = inputs;
   const spec = { argv, environment: environmentOf(inputs, folder) };
-  return nameGeneration(salt, spec, { installation, placement, runtime, ...ports });
+  const ports = slots === undefined ? {} : { slots: [...slots] };
+  // Of a process the place to listen at is in its arguments.
+  const published = slots === undefined ? { bindAddress, port } : {};
+  const container = settings === undefined ? {} : { container: { settings, ...published } };
+  return nameGeneration(salt, spec, { installation, placement, runtime, ...ports, ...container });
 }
 
 /** What the inputs ask to be run; behind a gateway on the given port. */
@@ -67,13 +70,25 @@ export function desiredRunner(
   port?: number,
 ): RunnerSpec & { generation: Generation } {
   const generation = desiredGeneration(inputs, folder, salt);
-  const argv = port === undefined ? inputs.argv : inputs.argv.map((word) => word.replaceAll(openPort, String(port)));
   const environment = environmentOf(inputs, folder);
-  return { ...runnerDefinition(inputs, folder, generation, undefined), argv, environment, generation };
+  const definition = runnerDefinition(inputs, folder, generation, undefined);
+  const { container: settings, installation: imageId, bindAddress, slots } = inputs;
+  if (settings === undefined) {
+    const argv = port === undefined ? inputs.argv : inputs.argv.map((word) => word.replaceAll(openPort, String(port)));
+    return { ...definition, argv, environment, generation };
+  }
+  const { owner, name: instance, deployment, host } = inputs;
+  const identity = { owner, instance, deployment, host: host.name, dataDir: host.dataDir, generation };
+  // Behind a gateway nobody else asks it.
+  const place = { bindAddress: slots === undefined ? bindAddress : "127.0.0.1", port: port ?? inputs.port };
+  const container = { settings, identity, imageId, ...place };
+  return { ...definition, argv: inputs.argv, environment, container, generation };
 }
 
-function environmentOf({ env, secretEnv }: InstanceInputs, folder: string): Record<string, string> {
-  return { PATH: searchPath, HOME: folder, LANG: "C.UTF-8", ...env, ...secretEnv };
+/** An image brings its own search path and home. */
+function environmentOf({ env, secretEnv, container }: InstanceInputs, folder: string): Record<string, string> {
+  const base = container === undefined ? { PATH: searchPath, HOME: folder, LANG: "C.UTF-8" } : {};
+  return { ...base, ...env, ...secretEnv };
 }
 
 /** How the supervisor knows a generation; with the times that it was started with, when that is recorded. */

@@ -3,7 +3,7 @@ import { probe } from "../health/probe.js";
 import { verifyHealth, type Verdict } from "../health/verify.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import type { Listener } from "../runtime/haproxy-configuration.js";
-import { readOutput, readRunner } from "../runtime/runner-files.js";
+import { readRunner } from "../runtime/runner-files.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
@@ -212,7 +212,7 @@ async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, genera
 
 async function notHealthy(
   { context, inputs }: InstanceWork,
-  { folder }: RunnerDefinition,
+  definition: RunnerDefinition,
   verdict: Extract<Verdict, { healthy: false }>,
 ): Promise<BerthError> {
   const deadline = `the runner was not healthy within ${inputs.healthyDeadlineSeconds} s`;
@@ -222,7 +222,7 @@ async function notHealthy(
     got: context.redact(verdict.reason),
     expected: `a real request answered, for ${inputs.minHealthySeconds} s without a failure`,
     hint: "read the runner's last lines below, mend the cause, and run `pulumi up` again",
-    detail: context.redact(await readOutput(context.host, folder, shownLogLines)),
+    detail: context.redact(await context.supervisor(inputs.runtime).readOutput(definition, shownLogLines)),
   });
 }
 

@@ -142,8 +142,9 @@ async function look(
       const definition = runnerDefinition(inputs, folder, generation, record);
       const { state, asDefined } = await supervisor.observe(definition);
       const started = await context.host.readText(execPath(definition.folder));
-      const intact = asDefined && (!desired || started === execFile(spec));
-      return { generation, running: state.kind === "running", intact, port: record.ports?.[generation] };
+      const intact = asDefined && state.kind !== "paused" && (!desired || started === execFile(spec));
+      const running = state.kind === "running" || state.kind === "paused";
+      return { generation, running, intact, port: record.ports?.[generation] };
     }),
   );
 }
@@ -153,12 +154,14 @@ function countRestarts({ state, restarts }: RunnerObservation, record: InstanceR
   return Math.max(restarts - record.restarts, replaced);
 }
 
-function stateDrift({ state, asDefined }: RunnerObservation, restarts: number): string[] {
+function stateDrift({ state, asDefined, changes = [] }: RunnerObservation, restarts: number): string[] {
   switch (state.kind) {
     case "unsupervised":
       return ["its supervisor does not run"];
     case "absent":
       return ["its runner is gone from the supervisor"];
+    case "paused":
+      return ["its runner is paused"];
     case "stopped":
       return [`its runner is stopped (${state.reason})`];
     case "running":
@@ -166,7 +169,8 @@ function stateDrift({ state, asDefined }: RunnerObservation, restarts: number): 
         ...(restarts > 0
           ? [`its runner came back ${restarts === 1 ? "once" : `${restarts} times`} since it was verified`]
           : []),
-        ...(asDefined ? [] : ["its definition in the supervisor was changed"]),
+        ...changes.map((field) => `its container was changed: ${field}`),
+        ...(asDefined || changes.length > 0 ? [] : ["its definition in the supervisor was changed"]),
       ];
   }
 }

@@ -7,6 +7,7 @@ import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import type { Serial } from "../lib/serial.js";
 import type { HostFacts } from "../schema/facts.js";
+import type { ContainerEngine } from "../runtime/container-engine.js";
 import type { Gateway } from "../runtime/gateway.js";
 import type { Supervisor } from "../runtime/supervisor.js";
 
@@ -41,6 +42,7 @@ export interface Context {
   readonly newId: () => string;
   readonly facts: () => Promise<HostFacts>;
   readonly supervisor: (runtime: string) => Supervisor;
+  readonly containerEngine: () => Promise<ContainerEngine>;
   /** The gateway of an owner on the host. */
   readonly gateway: (owner: string) => Gateway;
 }

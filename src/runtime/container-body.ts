@@ -124,8 +124,13 @@ export const labelPrefix = "berth.";
 /** Labels that tell whose container it is. A part of an identity gives the labels to look for. */
 export function identityLabels(identity: Partial<ContainerIdentity>): Readonly<Record<string, string>> {
   return sortKeys(
-    Object.fromEntries(Object.entries(identity).map(([name, value]) => [`${labelPrefix}${name}`, String(value)])),
+    Object.fromEntries(Object.entries(identity).map(([name, value]) => [`${labelPrefix}${toLabel(name)}`, value])),
   );
+}
+
+/** Docker's own rules for labels want small letters and hyphens. */
+function toLabel(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Mounts and not `Binds`, which make an empty folder of root's where there is nothing on the host. */

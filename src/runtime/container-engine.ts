@@ -1,4 +1,5 @@
 import type { ContainerBody } from "./container-body.js";
+import type { OutputFollower } from "./supervisor.js";
 
 /** What an engine has of an image. */
 export interface ImageStatus {
@@ -7,6 +8,8 @@ export interface ImageStatus {
   /** `NAME@sha256:...` for each repository that it was pulled from. */
   readonly digests: readonly string[];
   readonly sizeBytes: number;
+  /** What its containers find in their environment, as `NAME=value`. */
+  readonly environment: readonly string[];
 }
 
 export interface RegistryLogin {
@@ -97,4 +100,6 @@ export interface ContainerEngine {
   listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]>;
   /** The last lines of its standard output and error, in the order in which they came; of these the last 1 MB. */
   readOutput(container: string, lines: number): Promise<string>;
+  /** The same, and then each line as it comes, until the signal or the container's end. */
+  followOutput(container: string, lines: number, follower: OutputFollower): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { z } from "zod";
 
 import type { Host } from "../host/host.js";
+import { LineSplitter } from "../host/line-splitter.js";
 import { systemCode } from "../lib/errors.js";
 import type { ContainerBody } from "./container-body.js";
 import type {
@@ -17,8 +18,9 @@ import { DockerApi, defaultDockerPace, read, type DockerPace } from "./docker-ap
 import { explain } from "./docker-failure.js";
 import { DockerFault } from "./docker-fault.js";
 import { splitNetworks } from "./docker-networks.js";
-import { readFrames } from "./docker-output.js";
+import { forEachFrame, readFrames } from "./docker-output.js";
 import { pullImage } from "./docker-pull.js";
+import type { OutputFollower } from "./supervisor.js";
 import { containerAnswer, imageAnswer, summariesAnswer } from "./docker-status.js";
 
 const usualSocket = "/var/run/docker.sock";
@@ -122,6 +124,19 @@ export class DockerEngine implements ContainerEngine {
     const query = { stdout: "true", stderr: "true", tail: String(lines) };
     const call = { method: "GET", path: `/containers/${escapePath(container)}/logs`, query } as const;
     return this.#tell(`container ${container}`, () => this.#api.readStream(call, readFrames));
+  }
+
+  async followOutput(container: string, lines: number, { onLine, signal }: OutputFollower): Promise<void> {
+    const query = { stdout: "true", stderr: "true", follow: "true", tail: String(lines) };
+    const call = { method: "GET", path: `/containers/${escapePath(container)}/logs`, query } as const;
+    const splitter = new LineSplitter(onLine);
+    try {
+      await this.#tell(`container ${container}`, async () => {
+        await forEachFrame(await this.#api.stream(call, signal), (bytes) => splitter.write(bytes));
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   async #create(name: string, body: ContainerBody): Promise<string> {

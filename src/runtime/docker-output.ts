@@ -10,10 +10,9 @@ const headerBytes = 8;
  * zeros, and the length. A container with a terminal has no frames.
  * (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach)
  *
- * @returns its last part as text, up to `mostOutputBytes`
+ * @param take is given what is in the frames, in the order in which it came
  */
-export async function readFrames(stream: Readable): Promise<string> {
-  const kept = new Tail(mostOutputBytes);
+export async function forEachFrame(stream: Readable, take: (bytes: Buffer) => void): Promise<void> {
   let rest: Buffer = Buffer.alloc(0);
   let left = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -27,11 +26,17 @@ export async function readFrames(stream: Readable): Promise<string> {
         continue;
       }
       const part = rest.subarray(0, left);
-      kept.write(part);
+      take(part);
       left -= part.byteLength;
       rest = rest.subarray(part.byteLength);
     }
   }
+}
+
+/** The last part of such a stream as text, up to {@link mostOutputBytes}. */
+export async function readFrames(stream: Readable): Promise<string> {
+  const kept = new Tail(mostOutputBytes);
+  await forEachFrame(stream, (bytes) => kept.write(bytes));
   return kept.text();
 }
 

@@ -70,7 +70,7 @@ async function pullOnce(pull: Pull): Promise<void> {
 
 function mayBeTriedAgain(fault: DockerFault): boolean {
   const problem = findRegistryProblem(fault.reason);
-  return problem === undefined ? isPassing(fault) : problem !== "login" && problem !== "absent";
+  return problem === undefined ? isPassing(fault) : !["login", "absent", "untrusted"].includes(problem);
 }
 
 /** Reads what the engine tells of the pull, to its end. Errors come as lines too, after the status 200. */

@@ -5,7 +5,7 @@ import type { DockerReason } from "./docker-fault.js";
 /** What is wrong between an engine and a registry. */
 export interface RegistryProblem {
   /** `crowded`: it takes fewer requests than it gets; `broken`, `unreachable`: it may do better a moment later. */
-  readonly kind: "crowded" | "login" | "absent" | "broken" | "unreachable";
+  readonly kind: "crowded" | "login" | "absent" | "untrusted" | "broken" | "unreachable";
   readonly pattern: RegExp;
 }
 
@@ -16,7 +16,11 @@ const problems: readonly RegistryProblem[] = [
     kind: "login",
     pattern: /unauthorized|authentication required|no basic auth credentials|denied|forbidden|incorrect username/i,
   },
-  { kind: "absent", pattern: /manifest unknown|name unknown|manifest for .* not found|unknown blob|blob unknown/i },
+  {
+    kind: "absent",
+    pattern: /manifest unknown|name unknown|manifest for .* not found|no matching manifest|blob unknown|unknown blob/i,
+  },
+  { kind: "untrusted", pattern: /x509|certificate|server gave HTTP response to HTTPS client/i },
   {
     kind: "unreachable",
     pattern:
@@ -45,27 +49,29 @@ export function explainRegistry(
     case "crowded":
       return tell(
         "the registry takes no more requests for now",
-        `wait, or log in for a higher limit (docker login ${registry} on this machine), or set up a mirror`,
+        `wait, or set up a mirror, or for a higher limit ${logIn(registry)}`,
       );
     case "login":
       return login
         ? tell(
             "the registry does not give the image to this login",
-            `log in anew on this machine: docker login ${registry}`,
+            `see that it may read the image, and ${logIn(registry)}`,
           )
-        : tell(
-            "the registry does not give the image without a login",
-            `log in on this machine: docker login ${registry}`,
-          );
+        : tell("the registry does not give the image without a login", logIn(registry));
     case "absent":
       return tell(
         "the registry has no such image",
         "check the name and the digest; a mirror may lack what it was not told to keep",
       );
+    case "untrusted":
+      return tell(
+        `the host's Docker Engine does not trust the registry ${registry}`,
+        `give it the certificate (/etc/docker/certs.d/${registry}/ca.crt), or name the registry in \`insecure-registries\` of /etc/docker/daemon.json`,
+      );
     case "unreachable":
       return tell(
         `the host does not reach the registry ${registry}`,
-        "check the host's network and its Docker Engine's proxy settings, or set up a mirror that it reaches",
+        "check the host's network and its Docker Engine's proxy settings, or name a mirror that it reaches under `mirrors.registries`",
       );
     case "broken":
       return tell(
@@ -73,6 +79,11 @@ export function explainRegistry(
         "run it again: layers that are on the host already are not fetched twice. If it lasts, look at the registry",
       );
   }
+}
+
+/** The stack's login counts before the host's own. */
+function logIn(registry: string): string {
+  return `log in on the host (docker login ${registry}), or name a login in the stack file under \`registryLogins\``;
 }
 
 function registryOf(reference: string): string {

@@ -5,8 +5,18 @@ import type { ContainerStatus, ContainerSummary, ImageStatus } from "./container
 
 /** Of `GET /images/{name}/json`. */
 export const imageAnswer = z
-  .object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish(), Size: z.number() })
-  .transform(({ Id, RepoDigests, Size }): ImageStatus => ({ id: Id, digests: RepoDigests ?? [], sizeBytes: Size }));
+  .object({
+    Id: z.string(),
+    RepoDigests: z.array(z.string()).nullish(),
+    Size: z.number(),
+    Config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
+  })
+  .transform(({ Id, RepoDigests, Size, Config }): ImageStatus => ({
+    id: Id,
+    digests: RepoDigests ?? [],
+    sizeBytes: Size,
+    environment: Config?.Env ?? [],
+  }));
 
 const states = ["created", "running", "paused", "restarting", "removing", "exited", "dead"] as const;
 const labels = z

@@ -5,7 +5,8 @@ import { z } from "zod";
 import type { Host } from "../host/host.js";
 import type { Clock } from "../lib/clock.js";
 import { lastLines } from "../lib/format.js";
-import type { RunnerDefinition, RunnerSpec } from "./supervisor.js";
+import { runnerContainer } from "../schema/container.js";
+import type { OutputFollower, RunnerDefinition, RunnerSpec } from "./supervisor.js";
 
 const pollSeconds = 0.2;
 
@@ -18,8 +19,9 @@ export interface Launcher {
 }
 
 /** What `tools/python/exec.py` reads. */
-export function execFile(spec: Pick<RunnerSpec, "argv" | "environment" | "folder">): string {
-  return `${JSON.stringify({ argv: spec.argv, environment: spec.environment, directory: spec.folder })}\n`;
+export function execFile({ argv, environment, folder, container }: RunnerContent & Pick<RunnerSpec, "folder">): string {
+  const own = container === undefined ? {} : { container };
+  return `${JSON.stringify({ argv, environment, directory: folder, ...own })}\n`;
 }
 
 export function execPath(folder: string): string {
@@ -27,16 +29,16 @@ export function execPath(folder: string): string {
 }
 
 const execContent = z.strictObject({
-  argv: z.array(z.string()).min(1),
+  argv: z.array(z.string()),
   environment: z.record(z.string(), z.string()),
   directory: z.string(),
+  container: runnerContainer.optional(),
 });
 
+type RunnerContent = Pick<RunnerSpec, "argv" | "environment" | "container">;
+
 /** What a runner was last started with; undefined when its file is gone or was changed into something else. */
-export async function readRunner(
-  host: Host,
-  folder: string,
-): Promise<Pick<RunnerSpec, "argv" | "environment"> | undefined> {
+export async function readRunner(host: Host, folder: string): Promise<RunnerContent | undefined> {
   const text = await host.readText(execPath(folder));
   if (text === undefined) return undefined;
   try {
@@ -107,4 +109,14 @@ export async function readOutput(host: Host, folder: string, lines: number): Pro
     timeoutSeconds: 10,
   });
   return exitCode === 0 ? lastLines(stdout, lines) : "";
+}
+
+/** The same, and then each line as it is written, until the signal. Not redacted. */
+export async function followOutput(
+  host: Host,
+  folder: string,
+  lines: number,
+  { onLine, signal }: OutputFollower,
+): Promise<void> {
+  await host.run(["tail", "-n", String(lines), "-F", outputPath(folder)], { signal, onLine });
 }

@@ -1,8 +1,10 @@
+import type { RunnerContainer } from "../schema/container.js";
+
 /**
  * What can keep runners alive. In this order runners are taken away: one that systemd keeps is taken from it before
  * supervisord's looks for a process that outlived its supervisor.
  */
-export const runtimes = ["systemd", "supervisord"] as const;
+export const runtimes = ["systemd", "supervisord", "docker"] as const;
 
 export type Runtime = (typeof runtimes)[number];
 
@@ -18,11 +20,14 @@ export interface RunnerDefinition {
   readonly stopSeconds: number;
 }
 
-/** A process to keep alive. */
+/** A process or a container to keep alive. */
 export interface RunnerSpec extends RunnerDefinition {
+  /** Of a container its arguments, after the entrypoint. */
   readonly argv: readonly string[];
-  /** The whole environment; nothing is inherited. */
+  /** The whole environment, nothing is inherited; in a container beside what the image says. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Undefined for a process. */
+  readonly container?: RunnerContainer | undefined;
 }
 
 export type RunnerState =
@@ -31,6 +36,8 @@ export type RunnerState =
   /** The supervisor itself does not run, or what it is asked by is gone: nothing is known to keep the runner alive. */
   | { readonly kind: "unsupervised" }
   | { readonly kind: "stopped"; readonly reason: string }
+  /** It has its port and its devices, and does nothing. */
+  | { readonly kind: "paused" }
   | { readonly kind: "running"; readonly pid: number };
 
 export interface RunnerObservation {
@@ -39,6 +46,13 @@ export interface RunnerObservation {
   readonly restarts: number;
   /** False when the definition is not the one that was written. */
   readonly asDefined: boolean;
+  /** What of it was changed, in words, where that can be told. */
+  readonly changes?: readonly string[];
+}
+
+export interface OutputFollower {
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -56,6 +70,10 @@ export interface Supervisor {
   remove(definition: RunnerDefinition): Promise<void>;
   /** Looks, and changes nothing on the host. */
   observe(definition: RunnerDefinition): Promise<RunnerObservation>;
+  /** The last lines that a runner wrote. Not redacted. */
+  readOutput(definition: RunnerDefinition, lines: number): Promise<string>;
+  /** The same, and then each line as it comes, until the signal. */
+  followOutput(definition: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void>;
   /** Ids of the defined runners. */
   list(): Promise<string[]>;
   /** Removes what {@link prepare} made, when no runner is left; also what was left when the data directory was lost. */

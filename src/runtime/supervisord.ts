@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
-import { endOrphan, endProcess, writeRunnerFiles, type Launcher } from "./runner-files.js";
+import { endOrphan, endProcess, followOutput, readOutput, writeRunnerFiles, type Launcher } from "./runner-files.js";
 import {
   isFit,
   parseProgram,
@@ -16,7 +16,7 @@ import {
   type SupervisordPaths,
 } from "./supervisord-configuration.js";
 import { controlSeconds, SupervisordControl } from "./supervisord-control.js";
-import type { RunnerDefinition, RunnerObservation, RunnerSpec, Supervisor } from "./supervisor.js";
+import type { OutputFollower, RunnerDefinition, RunnerObservation, RunnerSpec, Supervisor } from "./supervisor.js";
 
 const startupSeconds = 15;
 
@@ -104,6 +104,14 @@ export class Supervisord implements Supervisor {
       restarts: await this.#countRestarts(spec),
       asDefined: launcher !== undefined && definition === programConfiguration(spec, launcher, { autostart: true }),
     };
+  }
+
+  readOutput({ folder }: RunnerDefinition, lines: number): Promise<string> {
+    return readOutput(this.#options.host, folder, lines);
+  }
+
+  followOutput({ folder }: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void> {
+    return followOutput(this.#options.host, folder, lines, follower);
   }
 
   async list(): Promise<string[]> {

@@ -5,8 +5,15 @@ import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
-import { execPath, outputPath, writeRunnerFiles, type Launcher } from "./runner-files.js";
-import type { RunnerDefinition, RunnerObservation, RunnerSpec, RunnerState, Supervisor } from "./supervisor.js";
+import { execPath, outputPath, followOutput, readOutput, writeRunnerFiles, type Launcher } from "./runner-files.js";
+import type {
+  OutputFollower,
+  RunnerDefinition,
+  RunnerObservation,
+  RunnerSpec,
+  RunnerState,
+  Supervisor,
+} from "./supervisor.js";
 
 const controlSeconds = 60;
 const stopLimitSeconds = 3600;
@@ -87,6 +94,14 @@ export class Systemd implements Supervisor {
       // One that is not enabled would not come back when the machine starts.
       asDefined: written && enabled.stdout.trim() === "enabled",
     };
+  }
+
+  readOutput({ folder }: RunnerDefinition, lines: number): Promise<string> {
+    return readOutput(this.#options.host, folder, lines);
+  }
+
+  followOutput({ folder }: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void> {
+    return followOutput(this.#options.host, folder, lines, follower);
   }
 
   async list(): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { capabilities, containerPath, engineText, stopSignal, ulimit, user } from "./container-parts.js";
-import { byteSize, byteSizeBytes, name } from "./scalars.js";
+import { byteSize, byteSizeBytes } from "./scalars.js";
 
 /** A limit of memory: a size, or none. */
 const sizeLimit = z.union([byteSize, z.literal("unlimited")], {
@@ -50,11 +50,6 @@ export const deploymentContainer = z
       .describe(
         "Whose shared memory it is. `host` only where the parameters give a tensor parallel size above 1. Default private",
       ),
-    networks: z
-      .array(name)
-      .min(1)
-      .optional()
-      .describe("Networks that it joins, of those that the host declares. Default: Docker's own bridge"),
     logs: z
       .strictObject({
         maxSize: atLeast("1KiB").optional().describe("Size at which a new file is begun, as `50MiB`. Default 50MiB"),
@@ -101,7 +96,6 @@ export const lockedContainer = z
     memoryBytes: z.int().optional().describe("Most memory that it may use, bytes"),
     cpus: z.number().optional().describe("Processors that it may use at once"),
     ipc: z.enum(["private", "host"]).optional().describe("Whose shared memory it is"),
-    networks: z.array(name).optional().describe("Networks of the host that it joins, by the stack's names"),
     logs: z
       .strictObject({
         maxBytes: z.int().optional().describe("Size at which a new file is begun, bytes"),

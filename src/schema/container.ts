@@ -200,22 +200,28 @@ const containerIdentity = z
     instance: engineText.describe("Name of the instance"),
     deployment: engineText.describe("The deployment that it is a replica of"),
     host: engineText.describe("Name of the host in the stack"),
-    generation: z.int().min(0).describe("Counts the containers of an instance"),
-    specHash: engineText.describe("Tells specs apart, without telling what is in them"),
+    dataDir: engineText.describe("The host's data directory that it belongs to"),
+    generation: engineText.describe("Equal for what runs equally"),
   })
   .describe("Whose container it is");
 
 /** All that a runner's container is made from. */
 export const containerSpec = z.strictObject({
   settings: containerSettings,
-  argv: z.array(engineText).describe("Arguments after the entrypoint"),
-  environment: z.record(variable, engineText).describe("Environment of the runner, secrets too"),
+  argv: z.array(engineText).readonly().describe("Arguments after the entrypoint"),
+  environment: z.record(variable, engineText).readonly().describe("Environment of the runner, secrets too"),
   identity: containerIdentity,
   bindAddress: z.union([z.ipv4(), z.ipv6()]).describe("Address of the host that the port is published on"),
   port: port.describe("Port of the host"),
   stopSeconds: z.number().min(0).describe("How long it may take to stop before it is killed, seconds"),
 });
 
+/** What a runner is given as a container, beside what every runner has. */
+export const runnerContainer = containerSpec
+  .pick({ settings: true, identity: true, bindAddress: true, port: true })
+  .extend({ imageId: z.string().describe("The engine's id of the image, by which it knows also what was loaded") });
+
+export type RunnerContainer = z.output<typeof runnerContainer>;
 export type ContainerSettings = z.output<typeof containerSettings>;
 export type ContainerDevices = NonNullable<ContainerSettings["devices"]>;
 export type ContainerIdentity = z.output<typeof containerIdentity>;

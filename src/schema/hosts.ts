@@ -89,6 +89,12 @@ const fields = {
     .describe(
       "First and last port that the lock may give to runners. Below the ports that systems give to outgoing connections. Default [14000, 14999]",
     ),
+  images: z
+    .enum(["pull", "neverPull"])
+    .optional()
+    .describe(
+      "Where the host's container images come from. `neverPull`: from nowhere, as a host without a network needs it; a missing image is an error that says how to load it. Default: pull",
+    ),
   setup: setupCommands.optional(),
   networks: networks.optional(),
   volumes: volumes.optional(),

@@ -15,6 +15,8 @@ import {
   port,
   publicRegistry,
   registry,
+  registryHost,
+  registryUser,
   sha256,
   variable,
   version,
@@ -71,11 +73,25 @@ const lockedManual = z
   })
   .describe("An executable of the host's own");
 
+/** Platforms of images that Berth runs on. */
+export const imagePlatform = z.enum(["linux/amd64", "linux/arm64"]).describe("Platform of an image");
+
+const imagePlatforms = z
+  .partialRecord(
+    imagePlatform,
+    z.strictObject({
+      digest: imageDigest.describe("Digest of the platform's image"),
+      id: imageDigest.describe("Digest of its configuration, by which engines know what was loaded from an archive"),
+    }),
+  )
+  .describe("The images of the digest, by platform; told by its registry");
+
 const lockedImage = z
   .strictObject({
     method: z.literal("image").describe("A container image"),
     reference: z.string().describe("The image"),
     digest: imageDigest.describe("Its digest, or its index's"),
+    platforms: imagePlatforms.optional(),
   })
   .describe("A container image, exactly");
 
@@ -133,6 +149,7 @@ const placedHost = z
     setup: z.record(name, placedSetup).optional().describe("Commands that prepare the host, by name"),
     networks: networks.optional(),
     volumes: volumes.optional(),
+    images: z.literal("neverPull").optional().describe("Nothing is pulled there: images are brought by hand"),
     gateway: z
       .strictObject({
         haproxy: z.string().describe("HAProxy's executable"),
@@ -155,7 +172,7 @@ const placedInstance = z
     deployment: name,
     host: name,
     devices: z.array(z.string()).describe("UUIDs of its accelerators"),
-    runtime: z.enum(["systemd", "supervisord"]).describe("What keeps the runner alive"),
+    runtime: z.enum(["systemd", "supervisord", "docker"]).describe("What keeps the runner alive"),
     port,
     slots: z
       .tuple([port, port])
@@ -195,6 +212,16 @@ export const lockFile = z
           .record(publicRegistry, registry)
           .optional()
           .describe("Where this environment's container images are pulled from, by their public registry"),
+        registryLogins: z
+          .record(
+            registryHost,
+            z.strictObject({
+              username: registryUser,
+              password: z.string().describe("Name of the secret that is the password"),
+            }),
+          )
+          .optional()
+          .describe("Who logs in to registries: users, and the names of the secrets that are their passwords"),
         hosts: z.record(name, placedHost).describe("The machines, by name"),
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
         preload: z.record(name, placedPreload).optional().describe("Where it lies ready, by the stack's name"),
@@ -203,6 +230,7 @@ export const lockFile = z
   })
   .describe("Berth lock file: what the planner resolved");
 
+export type ImagePlatforms = z.output<typeof imagePlatforms>;
 export type LockFile = z.output<typeof lockFile>;
 export type LockedDeployment = z.output<typeof lockedDeployment>;
 export type LockedInstall = LockedDeployment["install"];

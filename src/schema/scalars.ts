@@ -162,6 +162,21 @@ export const publicRegistry = z
   })
   .describe("A registry, or a folder of one; `docker.io` is that of names without a registry");
 
+/** A registry alone, without a folder: what a login is for. Docker Hub is `docker.io`. */
+export const registryHost = z
+  .string()
+  .regex(/^(?!(?:index|registry-1)\.docker\.io$)(?=.*[.:]|localhost$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/, {
+    error:
+      "expected a registry without a folder, such as ghcr.io or registry.example.net:5000; Docker Hub is docker.io",
+  })
+  .describe("A registry, such as `ghcr.io` or `registry.example.net:5000`");
+
+export const registryUser = z
+  .string()
+  // What comes before the first colon of a login is the user.
+  .regex(/^[^:\s\u0000-\u001f\u007f]{1,256}$/, { error: "expected a user's name without colons and blanks" })
+  .describe("User of the registry, as `docker login --username` takes it; $oauthtoken is one");
+
 /** An http or https address without user, password or fragment. */
 export const httpUrl = addressExpecting("an address without user, password or fragment", /[@#]/);
 

@@ -16,6 +16,8 @@ import {
   port,
   publicRegistry,
   registry,
+  registryHost,
+  registryUser,
   secretReference,
   variable,
 } from "./scalars.js";
@@ -128,8 +130,8 @@ export const deploymentEntry = z
       .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
     insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
     update: updateEntry.prefault({}),
-    resources: resourcesEntry.optional(),
     container: deploymentContainer.optional(),
+    resources: resourcesEntry.optional(),
     verify: verifyCommands.optional(),
   })
   .describe("A model served by a backend version");
@@ -158,6 +160,10 @@ export const mirrors = z
   })
   .describe("Where downloads come from instead of their public places");
 
+const registryLogin = z
+  .strictObject({ username: registryUser, password: secretReference })
+  .describe("A user of a registry, and the secret that is the user's password or token");
+
 /** A stack file as it is written: hosts by ranges of names, and what they have in common apart. */
 export const writtenStack = z
   .strictObject({
@@ -172,6 +178,12 @@ export const writtenStack = z
       .refine((hosts) => Object.keys(hosts).length > 0, { error: "expected at least one host" })
       .describe("The machines, by name; `gpu-[01-24]` stands for 24 of them"),
     mirrors: mirrors.prefault({}),
+    registryLogins: z
+      .record(registryHost, registryLogin)
+      .optional()
+      .describe(
+        "Logins of container registries, by registry: for the lock, which asks for digests, and for hosts, which pull. Of a registry that has a mirror it is the mirror's that counts. Default: what `docker login` left on each machine",
+      ),
     deployments: z
       .record(name, deploymentEntry)
       .default({})

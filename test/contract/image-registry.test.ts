@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { draftRelease } from "../../src/catalog/release.js";
 import { LocalHost } from "../../src/host/local.js";
+import { sha256 } from "../../src/lib/canonical.js";
 import { createContent } from "../../src/install/content.js";
 import { createPinEdges } from "../../src/lock/pin-edges.js";
 import { pinInstall } from "../../src/lock/pin.js";
-import { createRegistryLogins } from "../../src/lock/registry-login.js";
+import { createRegistryLogins } from "../../src/host/registry-login.js";
 import { ImageRegistry, registryPassword, registryUser } from "../support/image-registry.js";
 import { repository } from "../support/toolchain.js";
 import { catalogueOf, engineBackend } from "../unit/support/catalogues.js";
@@ -66,7 +67,26 @@ async function pin(dockerConfig: string | undefined) {
 describe("an image of a public registry that has a mirror", () => {
   it("is locked by its public name with the digest that the mirror tells those who log in", async () => {
     const { install } = await pin(await loggedIn("own", { auths: { [registry.host]: { auth } } }));
-    expect(install).toEqual({ method: "image", reference: "team/engine:1.0", digest });
+    const platforms = { "linux/amd64": { digest, id: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string } };
+    expect(install).toEqual({ method: "image", reference: "team/engine:1.0", digest, platforms });
+  });
+
+  it("is locked with the digests of each of its platforms", async () => {
+    const of = (architecture: string) => ({ config: JSON.stringify({ os: "linux", architecture }), layers: [] });
+    const images = { "linux/amd64": of("amd64"), "linux/arm64": of("arm64"), "linux/s390x": of("s390x") };
+    const { digest: index, digests } = await registry.pushIndex("hub/team/engine", "1.0", images);
+    const { install } = await pin(await loggedIn("own", { auths: { [registry.host]: { auth } } }));
+    await registry.push("hub/team/engine", "1.0");
+    expect(install).toMatchObject({ digest: index });
+    const platforms = install.method === "image" ? (install.platforms ?? {}) : {};
+    const told = Object.entries(platforms).map(([name, platform]) => [name, platform.digest, platform.id]);
+    expect(told).toEqual(
+      (["linux/amd64", "linux/arm64"] as const).map((name) => [
+        name,
+        digests[name],
+        `sha256:${sha256(images[name].config)}`,
+      ]),
+    );
   });
 
   it("is refused without a login, and with a wrong one, which no error tells", async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { fakeStack, serveModels, type FakeDeployment } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
+import { complete, underLoad } from "../support/load.js";
 import { Sandbox } from "../support/sandbox.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
@@ -31,27 +32,6 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
     sandbox.writeStack(fakeStack(server, sandbox.portRange, { chat }));
   }
 
-  async function complete(): Promise<string> {
-    const response = await fetch(`${endpoint}/completions`, { method: "POST", body: "{}" });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`HTTP ${response.status} ${text}`);
-    return (JSON.parse(text) as { choices: [{ text: string }] }).choices[0].text;
-  }
-
-  /** 20 requests a second while something is done: how many failed, and what the others were answered, in order. */
-  async function underLoad<T>(action: () => Promise<T>): Promise<{ result: T; failed: string[]; answers: string[] }> {
-    const requests: Promise<string>[] = [];
-    const failed: string[] = [];
-    const timer = setInterval(() => {
-      requests.push(complete().catch((error: unknown) => (failed.push(String(error)), "failed")));
-    }, 50);
-    const result = await action().finally(() => {
-      clearInterval(timer);
-    });
-    const answers = (await Promise.all(requests)).filter((answer, index, all) => answer !== all[index - 1]);
-    return { result, failed, answers };
-  }
-
   /** The outputs of the instance, as the state has them. */
   function outputs(): Record<string, unknown> {
     return sandbox.resources("Instance")[0]?.outputs ?? {};
@@ -63,7 +43,7 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
     expect(output).toContain("7 created");
     endpoint = String(outputs().endpoint);
     expect(endpoint).toBe(`http://127.0.0.1:${sandbox.portRange[0]}/v1`);
-    expect(await complete()).toBe("five");
+    expect(await complete(endpoint)).toBe("five");
     expect(sandbox.runners()).toHaveLength(1);
     const again = await sandbox.up(["--expect-no-changes"]);
     expect(again.exitCode, again.output).toBe(0);
@@ -78,7 +58,7 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
 
   it("is updated under load without a failed request, and a stream of 30 s that began before ends normally", async () => {
     const stream = await fetch(`${endpoint}/completions`, { method: "POST", body: '{"stream": 30}' });
-    const { result, failed, answers } = await underLoad(() => sandbox.up());
+    const { result, failed, answers } = await underLoad(endpoint, () => sandbox.up());
     expect(result.exitCode, result.output).toBe(0);
     expect(failed).toEqual([]);
     expect(answers).toEqual(["five", "six"]);
@@ -97,9 +77,9 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
     const [master = 0] = before;
     for (const pid of signal === "SIGKILL" ? before : [master]) process.kill(pid, signal);
     await expect.poll(() => sandbox.gateways(), { timeout: 20_000 }).not.toEqual(before);
-    await expect.poll(() => complete().catch(String), { timeout: 20_000 }).toBe("six");
+    await expect.poll(() => complete(endpoint).catch(String), { timeout: 20_000 }).toBe("six");
     await delay(500);
-    expect(await complete()).toBe("six");
+    expect(await complete(endpoint)).toBe("six");
   });
 
   it.each([
@@ -122,7 +102,7 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
         "minHealthyTime: 6s",
       ),
     );
-    const { result, failed, answers } = await underLoad(() => sandbox.up());
+    const { result, failed, answers } = await underLoad(endpoint, () => sandbox.up());
     expect(result.exitCode).not.toBe(0);
     expect(result.output).toContain(tells);
     expect(result.output).toContain("fake: loading");
@@ -143,7 +123,7 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
         const { exitCode, output } = await sandbox.up();
         expect(exitCode, output).toBe(0);
         endpoint = String(outputs().endpoint);
-        expect(await complete()).toBe("six");
+        expect(await complete(endpoint)).toBe("six");
         expect(sandbox.runners()).toHaveLength(1);
         const gateways = sandbox.resources("Gateway");
         expect(gateways).toHaveLength(strategy === update ? 1 : 0);

@@ -8,6 +8,7 @@ import { execa } from "execa";
 import type { ContainerBody } from "../../src/runtime/container-body.js";
 import type { SeenBody } from "../../src/runtime/container-difference.js";
 import { mountedHere } from "../unit/support/container-specs.js";
+import type { ContainerImage } from "./container-image.js";
 import { ImageRegistry, registryPassword, registryUser } from "./image-registry.js";
 
 const socket = "/var/run/docker.sock";
@@ -30,6 +31,12 @@ const imageDefaults = {
   StopSignal: "SIGQUIT",
 };
 
+/** Nothing is ever started of it. */
+function withoutLayers(config: object): ContainerImage {
+  const rootfs = { type: "layers", diff_ids: [] };
+  return { config: JSON.stringify({ architecture: "amd64", os: "linux", config, rootfs }), layers: [] };
+}
+
 export class CreatedContainers {
   readonly #mark = `berth-test-${randomBytes(4).toString("hex")}`;
 
@@ -43,7 +50,7 @@ export class CreatedContainers {
     const { answer } = await ask("GET", "/version");
     const registry = await ImageRegistry.start();
     try {
-      const image = await pull(registry, await registry.push("team/engine", "1.0", imageDefaults));
+      const image = await pull(registry, await registry.push("team/engine", "1.0", withoutLayers(imageDefaults)));
       return new CreatedContainers(registry, image, (answer as { Version: string }).Version);
     } catch (error) {
       await registry.close();

@@ -1,3 +1,4 @@
+import type { OutputFollower } from "../../src/runtime/supervisor.js";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -60,9 +61,9 @@ export class FakeEngine implements ContainerEngine {
   }
 
   /** Has an image without a pull, by any name. */
-  addImage(reference: string): ImageStatus {
+  addImage(reference: string, id = `sha256:${randomBytes(32).toString("hex")}`): ImageStatus {
     const digests = reference.includes("@") ? [reference] : [];
-    const image = { id: `sha256:${randomBytes(32).toString("hex")}`, digests, sizeBytes: 1000 };
+    const image = { id, digests, sizeBytes: 1000, environment: ["PATH=/"] };
     this.#images.set(reference, image);
     return image;
   }
@@ -156,6 +157,10 @@ export class FakeEngine implements ContainerEngine {
         .filter(({ body }) => Object.entries(labels).every(([key, value]) => body.Labels[key] === value))
         .map(({ id, name, body, isAlive }) => ({ id, name, labels: body.Labels, running: isAlive })),
     );
+  }
+
+  async followOutput(name: string, lines: number, { onLine }: OutputFollower): Promise<void> {
+    for (const line of (await this.readOutput(name, lines)).trimEnd().split("\n")) onLine(line);
   }
 
   readOutput(name: string, lines: number): Promise<string> {

@@ -145,15 +145,7 @@ async function killAndGoOn(
   scenario.damage?.(sandbox);
 
   writeStack(sandbox, server, scenario.edited);
-  const marker = sandbox.path("killed");
-  rmSync(marker, { force: true });
-  const killed = await sandbox.up([], {
-    NODE_OPTIONS: `--import=${pathToFileURL(join(repository, "test", "support", "kill-hook.mjs")).href}`,
-    BERTH_TEST_KILL: JSON.stringify({ ...point, victim, marker }),
-  });
-  expect(existsSync(marker), `the step never began:\n${killed.output}`).toBe(true);
-  expect(killed.exitCode).not.toBe(0);
-
+  await upAndKill(sandbox, point, victim);
   if (victim !== "provider") {
     expect(sandbox.stateLocks()).toHaveLength(1);
     const recovered = await sandbox.berth(["recover", "test"]);
@@ -170,6 +162,18 @@ async function killAndGoOn(
   expect(exitCode, output).toBe(0);
   await expectPresent(sandbox, next, folderStays);
   return next;
+}
+
+/** Brings the stack up, and kills the victim when the step begins. */
+export async function upAndKill(sandbox: Sandbox, point: KillPoint, victim: Victim): Promise<void> {
+  const marker = sandbox.path("killed");
+  rmSync(marker, { force: true });
+  const { exitCode, output } = await sandbox.up([], {
+    NODE_OPTIONS: `--import=${pathToFileURL(join(repository, "test", "support", "kill-hook.mjs")).href}`,
+    BERTH_TEST_KILL: JSON.stringify({ ...point, victim, marker }),
+  });
+  expect(existsSync(marker), `the step never began:\n${output}`).toBe(true);
+  expect(exitCode).not.toBe(0);
 }
 
 async function bringTo(sandbox: Sandbox, server: FileServer, wanted: Wanted): Promise<void> {

@@ -15,9 +15,13 @@ function archiveName(build: LlamaBuild): string {
   return `llama-${build}-bin-linux-x64.tar.gz`;
 }
 
+export function llamaArchive(build: LlamaBuild): string {
+  return join(folder, archiveName(build));
+}
+
 /** Whether the tests of real builds can run here. CI has to have them. */
 export function hasLlamaBuilds(): boolean {
-  return llamaBuilds.every((build) => existsSync(join(folder, archiveName(build))));
+  return llamaBuilds.every((build) => existsSync(llamaArchive(build)));
 }
 
 function releasePath(build: LlamaBuild): string {
@@ -26,10 +30,7 @@ function releasePath(build: LlamaBuild): string {
 
 /** A mirror of the builds, with the folders of GitHub below `/tools`. */
 export function serveLlamaBuilds(): Promise<FileServer> {
-  const archives = llamaBuilds.map((build) => [
-    `/tools${releasePath(build)}`,
-    readFileSync(join(folder, archiveName(build))),
-  ]);
+  const archives = llamaBuilds.map((build) => [`/tools${releasePath(build)}`, readFileSync(llamaArchive(build))]);
   return serveFiles(Object.fromEntries(archives) as Record<string, Buffer>);
 }
 
@@ -42,7 +43,7 @@ export function llamaBuildsFile(): string {
     "        - os: linux",
     "          arch: x64",
     `          url: https://github.com${releasePath(build)}`,
-    `          sha256: ${sha256(readFileSync(join(folder, archiveName(build))))}`,
+    `          sha256: ${sha256(readFileSync(llamaArchive(build)))}`,
     `          executable: llama-${build}-bin-linux-x64/llama-server`,
   ]);
   return ["schemaVersion: 1", "name: llama-cpp", "versions:", ...versions, ""].join("\n");

@@ -203,16 +203,6 @@ describe("what a stack asks to preload is refused", () => {
     expect(error.message).toContain("preload next: deployment chat has engine 2.0 on this host in another way");
   });
 
-  it("as a container image, which no runner of this version is", async () => {
-    const image = { reference: "team/engine:2.0", digest: `sha256:${"a".repeat(64)}` };
-    const catalogue = catalogueOf([engineBackend({ versions: { "2.0": { install: { image } } } })], []);
-    const error = await rejectionOf(
-      solve(stackOf({}, { preload: { next: { backend: "engine" } } }), undefined, { catalogue }),
-    );
-    expect(error.code).toBe("host-unsuitable");
-    expect(error.message).toContain("container image");
-  });
-
   it("for hosts that need different artifacts in one entry", async () => {
     const url = (name: string) => `https://files.example/${name}.tar.gz`;
     const digests = { executable: "engine/serve", sha256: "a".repeat(64) };

@@ -100,6 +100,23 @@ describe("place", () => {
     expect(place({ ...problem, stack }).instances["chat-0"]).not.toHaveProperty("modelToken");
   });
 
+  it("names the secrets of registries' logins, and holds no password", () => {
+    const registryLogins = { "ghcr.io": { username: "ann", password: { secret: "ghcr-token" } } };
+    const { registryLogins: placed } = place(problemOf(stackOf({}, { registryLogins })));
+    expect(placed).toEqual({ "ghcr.io": { username: "ann", password: "ghcr-token" } });
+    expect(place(problemOf(stackOf({})))).not.toHaveProperty("registryLogins");
+  });
+
+  it("writes down that a host pulls no images, and nothing where it does as usual", () => {
+    const hosts = {
+      a: { connection: "local", images: "neverPull" },
+      b: { connection: "local", images: "pull" },
+    } as const;
+    const { hosts: placed } = place(problemOf(stackOf({}, { hosts })));
+    expect(placed.a).toMatchObject({ images: "neverPull" });
+    expect(placed.b).not.toHaveProperty("images");
+  });
+
   it("writes down a host's labels and pipx", () => {
     const stack = stackOf({}, { hosts: { a: { connection: "local", labels: { zone: "1" }, pipxPath: "/opt/pipx" } } });
     expect(place(problemOf(stack)).hosts.a).toMatchObject({ labels: { zone: "1" }, pipxPath: "/opt/pipx" });

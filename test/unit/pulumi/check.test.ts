@@ -105,7 +105,7 @@ describe("checkInputs", () => {
 
   it.each<[string, Properties, { property: string; reason: string }[]]>([
     ["Instance", { port: "80" }, [{ property: "port", reason: "Invalid input: expected number, received string" }]],
-    ["Instance", { argv: [] }, [{ property: "argv", reason: "Too small: expected array to have >=1 items" }]],
+    ["Instance", { argv: "serve" }, [{ property: "argv", reason: "Invalid input: expected array, received string" }]],
     ["Instance", { env: { A: 1 } }, [{ property: "env.A", reason: "Invalid input: expected string, received number" }]],
     ["Instance", { strange: 1 }, [{ property: "strange", reason: 'Unrecognized key: "strange"' }]],
     ["Host", { host: { ...host, more: 1 } }, [{ property: "host.more", reason: 'Unrecognized key: "more"' }]],

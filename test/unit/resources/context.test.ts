@@ -42,6 +42,6 @@ describe("the supervisor of a context", () => {
   it("is one of those there are", async () => {
     const { context } = await contextOnDisk();
     const error = thrownBy(() => context.supervisor("pm2"));
-    expect(error.message).toBe("host local: no such runtime\n  got: pm2\n  expected: systemd or supervisord");
+    expect(error.message).toBe("host local: no such runtime\n  got: pm2\n  expected: systemd or supervisord or docker");
   });
 });

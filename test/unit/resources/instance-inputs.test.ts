@@ -7,6 +7,7 @@ import {
   instanceInputs,
   type InstanceInputs,
 } from "../../../src/resources/instance-inputs.js";
+import { specOf } from "../support/container-specs.js";
 import { instanceOf } from "../support/instances.js";
 
 const host = { name: "local", connection: "local", dataDir: "/data" } as const;
@@ -18,6 +19,7 @@ const restarts: Partial<InstanceInputs>[] = [
   { modelPath: "/other" },
   { placement: "placement-2" },
   { argv: ["/data/bin/engine_1.0"] },
+  { container: specOf().settings },
   { env: {} },
   { secretEnv: { ENGINE_KEY: "other" } },
   { bindAddress: "0.0.0.0" },

@@ -38,7 +38,6 @@ describe("what a person says of a deployment's container", () => {
     ["{ user: root me }", 'expected a user, or a user and a group, such as "1000:1000"; got "root me"'],
     ["{ capAdd: [ALL] }", 'expected a capability, such as SYS_PTRACE; got "ALL"'],
     ["{ capAdd: [CAP_SYS_NICE] }", "expected a capability, such as SYS_PTRACE"],
-    ["{ networks: [] }", "to have >=1 items"],
     ["{ privileged: { why: because } }", 'unknown key "privileged"'],
     ["{ mounts: [] }", 'unknown key "mounts"'],
   ])("is told once what is wrong with %s", (container, problem) => {

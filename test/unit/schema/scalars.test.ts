@@ -183,3 +183,39 @@ describe("secretReference", () => {
       expect(accepts(scalars.secretReference, value)).toBe(false);
   });
 });
+
+describe("a registry's login", () => {
+  it.each(["docker.io", "ghcr.io", "registry.example.net:5000", "localhost", "127.0.0.1:5000", "r:5000"])(
+    "may be for %j",
+    (name) => {
+      expect(accepts(scalars.registryHost, name)).toBe(true);
+    },
+  );
+
+  it.each([
+    "",
+    "hub",
+    "ghcr.io/team",
+    "https://ghcr.io",
+    "Ghcr.io",
+    "registry-1.docker.io",
+    "ann@ghcr.io",
+    "-x.io",
+    "ghcr.io:",
+    "ghcr.io\n",
+  ])("is for a registry alone, not for %j", (name) => {
+    expect(accepts(scalars.registryHost, name)).toBe(false);
+  });
+
+  it.each([
+    ["ann", true],
+    ["$oauthtoken", true],
+    ["robot$team+ci", true],
+    ["", false],
+    ["ann:hunter2", false],
+    ["ann lee", false],
+    ["ann\n", false],
+  ])("has a user such as %j: %s", (name, isUser) => {
+    expect(accepts(scalars.registryUser, name)).toBe(isUser);
+  });
+});

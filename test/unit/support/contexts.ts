@@ -32,6 +32,7 @@ export function contextOf(
     newId: () => `id-${(ids += 1)}`,
     facts: () => Promise.resolve(facts),
     supervisor: () => supervisor,
+    containerEngine: () => Promise.reject(new Error("no container engine here")),
     gateway: () => gateway as Gateway,
   };
 }

@@ -38,6 +38,14 @@ export class FakeSupervisor implements Supervisor {
     });
   }
 
+  readOutput(): Promise<string> {
+    return Promise.resolve("");
+  }
+
+  followOutput(): Promise<void> {
+    return Promise.resolve();
+  }
+
   list(): Promise<string[]> {
     return Promise.resolve([...this.runners.keys()]);
   }

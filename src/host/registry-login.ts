@@ -3,16 +3,16 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import type { Host } from "../host/host.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
+import type { Host } from "./host.js";
 
 export interface RegistryLogin {
   readonly username: string;
   readonly password: string;
 }
 
-/** The login that a person has for a registry (`registry.example.net:5000`); undefined when there is none. */
+/** The login that a person has for a registry (`registry.example.net:5000`, `docker.io`); undefined without one. */
 export type FindRegistryLogin = (registry: string) => Promise<RegistryLogin | undefined>;
 
 const helperName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
@@ -63,7 +63,7 @@ export function findWritten({ auths }: Pick<DockerConfig, "auths">, registry: st
 }
 
 function serverOf(registry: string): string {
-  return registry === "registry-1.docker.io" ? dockerHub : registry;
+  return registry === "docker.io" || registry === "registry-1.docker.io" ? dockerHub : registry;
 }
 
 function hostOf(key: string): string {

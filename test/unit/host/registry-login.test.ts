@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { LocalHost } from "../../../src/host/local.js";
-import { createRegistryLogins, findWritten } from "../../../src/lock/registry-login.js";
+import { createRegistryLogins, findWritten } from "../../../src/host/registry-login.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { rejectionOf } from "../support/thrown.js";
 

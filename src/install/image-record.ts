@@ -1,0 +1,45 @@
+/** What Berth had a host's engine pull, so that it takes away that and nothing else. */
+import { posix } from "node:path";
+
+import { z } from "zod";
+
+import type { Host } from "../host/host.js";
+import { dataPaths } from "../host/paths.js";
+
+const imageRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  /** `NAME@sha256:...` by which it was pulled; a mirror's and its public name may both be there. */
+  names: z.array(z.string()),
+});
+
+/** A host's folder of records. */
+export interface ImageRecords {
+  readonly host: Host;
+  readonly dataDir: string;
+}
+
+/** The names by which Berth pulled the image of a digest. None for one that was there without it. */
+export async function readPulledNames(place: ImageRecords, digest: string): Promise<readonly string[]> {
+  const text = await place.host.readText(recordPath(place, digest));
+  if (text === undefined) return [];
+  try {
+    return imageRecord.parse(JSON.parse(text)).names;
+  } catch {
+    // A file of ours that was changed by hand is as good as missing.
+    return [];
+  }
+}
+
+/** Before it is pulled: a run that is interrupted leaves no image that nobody knows of. */
+export async function recordPull(place: ImageRecords, digest: string, name: string): Promise<void> {
+  const names = [...new Set([...(await readPulledNames(place, digest)), name])];
+  await place.host.writeFile(recordPath(place, digest), `${JSON.stringify({ schemaVersion: 1, names })}\n`);
+}
+
+export async function forgetPulls(place: ImageRecords, digest: string): Promise<void> {
+  await place.host.remove(recordPath(place, digest));
+}
+
+function recordPath({ dataDir }: ImageRecords, digest: string): string {
+  return posix.join(dataPaths(dataDir).images, `${digest.replace(/^sha256:/, "")}.json`);
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+
+import { desiredStack } from "../../../src/planner/desired.js";
+import { place, type PlacementProblem } from "../../../src/planner/placement.js";
+import type { HostFacts } from "../../../src/schema/facts.js";
+import type { WrittenStack } from "../support/stacks.js";
+import { chat, knownHost, problemOf, stackOf } from "../support/problems.js";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const docker: Partial<HostFacts> = { containerEngine: { engine: "docker", version: "20.10.24", apiVersion: "1.41" } };
+
+/** The sample deployment, whose version is an image. */
+function imageProblem(facts: Partial<HostFacts>, changes: Partial<WrittenStack> = {}): PlacementProblem {
+  const stack = stackOf({ chat: chat() }, changes);
+  const { release, ...problem } = problemOf(stack, { hosts: { local: knownHost("/srv/local", { facts }) } });
+  const { chat: process } = release;
+  if (process === undefined) throw new Error("the problem has a deployment");
+  const install = { method: "image", reference: "ghcr.io/team/engine:v1", digest } as const;
+  return { ...problem, release: { chat: { ...process, install, entrypoint: "engine serve" } } };
+}
+
+describe("a backend version that is an image", () => {
+  it("runs in a container of a host with Docker, whatever keeps the host's processes alive", () => {
+    const { instances } = place(imageProblem({ ...docker, initSystem: "systemd" }));
+    expect(instances["chat-0"]?.runtime).toBe("docker");
+  });
+
+  it.each<[string, Partial<HostFacts>, string]>([
+    ["no engine", {}, "got: no container engine"],
+    ["Podman", { containerEngine: { engine: "podman", version: "4.3.1" } }, "got: podman 4.3.1"],
+  ])("is refused on a host with %s", (_, facts, got) => {
+    expect(() => place(imageProblem(facts))).toThrow(got);
+    expect(() => place(imageProblem(facts))).toThrow("has no Docker Engine that answers");
+  });
+
+  it("is pulled and run by its digest, from where the stack's mirrors have it", () => {
+    const problem = imageProblem(docker, { mirrors: { registries: { "ghcr.io": "registry.example.net/hub" } } });
+    const { backendVersions, instances } = desiredStack({ release: problem.release, placement: place(problem) }, "/");
+    const image = `registry.example.net/hub/team/engine@${digest}`;
+    const pullFrom = "registry.example.net/hub/team/engine:v1";
+    expect(backendVersions).toMatchObject([
+      { install: { method: "image", reference: "ghcr.io/team/engine:v1", digest }, image: { pullFrom } },
+    ]);
+    expect(instances.map(({ container }) => container?.image)).toEqual([image]);
+    expect(instances.map(({ artifactSha256 }) => artifactSha256)).toEqual(["a".repeat(64)]);
+  });
+
+  it("listens on every address inside, and finds its model, which it cannot change, where the host has it", () => {
+    const problem = imageProblem(docker);
+    const [instance] = desiredStack({ release: problem.release, placement: place(problem) }, "/").instances;
+    expect(instance?.container).toMatchObject({
+      entrypoint: ["engine", "serve"],
+      containerPort: 14000,
+      mounts: [{ source: "/srv/m.gguf", target: "/srv/m.gguf", readOnly: true }],
+    });
+    const argv = instance?.argv.join(" ");
+    expect(argv).toContain("/srv/m.gguf");
+    expect(argv).toContain("0.0.0.0");
+    expect(argv).not.toContain("engine serve");
+  });
+});
