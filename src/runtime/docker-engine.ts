@@ -23,7 +23,8 @@ import { pullImage } from "./docker-pull.js";
 import type { OutputFollower } from "./supervisor.js";
 import { containerAnswer, imageAnswer, summariesAnswer } from "./docker-status.js";
 
-const usualSocket = "/var/run/docker.sock";
+/** Where the system's Docker Engine listens. */
+export const usualSocket = "/var/run/docker.sock";
 
 /** Beyond the usual: files of an image may be many gigabytes. */
 const removalSeconds = 240;

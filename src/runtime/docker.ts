@@ -9,6 +9,7 @@ import { BerthError } from "../lib/errors.js";
 import { containerBody, identityLabels, type ContainerBody } from "./container-body.js";
 import { differences } from "./container-difference.js";
 import type { ContainerEngine, ContainerStatus } from "./container-engine.js";
+import { usualSocket } from "./docker-engine.js";
 import { writeRunnerFiles } from "./runner-files.js";
 import type {
   OutputFollower,
@@ -94,6 +95,8 @@ export class Docker implements Supervisor {
   }
 
   async retire(): Promise<void> {
+    if ((await this.list()).length > 0) return;
+    await this.#removeLost();
     await this.#options.host.removeIfEmpty(this.#folder);
   }
 
@@ -128,6 +131,18 @@ export class Docker implements Supervisor {
       return writtenBody.parse(JSON.parse(text)) as unknown as ContainerBody;
     } catch {
       return undefined;
+    }
+  }
+
+  /** Containers of a data directory that was lost. Without an engine that answers there is nothing to find. */
+  async #removeLost(): Promise<void> {
+    const { host, dataDir } = this.#options;
+    if ((await host.status(usualSocket)) === undefined) return;
+    const engine = await this.#options.engine();
+    try {
+      for (const { id } of await engine.listContainers(identityLabels({ dataDir }))) await engine.removeContainer(id);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== "docker-unreachable") throw error;
     }
   }
 

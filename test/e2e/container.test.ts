@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -153,7 +153,7 @@ describe.skipIf(reason !== undefined)(title, () => {
     const recreate = async (change: (body: WritableBody) => void) => recreateContainer(await only(), change);
     const post = async (what: string, body?: object) => askDocker("POST", `/containers/${await only()}/${what}`, body);
 
-    const tamperings: [string, () => Promise<unknown>, RegExp][] = [
+    const tamperings: [string, () => unknown, RegExp][] = [
       ["removes it", async () => askDocker("DELETE", `/containers/${await only()}?force=true`), /its runner is gone/],
       ["stops it", () => post("stop?t=1"), /its runner is stopped \(exited, exit code/],
       ["pauses it", () => post("pause"), /its runner is paused/],
@@ -200,6 +200,11 @@ describe.skipIf(reason !== undefined)(title, () => {
         "lets it gain privileges",
         () => recreate((body) => (body.HostConfig.SecurityOpt = [])),
         /its container was changed: privileges/,
+      ],
+      [
+        "loses the data directory",
+        () => rmSync(sandbox.dataDir, { recursive: true }),
+        /Host local\)?.*is gone|\[berth local\] drift: .* is gone/,
       ],
       [
         "gives it another restart policy",
