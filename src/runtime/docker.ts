@@ -161,7 +161,7 @@ export class Docker implements Supervisor {
   }
 
   #foreign(name: string, { id }: ContainerStatus): BerthError {
-    return new BerthError("already-claimed", {
+    return new BerthError("host-foreign", {
       where: `host ${this.#options.host.name}: ${name}`,
       what: "another container has the name of the runner's, and is not Berth's",
       got: `container ${id.slice(0, 12)}`,

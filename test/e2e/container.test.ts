@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import {
   askDocker,
+  containerEvents,
   containersOf,
   inspectContainer,
   recreateContainer,
@@ -96,6 +97,7 @@ describe.skipIf(reason !== undefined)(title, () => {
 
   it("leaves nothing to do: the container is the same one after another up", async () => {
     const before = await inspect();
+    const since = Math.floor(Date.now() / 1000) + 1;
     const { exitCode, output } = await sandbox.pulumi([
       ...["up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", "test"],
     ]);
@@ -103,6 +105,8 @@ describe.skipIf(reason !== undefined)(title, () => {
     const after = await inspect();
     expect(after.Id).toBe(before.Id);
     expect(after.State.StartedAt).toBe(before.State.StartedAt);
+    // Whatever somebody changes of a container is an event.
+    expect(await containerEvents(before.Id, since)).toBe("");
   });
 
   it("changes to another image, and tells its logs without secrets", async () => {

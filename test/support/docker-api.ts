@@ -41,6 +41,16 @@ export function inspectContainer(id: string): Promise<InspectedContainer> {
   return askDocker("GET", `/containers/${id}/json`);
 }
 
+/** What happened to a container since a second, as the engine's log has it; empty for nothing. */
+export async function containerEvents(id: string, since: number): Promise<string> {
+  const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
+  const until = Math.floor(Date.now() / 1000);
+  const { body } = await request(`http://docker/v1.41/events?since=${since}&until=${until}&filters=${filters}`, {
+    dispatcher,
+  });
+  return body.text();
+}
+
 /** What `docker rm` and `docker run` with another setting leave: the same container but for the change. */
 export async function recreateContainer(id: string, change: (body: WritableBody) => void): Promise<void> {
   const { Config, HostConfig, Name } = await inspectContainer(id);
