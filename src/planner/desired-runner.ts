@@ -43,8 +43,8 @@ export function desiredRunner(problem: RunnerProblem): DesiredRunner {
 }
 
 /** The image by its digest, as an engine names what it pulled. */
-export function imageName(pulledFrom: string, digest: string): string {
-  return `${parseImageReference(pulledFrom).name}@${digest}`;
+export function imageName(reference: string, digest: string): string {
+  return `${parseImageReference(reference).name}@${digest}`;
 }
 
 /** The model lies in the container where it lies on the host, so that a path means the same in both. */
@@ -56,7 +56,8 @@ function containerOf(
 ): ContainerSettings {
   const { from, sha256 } = release.model;
   const model = from.source === "file" ? path : posix.join(dataPaths(host.dataDir).models, sha256);
-  const devices = containerDevices(placed.devices, facts, `deployment ${placed.deployment}`);
+  const ids = placed.devices.length > 0 ? placed.devices : everyDevice(facts);
+  const devices = containerDevices(ids, facts, `deployment ${placed.deployment}`);
   const { cachePath, ...settings } = release.container ?? {};
   const cache = posix.join(dataPaths(host.dataDir).cache, "engines", release.backend);
   return containerSettings.parse({
@@ -68,6 +69,14 @@ function containerOf(
     ...(cachePath === undefined ? {} : { cache: { source: cache, target: cachePath } }),
     ...(devices === undefined ? {} : { devices }),
   });
+}
+
+/** What a process sees that is given none: all that the host has. */
+function everyDevice(facts: RunnerProblem["facts"]): string[] {
+  const accelerators = (facts?.accelerators ?? []).filter(({ type }) => type !== "cpu" && type !== "metal");
+  return accelerators.flatMap(({ uuid, mig }) =>
+    mig?.mode === "enabled" ? mig.devices.map((part) => part.uuid) : [uuid],
+  );
 }
 
 /** The engine's executable or the image's entrypoint, the command filled in, then the parameters. */

@@ -211,8 +211,9 @@ function installOn(install: LockedInstall, facts: PlacedHost["facts"] | undefine
   return { ...install, artifacts: install.artifacts.filter((file) => file.os === os && file.arch === arch) };
 }
 
-function imageOf({ install, image }: DesiredBackendVersion): string | undefined {
-  return install.method === "image" ? imageName(image?.pullFrom ?? install.reference, install.digest) : undefined;
+/** By its public name: another mirror changes nothing of what runs. */
+function imageOf({ install }: DesiredBackendVersion): string | undefined {
+  return install.method === "image" ? imageName(install.reference, install.digest) : undefined;
 }
 
 function artifactSha256(install: ProcessInstall | DesiredImage): string {

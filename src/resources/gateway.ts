@@ -101,7 +101,7 @@ function specOf({ reference }: Context, { owner, haproxy }: GatewayInputs): Runn
 async function findDrift(context: Context, inputs: GatewayInputs): Promise<string[]> {
   const gateway = context.gateway(inputs.owner);
   const drift = await findProcessDrift(context, inputs);
-  if ((await gateway.listeners()) === undefined) drift.push("its configuration is gone or was changed");
+  if (!(await gateway.isAsWritten())) drift.push("its configuration is gone or was changed");
   else if (drift.length === 0 && !(await gateway.isInStep())) drift.push("it does not serve as its file says");
   return drift;
 }

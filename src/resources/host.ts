@@ -99,7 +99,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
         await assertOwn(host, reference.dataDir);
         await operation.step("prepare the data directory", async () => {
           // Where a data directory was lost, what ran from it may run on.
-          for (const runtime of runtimes) await context.supervisor(runtime).retire();
+          for (const runtime of runtimes) await context.supervisor(runtime).retire(inputs.owner);
           await host.writeFile(marker, markerText);
         });
       } else {

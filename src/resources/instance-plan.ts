@@ -139,7 +139,8 @@ export function planRollback(
   const isStopped = !before.running || begun.some((step) => step.do === "stop" && step.generation === generation);
   if (before.port !== undefined) {
     const back: InstanceStep = { do: "switch", generation };
-    if (!isStopped) return [back, ...rest, ...strays];
+    const isSwitched = begun.some((step) => step.do === "switch");
+    if (!isStopped) return [...(isSwitched ? [back] : []), ...rest, ...strays];
     // What clients ask itself has the gateway's port; another may serve until the one before does.
     const after = [...again, back, commit];
     return port === undefined ? [...rest, ...after, ...strays] : [...after, ...rest, ...strays];

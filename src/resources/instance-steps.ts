@@ -195,7 +195,7 @@ async function verify(work: InstanceWork, definition: RunnerDefinition, generati
     async ended() {
       const { state, restarts } = await supervisor.observe(definition);
       if (state.kind === "running") return restarts > before ? "it ended and was started again" : undefined;
-      return state.kind === "stopped" ? state.reason : state.kind;
+      return state.kind === "stopped" || state.kind === "restarting" ? state.reason : state.kind;
     },
   });
   if (!verdict.healthy) throw await notHealthy(work, definition, verdict);

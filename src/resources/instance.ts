@@ -5,7 +5,7 @@
 import { isProven, probe, reasonOf } from "../health/probe.js";
 import { instanceKey, releaseClaims } from "../host/claims.js";
 import { execFile, execPath } from "../runtime/runner-files.js";
-import { runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
+import { isAlive, runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
 import { claimWanted, isHolder, keepClaims } from "./instance-claims.js";
 import {
   generationFolder,
@@ -142,9 +142,9 @@ async function look(
       const definition = runnerDefinition(inputs, folder, generation, record);
       const { state, asDefined } = await supervisor.observe(definition);
       const started = await context.host.readText(execPath(definition.folder));
-      const intact = asDefined && state.kind !== "paused" && (!desired || started === execFile(spec));
-      const running = state.kind === "running" || state.kind === "paused";
-      return { generation, running, intact, port: record.ports?.[generation] };
+      const works = asDefined && state.kind !== "paused" && state.kind !== "restarting";
+      const intact = works && (!desired || started === execFile(spec));
+      return { generation, running: isAlive(state), intact, port: record.ports?.[generation] };
     }),
   );
 }
@@ -162,6 +162,8 @@ function stateDrift({ state, asDefined, changes = [] }: RunnerObservation, resta
       return ["its runner is gone from the supervisor"];
     case "paused":
       return ["its runner is paused"];
+    case "restarting":
+      return [`its runner ends again and again (${state.reason})`];
     case "stopped":
       return [`its runner is stopped (${state.reason})`];
     case "running":
@@ -211,5 +213,8 @@ async function findRunning(
   const states = await Promise.all(
     others.map((generation) => supervisor.observe(runnerDefinition(inputs, folder, generation, undefined))),
   );
-  return others.filter((_, index) => states[index]?.state.kind === "running");
+  return others.filter((_, index) => {
+    const state = states[index]?.state;
+    return state !== undefined && isAlive(state);
+  });
 }

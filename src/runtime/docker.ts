@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
+import { withinSeconds } from "../lib/deadline.js";
 import { BerthError } from "../lib/errors.js";
 import { containerBody, identityLabels, type ContainerBody } from "./container-body.js";
 import { differences } from "./container-difference.js";
@@ -25,6 +26,9 @@ export interface DockerOptions {
   readonly dataDir: string;
   readonly engine: () => Promise<ContainerEngine>;
 }
+
+/** How long an engine may take to tell whether it has something of a data directory that was lost. */
+const lookSeconds = 10;
 
 /**
  * Containers of the host's Docker Engine, which brings them back itself. How one was made is written down in the data
@@ -55,6 +59,8 @@ export class Docker implements Supervisor {
     await writeRunnerFiles(host, spec);
     await host.makeDirectory(this.#folder, 0o700);
     await host.writeFile(this.#definitionFile(spec), `${JSON.stringify(body)}\n`, 0o600);
+    const cache = spec.container?.settings.cache?.source;
+    if (cache !== undefined) await host.makeDirectory(cache);
     const present = await engine.inspectContainer(name);
     const asWanted = present !== undefined && this.#isOwn(present) && differences(body, present.body).length === 0;
     // A container that served once and was stopped is started as it is: nothing is as sure to work.
@@ -82,11 +88,22 @@ export class Docker implements Supervisor {
   async observe(definition: RunnerDefinition): Promise<RunnerObservation> {
     const written = await this.#readDefinition(definition);
     if (written === undefined) return { state: { kind: "absent" }, restarts: 0, asDefined: false };
-    const engine = await this.#options.engine();
-    const seen = await engine.inspectContainer(this.#name(definition));
+    const seen = await this.#inspect(definition);
+    if (seen === "unreachable") return { state: { kind: "unsupervised" }, restarts: 0, asDefined: true };
     if (seen === undefined) return { state: { kind: "absent" }, restarts: 0, asDefined: false };
     const changes = this.#isOwn(seen) ? changesOf(written, seen.body) : ["labels"];
     return { state: stateOf(seen), restarts: seen.restarts, asDefined: changes.length === 0, changes };
+  }
+
+  /** Looking never fails for an engine that is down; whoever changes something is told by the engine. */
+  async #inspect(definition: RunnerDefinition): Promise<ContainerStatus | "unreachable" | undefined> {
+    const engine = await this.#options.engine();
+    try {
+      return await engine.inspectContainer(this.#name(definition));
+    } catch (error) {
+      if (error instanceof BerthError && error.code === "docker-unreachable") return "unreachable";
+      throw error;
+    }
   }
 
   async list(): Promise<string[]> {
@@ -94,9 +111,9 @@ export class Docker implements Supervisor {
     return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
   }
 
-  async retire(): Promise<void> {
+  async retire(lostBy?: string): Promise<void> {
     if ((await this.list()).length > 0) return;
-    await this.#removeLost();
+    if (lostBy !== undefined) await this.#removeLost(lostBy);
     await this.#options.host.removeIfEmpty(this.#folder);
   }
 
@@ -135,14 +152,16 @@ export class Docker implements Supervisor {
   }
 
   /** Containers of a data directory that was lost. Without an engine that answers there is nothing to find. */
-  async #removeLost(): Promise<void> {
+  async #removeLost(owner: string): Promise<void> {
     const { host, dataDir } = this.#options;
     if ((await host.status(usualSocket)) === undefined) return;
     const engine = await this.#options.engine();
     try {
-      for (const { id } of await engine.listContainers(identityLabels({ dataDir }))) await engine.removeContainer(id);
+      const lost = await withinSeconds(lookSeconds, () => engine.listContainers(identityLabels({ owner, dataDir })));
+      for (const { id } of lost) await engine.removeContainer(id);
     } catch (error) {
-      if (!(error instanceof BerthError) || error.code !== "docker-unreachable") throw error;
+      // Hosts whose runners are processes need no engine, nor one that works.
+      if (!(error instanceof BerthError)) throw error;
     }
   }
 
@@ -151,7 +170,8 @@ export class Docker implements Supervisor {
     const present = await engine.inspectContainer(name);
     if (present === undefined) return;
     if (!this.#isOwn(present)) throw this.#foreign(name, present);
-    if (present.state === "running") await engine.stopContainer(name, definition.stopSeconds);
+    if (present.state === "running" || present.state === "restarting")
+      await engine.stopContainer(name, definition.stopSeconds);
     await engine.removeContainer(name);
   }
 
@@ -205,5 +225,6 @@ function stateOf({ state, pid, exitCode, outOfMemory, error }: ContainerStatus):
   if (state === "paused") return { kind: "paused" };
   const memory = outOfMemory ? ", out of memory" : "";
   const said = error === "" ? "" : `: ${error}`;
-  return { kind: "stopped", reason: `${state}, exit code ${exitCode}${memory}${said}` };
+  const reason = `${state}, exit code ${exitCode}${memory}${said}`;
+  return { kind: state === "restarting" ? "restarting" : "stopped", reason };
 }

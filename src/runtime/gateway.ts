@@ -50,9 +50,19 @@ export class Gateway {
     this.#control = new HaproxyControl({ ...options, paths: this.paths });
   }
 
-  /** What its file says; undefined when there is none, or one that was changed by hand. */
+  /** What its file says; undefined when there is none, or when that cannot be told any more. */
   async listeners(): Promise<Listener[] | undefined> {
-    return parseHaproxyConfiguration((await this.#options.host.readText(this.paths.configuration)) ?? "");
+    return parseHaproxyConfiguration((await this.#text()) ?? "");
+  }
+
+  /** Whether its file is, to the byte, what is written for what it says. */
+  async isAsWritten(): Promise<boolean> {
+    const listeners = await this.listeners();
+    return listeners !== undefined && (await this.#text()) === haproxyConfiguration(listeners);
+  }
+
+  #text(): Promise<string | undefined> {
+    return this.#options.host.readText(this.paths.configuration);
   }
 
   /**
@@ -73,11 +83,11 @@ export class Gateway {
     return listeners !== undefined && isAs(states, listeners);
   }
 
-  /** Writes a file without listeners, where there is none that can be read; HAProxy then starts from it. */
+  /** Writes its file anew for what it says; one without listeners, where that cannot be told. */
   async prepare(): Promise<void> {
     const { host } = this.#options;
-    if ((await this.listeners()) === undefined)
-      await host.writeFile(this.paths.configuration, haproxyConfiguration([]), 0o600);
+    if (!(await this.isAsWritten()))
+      await host.writeFile(this.paths.configuration, haproxyConfiguration((await this.listeners()) ?? []), 0o600);
     await host.makeDirectory(this.paths.socketFolder, 0o700);
   }
 
@@ -126,10 +136,13 @@ export class Gateway {
   #change(edit: (listeners: readonly Listener[]) => readonly Listener[]): Promise<void> {
     const { serial } = this.#options;
     return serial.run(this.paths.folder, async () => {
-      const before = (await this.listeners()) ?? [];
-      const after = edit(before);
+      const read = await this.listeners();
       const states = await this.#control.states();
       if (states === undefined) throw this.#failure("the gateway does not answer", "");
+      // What others are served by would end with what is written now.
+      if (read === undefined && states.size > 0) throw this.#failure("the gateway's file does not say what serves", "");
+      const before = read ?? [];
+      const after = edit(before);
       await this.#assertPortsFree(after, states);
       await this.#write(after);
       if (isAs(states, after)) return;

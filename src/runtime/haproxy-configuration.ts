@@ -96,12 +96,16 @@ function section(served: Listener): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** What a file that {@link haproxyConfiguration} wrote says; undefined for any other. */
+/**
+ * What a file that {@link haproxyConfiguration} wrote says, also when something was added to it, or another version of
+ * Berth begins it otherwise; undefined when one of its sections is not as it was written, and for any other file.
+ */
 export function parseHaproxyConfiguration(text: string): Listener[] | undefined {
   try {
     const marked = text.split("\n").filter((line) => line.startsWith(mark));
     const listeners = marked.map((line) => listener.parse(JSON.parse(line.slice(mark.length))));
-    return haproxyConfiguration(listeners) === text ? listeners : undefined;
+    if (listeners.length === 0) return text === haproxyConfiguration([]) ? [] : undefined;
+    return listeners.every((each) => text.includes(section(each))) ? listeners : undefined;
   } catch {
     return undefined;
   }

@@ -38,7 +38,14 @@ export type RunnerState =
   | { readonly kind: "stopped"; readonly reason: string }
   /** It has its port and its devices, and does nothing. */
   | { readonly kind: "paused" }
+  /** It ended, and is about to be started again. */
+  | { readonly kind: "restarting"; readonly reason: string }
   | { readonly kind: "running"; readonly pid: number };
+
+/** Whether it has, or is about to have, its port and its devices. */
+export function isAlive({ kind }: RunnerState): boolean {
+  return kind === "running" || kind === "paused" || kind === "restarting";
+}
 
 export interface RunnerObservation {
   readonly state: RunnerState;
@@ -76,6 +83,9 @@ export interface Supervisor {
   followOutput(definition: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void>;
   /** Ids of the defined runners. */
   list(): Promise<string[]>;
-  /** Removes what {@link prepare} made, when no runner is left; also what was left when the data directory was lost. */
-  retire(): Promise<void>;
+  /**
+   * Removes what {@link prepare} made, when no runner is left; also what was left when the data directory was lost. Of
+   * things that others may have too only those of the given owner, who has lost them.
+   */
+  retire(lostBy?: string): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { llamaImage } from "../support/container-image.js";
-import { containersOf } from "../support/docker-api.js";
+import { askDocker, containersOf } from "../support/docker-api.js";
 import { Sandbox } from "../support/sandbox.js";
 import { TestImages, whyNoLlamaImage, whyNoTestImages, type TestImage } from "../support/test-image.js";
 import { repository } from "../support/toolchain.js";
@@ -39,7 +39,8 @@ describe.skipIf(reason !== undefined)(title, () => {
     const { exitCode, output } = await sandbox.up();
     expect(exitCode, output).toBe(0);
     const found = await containersOf(sandbox.dataDir);
-    expect(found.map(({ Image }) => Image)).toEqual([image.pinned]);
+    const { Id } = await askDocker<{ Id: string }>("GET", `/images/${image.pinned}/json`);
+    expect(found.map(({ ImageID }) => ImageID)).toEqual([Id]);
     expect(readFileSync(sandbox.path("stacks", "test.lock.yaml"), "utf8")).toContain(image.digest);
     const body = JSON.stringify({ model: "chat", prompt: "The capital of France is", max_tokens: 8, temperature: 0 });
     const endpoint = `http://127.0.0.1:${sandbox.portRange[0]}/v1/completions`;

@@ -1,13 +1,21 @@
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { serveModels } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
-import { readRecorded, recordedPorts, recordedSecret, translate } from "../support/recorded.js";
+import {
+  readRecorded,
+  recordedBackends,
+  recordedFolder,
+  recordedPorts,
+  recordedSecret,
+  translate,
+} from "../support/recorded.js";
 import { Sandbox } from "../support/sandbox.js";
 
-describe.each(readRecorded())("a state and a lock that version $version wrote", ({ stack, lock, state }) => {
+describe.each(readRecorded())("a state and a lock that version $version wrote", ({ version, stack, lock, state }) => {
   let server: FileServer;
   let sandbox: Sandbox;
   const own = (text: string) => translate(text, sandbox, true);
@@ -15,6 +23,7 @@ describe.each(readRecorded())("a state and a lock that version $version wrote", 
   beforeAll(async () => {
     server = await serveModels(recordedPorts.models);
     sandbox = await Sandbox.create();
+    cpSync(join(recordedFolder(version), recordedBackends), sandbox.path("backends"), { recursive: true });
     await sandbox.pulumi(["config", "set", "--secret", "berth:key", recordedSecret, "--stack", "test"]);
     sandbox.writeStack(own(stack));
     sandbox.write("stacks/test.lock.yaml", own(lock));

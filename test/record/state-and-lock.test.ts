@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { serveModels } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
 import {
+  recordedBackends,
   recordedFiles,
   recordedFolder,
   recordedPorts,
@@ -41,6 +42,7 @@ it("records the state and the lock that this version writes", async () => {
   const folder = recordedFolder(version);
   mkdirSync(folder, { recursive: true });
   const write = (file: string, text: string) => writeFileSync(join(folder, file), translate(text, sandbox));
+  cpSync(sandbox.path("backends"), join(folder, recordedBackends), { recursive: true });
   write(recordedFiles.stack, read("test.yaml"));
   // Where this machine's Python is concerns nobody.
   write(recordedFiles.lock, read("test.lock.yaml").replace(/path: .*python.*/, "path: /usr/bin/python3"));

@@ -19,6 +19,7 @@ export async function askDocker<T>(method: "GET" | "POST" | "DELETE", path: stri
 export interface FoundContainer {
   readonly Id: string;
   readonly Image: string;
+  readonly ImageID: string;
   readonly State: string;
 }
 

@@ -17,6 +17,8 @@ export interface Recorded {
   state: string;
 }
 
+/** Beside them the backend files of then, which the lock has by their digest. */
+export const recordedBackends = "backends";
 export const recordedFiles = { stack: "stack.yaml", lock: "stack.lock.yaml", state: "state.json" } as const;
 const folder = join(repository, "test", "fixtures", "recorded");
 

@@ -36,12 +36,12 @@ describe("a backend version that is an image", () => {
   it("is pulled and run by its digest, from where the stack's mirrors have it", () => {
     const problem = imageProblem(docker, { mirrors: { registries: { "ghcr.io": "registry.example.net/hub" } } });
     const { backendVersions, instances } = desiredStack({ release: problem.release, placement: place(problem) }, "/");
-    const image = `registry.example.net/hub/team/engine@${digest}`;
     const pullFrom = "registry.example.net/hub/team/engine:v1";
     expect(backendVersions).toMatchObject([
       { install: { method: "image", reference: "ghcr.io/team/engine:v1", digest }, image: { pullFrom } },
     ]);
-    expect(instances.map(({ container }) => container?.image)).toEqual([image]);
+    // Under its public name, so that another mirror starts nothing again.
+    expect(instances.map(({ container }) => container?.image)).toEqual([`ghcr.io/team/engine@${digest}`]);
     expect(instances.map(({ artifactSha256 }) => artifactSha256)).toEqual(["a".repeat(64)]);
   });
 
@@ -59,3 +59,24 @@ describe("a backend version that is an image", () => {
     expect(argv).not.toContain("engine serve");
   });
 });
+
+describe("the devices of a container that the placement gives none", () => {
+  it("are all that the host has, as a process sees them", () => {
+    const card = { type: "cuda", name: "H100", index: 0, memoryBytes: 1, driverVersion: "550" } as const;
+    const accelerators = [
+      { ...card, uuid: "GPU-0" },
+      { ...card, index: 1, uuid: "GPU-1", mig: { mode: "enabled" as const, devices: [migDevice("MIG-1")] } },
+    ];
+    const problem = imageProblem({ ...docker, accelerators });
+    const [instance] = desiredStack({ release: problem.release, placement: place(problem) }, "/").instances;
+    expect(instance?.container?.devices).toEqual({
+      form: "request",
+      acceleratorType: "cuda",
+      ids: ["GPU-0", "MIG-1"],
+    });
+  });
+});
+
+function migDevice(uuid: string) {
+  return { uuid, index: 0, gpuInstance: 1, computeInstance: 0, memoryBytes: 1 };
+}

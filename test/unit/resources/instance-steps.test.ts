@@ -143,8 +143,9 @@ describe("performSteps of an update behind a gateway", () => {
     "keeps the old runner, which was never stopped, when this fails: %s",
     async (failsAt) => {
       const { steps, runners, active } = await updateBehindGateway(failsAt);
+      const isSwitched = ["send requests to it", "record what runs"].includes(failsAt);
       expect(steps.slice(steps.indexOf(failsAt) + 1)).toEqual([
-        "go back: send requests to the old runner",
+        ...(isSwitched ? ["go back: send requests to the old runner"] : []),
         "go back: remove the new runner",
       ]);
       expect([runners, active]).toEqual([[[old.id, true]], slots[0]]);

@@ -103,7 +103,9 @@ describe("planRollback behind a gateway", () => {
   const old: InstanceSeen = { current: "old", generations: [running("old", a)], active: a };
 
   it("leaves the old one as it is, and nothing of the new one", () => {
-    expect(told(planRollback("new", old, [], b))).toEqual(["switch old", "discard new"]);
+    expect(told(planRollback("new", old, [], b))).toEqual(["discard new"]);
+    const begun = [{ do: "switch", generation: "new" }] as const;
+    expect(told(planRollback("new", old, begun, b))).toEqual(["switch old", "discard new"]);
   });
 
   it("starts the old one again when it had ended", () => {

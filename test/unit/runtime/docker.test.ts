@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -104,6 +104,37 @@ describe("a runner in a container", () => {
       }
     },
   );
+});
+
+describe("an engine in trouble", () => {
+  it("is no error for whoever looks, and one for whoever changes something", async () => {
+    const { engine, docker, runner } = await stage();
+    await docker.start(runner());
+    engine.spoil({ method: "inspectContainer", loss: "request" });
+    expect((await docker.observe(runner())).state).toEqual({ kind: "unsupervised" });
+    await expect(docker.stop(runner())).rejects.toMatchObject({ code: "docker-unreachable" });
+  });
+});
+
+describe("a data directory that was lost", () => {
+  it("leaves containers, which end for the owner who has lost them, and for nobody else", async () => {
+    const engine = new FakeEngine();
+    const { docker, dataDir, runner } = await stage(engine);
+    await docker.start(runner());
+    await rm(join(dataDir, "containers"), { recursive: true });
+    await docker.retire();
+    await docker.retire("shop/other");
+    expect(await engine.listContainers(labels)).toHaveLength(1);
+  });
+});
+
+describe("a folder for the engine's cache", () => {
+  it("is there before the container is made", async () => {
+    const { docker, dataDir, runner } = await stage();
+    const cache = { source: join(dataDir, "cache", "engines", "engine"), target: "/root/.cache" };
+    await docker.start(runner({ settings: { ...specOf().settings, cache } }));
+    expect((await stat(cache.source)).isDirectory()).toBe(true);
+  });
 });
 
 describe("what is not Berth's", () => {

@@ -88,12 +88,20 @@ describe("parseHaproxyConfiguration", () => {
 
   const written = haproxyConfiguration([chat]);
   it.each([
+    ["a comment", `# mine\n${written}`],
+    ["a server", `${written}  server mine 127.0.0.1:1\n`],
+    ["a setting of all", written.replace("maxconn 4000", "maxconn 5000")],
+  ])("still tells what serves when somebody adds %s", (_, text) => {
+    expect(parseHaproxyConfiguration(text)).toEqual([chat]);
+  });
+
+  it.each([
     ["nothing", ""],
     ["another file", "global\n"],
-    ["a server that was added", `${written}  server mine 127.0.0.1:1\n`],
     ["a choice that only the comment has", written.replace('"active":14001', '"active":14002')],
     ["a comment that is cut off", written.replace('"active":14001}', "")],
     ["a port that is none", written.replaceAll("14000", "0")],
+    ["a server that is another", written.replace("127.0.0.1:14001", "127.0.0.1:1")],
   ])("does not take %s for its own", (_, text) => {
     expect(parseHaproxyConfiguration(text)).toBeUndefined();
   });
