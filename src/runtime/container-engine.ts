@@ -1,3 +1,4 @@
+import type { RegistryLogin } from "../host/registry-login.js";
 import type { ContainerBody } from "./container-body.js";
 import type { OutputFollower } from "./supervisor.js";
 
@@ -10,11 +11,6 @@ export interface ImageStatus {
   readonly sizeBytes: number;
   /** What its containers find in their environment, as `NAME=value`. */
   readonly environment: readonly string[];
-}
-
-export interface RegistryLogin {
-  readonly username: string;
-  readonly password: string;
 }
 
 /** How far a pull is. Layers that were there already count as done, without bytes; others are known bit by bit. */

@@ -3,9 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import pRetry, { AbortError } from "p-retry";
 
+import type { RegistryLogin } from "../host/registry-login.js";
 import { LineSplitter } from "../host/line-splitter.js";
 import { createRedact } from "../lib/redact.js";
-import type { PullOptions, RegistryLogin } from "./container-engine.js";
+import type { PullOptions } from "./container-engine.js";
 import { lost, type DockerApi } from "./docker-api.js";
 import { explain, isPassing } from "./docker-failure.js";
 import { DockerFault } from "./docker-fault.js";

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import type { RegistryLogin } from "../../src/host/registry-login.js";
 import type { ContainerBody } from "../../src/runtime/container-body.js";
-import type { ContainerEngine, RegistryLogin } from "../../src/runtime/container-engine.js";
+import type { ContainerEngine } from "../../src/runtime/container-engine.js";
 import { describeContainers } from "./container-engine-containers.js";
 import { describeImages } from "./container-engine-images.js";
 

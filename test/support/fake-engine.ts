@@ -1,3 +1,4 @@
+import type { RegistryLogin } from "../../src/host/registry-login.js";
 import type { OutputFollower } from "../../src/runtime/supervisor.js";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,7 +11,6 @@ import type {
   ContainerSummary,
   ImageStatus,
   PullOptions,
-  RegistryLogin,
 } from "../../src/runtime/container-engine.js";
 import { FakeContainer, hostPorts, type Program } from "./fake-engine-container.js";
 

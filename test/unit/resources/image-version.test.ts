@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import type { RegistryLogin } from "../../../src/host/registry-login.js";
 import { LocalHost } from "../../../src/host/local.js";
 import { writeEntry } from "../../../src/host/journal.js";
 import { BerthError } from "../../../src/lib/errors.js";
@@ -10,7 +11,6 @@ import type { LogEvent } from "../../../src/lib/log.js";
 import { backendVersionInputs, type BackendVersionInputs } from "../../../src/resources/backend-version-inputs.js";
 import { backendVersionKind } from "../../../src/resources/backend-version.js";
 import { compareFields } from "../../../src/resources/difference.js";
-import type { RegistryLogin } from "../../../src/runtime/container-engine.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { containerBody } from "../../../src/runtime/container-body.js";
 import { specOf } from "../support/container-specs.js";
