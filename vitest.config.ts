@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+import { LongestFirst } from "./test/support/longest-first.js";
+
 /**
  * `unit` needs nothing. `contract` and `e2e` use real supervisors, servers and models. `toolchain` builds the CLI.
  * `systemd` runs inside the container that `test/contract/systemd.test.ts` starts. Projects with another number of
@@ -7,6 +9,7 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -5,9 +5,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { describeMachine } from "./summary.mjs";
 
 const benchmarks = {
+  containers: () => import("./containers/benchmark.mjs"),
+  estimate: () => import("./estimate/benchmark.mjs"),
   install: () => import("./install/benchmark.mjs"),
   "many-hosts": () => import("./many-hosts/benchmark.mjs"),
   "model-download": () => import("./model-download/benchmark.mjs"),
+  placement: () => import("./placement/benchmark.mjs"),
   "no-change-up": () => import("./no-change-up/benchmark.mjs"),
 };
 

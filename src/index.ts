@@ -1,6 +1,7 @@
 /** Berth: infrastructure as code for LLM inference on your own GPU hosts. */
 export { ModelDeployment, type ModelDeploymentArgs } from "./pulumi/model-deployment.js";
-export { Stack, type StackArgs, type DeployedModel } from "./pulumi/stack.js";
+export type { DeployedModel, DeployedReplica } from "./pulumi/deployed-model.js";
+export { Stack, type StackArgs } from "./pulumi/stack.js";
 export {
   BackendVersion,
   Host,

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { obtainPulumi } from "../../dist/cli/toolchain.js";
+import { Project } from "../project.mjs";
 import { round, summarise } from "../summary.mjs";
 import { engineFiles } from "./inputs.mjs";
-import { Project } from "./project.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,7 +44,8 @@ async function createProjects(folder, how) {
         folder: join(folder, name),
         program: join(here, "program.mjs"),
         modules: { "@pulumi": join(packageRoot, "node_modules", "@pulumi"), "pulumi-bench": here },
-        instances,
+        config: { instances: String(instances) },
+        options: "{ refresh: always }",
       },
       how,
     );
@@ -61,9 +62,9 @@ async function createEngineFiles(dataDir) {
 
 /** Creates both, then runs pairs of no-change ups, each pair in the other order than the one before. */
 async function runAll(bare, berth, report) {
-  const createSeconds = { bare: round(await bare.up()), berth: round(await berth.up()) };
+  const createSeconds = { bare: round(await bare.run("up")), berth: round(await berth.run("up")) };
   report(`create: bare ${createSeconds.bare} s, Berth ${createSeconds.berth} s`);
-  const noChange = (project) => project.up("--expect-no-changes");
+  const noChange = (project) => project.run("up", "--expect-no-changes");
   // The first run after a create is Berth's alone to pay for: its journal learns that the state has the resources.
   const firstSeconds = { bare: round(await noChange(bare)), berth: round(await noChange(berth)) };
   report(`first no-change: bare ${firstSeconds.bare} s, Berth ${firstSeconds.berth} s`);
@@ -80,7 +81,7 @@ async function runAll(bare, berth, report) {
 }
 
 async function stateBytesOf(project) {
-  const { bytes, instances: found } = await project.state();
+  const { bytes, count: found } = await project.state("Instance");
   if (found !== instances) throw new Error(`the state holds ${found} instances; expected ${instances}`);
   return Math.ceil(bytes / instances);
 }

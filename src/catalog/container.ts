@@ -33,7 +33,8 @@ export function lockContainer(
   const said = sayers.reduce<Said>((below, over) => ({ ...below, ...over }), {});
   if (deployment.container !== undefined) refuseContradiction(deployment.container, said, asked);
   if (asked.method !== "image") return {};
-  const { shmSize, memory, capAdd, logs, ulimits: _, ...rest } = said;
+  // Which networks there are is the environment's: they are in the placement.
+  const { shmSize, memory, capAdd, logs, ulimits: _ulimits, networks: _networks, ...rest } = said;
   const ulimits = sayers.reduce<Ulimits>((below, over) => ({ ...below, ...over?.ulimits }), {});
   const container: LockedContainer = {
     ...rest,

@@ -9,6 +9,7 @@ import { formatBytes, formatGibibytes } from "../lib/format.js";
 import { lookUp } from "../lib/record.js";
 import { readProject } from "../lock/project.js";
 import { deriveLabels } from "../planner/labels.js";
+import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import type { Accelerator, AcceleratorUsage, HostFacts, HostReport } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
@@ -68,7 +69,13 @@ function chooseHosts({ hosts }: StackFile, named: readonly string[]): [string, H
 async function lookAt(host: Host, root: string, entry: HostEntry, signal: AbortSignal): Promise<HostReport> {
   const dataDir = entry.dataDir === undefined ? undefined : resolve(root, entry.dataDir);
   const findOwn = (known: HostFacts) => findRunners(host, dataDir ?? defaultDataDir(known));
-  const { facts: known, usage, warnings } = await gatherHost(host, { dataDir, findRunners: findOwn, signal });
+  const {
+    facts: known,
+    usage,
+    warnings,
+  } = await gatherHost(host, {
+    ...{ dataDir, findRunners: findOwn, signal, lookAtDocker },
+  });
   const labels = { ...deriveLabels(known), ...entry.labels };
   return { reachable: true, labels, facts: known, usage, warnings: [...warnings] };
 }

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 
-import { createRedact } from "../lib/redact.js";
 import { BerthError } from "../lib/errors.js";
+import { createRedact } from "../lib/redact.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
-import { desiredStack } from "../planner/desired.js";
+import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import type { Contexts } from "../resources/context.js";
 import { generationFolder, instanceFolder, listGenerations, readRecord } from "../resources/instance-files.js";
 import { runnerDefinition } from "../resources/instance-runner.js";
 import { readRunner } from "../runtime/runner-files.js";
@@ -16,10 +17,21 @@ export interface LogsOptions {
   lines: number;
 }
 
-/** Prints what the runners of a deployment wrote, secrets replaced. */
+interface Reading {
+  readonly contexts: Contexts;
+  readonly owner: string;
+  readonly options: LogsOptions;
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+/**
+ * Prints what the runners of a deployment wrote, or that of one replica, secrets replaced. Of several each line begins
+ * with the replica's name.
+ */
 export async function logs(
   workplace: Workplace,
-  deployment: string,
+  named: string,
   options: LogsOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -28,32 +40,59 @@ export async function logs(
   const path = lockPath(stackFileOf(root, stack));
   const lock = await readLock(join(root, path), path);
   const instances = lock === undefined ? [] : desiredStack(lock, root).instances;
-  const instance = instances.find(({ placed }) => placed.deployment === deployment);
-  if (instance === undefined) {
+  const ofDeployment = instances.filter(({ placed }) => placed.deployment === named);
+  const chosen = ofDeployment.length > 0 ? ofDeployment : instances.filter(({ name }) => name === named);
+  if (chosen.length === 0) {
     const known = [...new Set(instances.map(({ placed }) => placed.deployment))];
     throw new BerthError("usage", {
       where: path,
       what: lock === undefined ? "there is no lock, so no deployment is known" : "the lock has no such deployment",
-      got: deployment,
+      got: named,
       ...(known.length === 0 ? {} : { expected: known.join(", ") }),
     });
   }
   const { project } = await openPulumi(workplace);
-  const { host, supervisor } = openContexts(workplace, signal).of(instance.host, (text) => text);
-  const folder = instanceFolder(instance.host.dataDir, `${project}/${stack}`, instance.name);
+  const contexts = openContexts(workplace, signal);
+  const common = { contexts, owner: `${project}/${stack}`, options, signal };
+  const readings = chosen.map((instance) => {
+    const prefix = chosen.length === 1 ? "" : `${instance.name} | `;
+    const print = (text: string) => {
+      for (const line of text.split("\n")) workplace.print(`${prefix}${line}`);
+    };
+    return async () => {
+      try {
+        await readLog(instance, { ...common, print });
+      } catch (error) {
+        // One that lacks does not hide the others.
+        if (chosen.length === 1 || !(error instanceof BerthError) || signal.aborted) throw error;
+        workplace.note(`${prefix}${error.message}`);
+      }
+    };
+  });
+  if (options.follow === true) await Promise.all(readings.map((read) => read()));
+  // One after the other: lines of one replica stay together.
+  else for (const read of readings) await read();
+}
+
+async function readLog(
+  { name, host: reference, placed }: DesiredInstance,
+  { contexts, owner, options, signal, print }: Reading,
+): Promise<void> {
+  const { host, supervisor } = contexts.of(reference, (text) => text);
+  const folder = instanceFolder(reference.dataDir, owner, name);
   // Of a runner that never got healthy there is no record, only its files.
   const record = await readRecord(host, folder);
   const current = record?.current ?? (await listGenerations(host, folder)).at(-1);
   if (current === undefined) {
     throw new BerthError("file-not-found", {
-      where: `host ${host.name}: ${instance.name}`,
+      where: `host ${host.name}: ${name}`,
       what: "nothing was run yet",
     });
   }
   const environment = (await readRunner(host, generationFolder(folder, current)))?.environment ?? {};
-  const redact = createRedact(Object.keys(instance.placed.secretEnv).map((variable) => environment[variable] ?? ""));
-  const onLine = (line: string) => workplace.print(redact(line));
-  const { healthyDeadlineSeconds, stopSeconds, runtime } = instance.placed;
+  const redact = createRedact(Object.keys(placed.secretEnv).map((variable) => environment[variable] ?? ""));
+  const onLine = (line: string) => print(redact(line));
+  const { healthyDeadlineSeconds, stopSeconds, runtime } = placed;
   const runner = runnerDefinition({ healthyDeadlineSeconds, stopSeconds }, folder, current, record);
   const keeper = supervisor(record?.runtime ?? runtime);
   if (options.follow === true) await keeper.followOutput(runner, options.lines, { onLine, signal });

@@ -1,18 +1,22 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 
 import { BerthError } from "../lib/errors.js";
+import { cacheTypes } from "../model/gguf-types.js";
 import { printableLines } from "../lib/printable.js";
 import { addVersion, type AddVersionOptions } from "./add-version.js";
+import { collect, parseCount, parsePart, parseSize, parseSplit } from "./arguments.js";
 import { importBackend, type ImportOptions } from "./backend-import.js";
 import { lintBackends } from "./backend-lint.js";
 import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
+import { estimate, type EstimateOptions } from "./estimate.js";
 import { facts, type FactsOptions } from "./facts.js";
 import { forgetHost } from "./host-forget.js";
+import { collectGarbage, type GcOptions } from "./gc.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
 import { lock, type LockOptions } from "./lock.js";
 import { logs, type LogsOptions } from "./logs.js";
@@ -23,12 +27,17 @@ import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
+import { up, type UpOptions } from "./up.js";
 import { findRoot, openWorkplace, packageRoot, type Workplace } from "./workplace.js";
 
 function here(): Workplace {
+  return workplaceAt(findRoot(process.cwd()));
+}
+
+function workplaceAt(root: string): Workplace {
   return openWorkplace({
     environment: process.env,
-    root: findRoot(process.cwd()),
+    root,
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
   });
@@ -57,15 +66,6 @@ function readVersion(): string {
   return version;
 }
 
-function parseCount(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("expected a whole number");
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
 const program = new Command("berth")
   .description(
     "LLM inference on your own GPU hosts, as code. Pulumi does the work: `pulumi up` makes hosts match a stack file.",
@@ -84,6 +84,16 @@ program
   .action((stack: string | undefined, options: LockOptions) => lock(here(), stack, options));
 
 program
+  .command("up [stack]")
+  .description("run `pulumi up`; with --host for these hosts alone. What comes after `--` is for Pulumi")
+  .option("--host <hosts...>", "change these hosts, and leave everything else as it is")
+  .action(async (stack: string | undefined, options: UpOptions) => {
+    const workplace = here();
+    leaveInterruptsToPulumi(workplace);
+    process.exitCode = await up(workplace, stack, options, passed);
+  });
+
+program
   .command("status [stack]")
   .description("show what is wanted beside what is there")
   .option("--json", "for programs")
@@ -95,6 +105,32 @@ program
   .option("-s, --stack <stack>", "the stack whose hosts are meant")
   .option("--json", "for programs")
   .action((hosts: string[], options: FactsOptions) => facts(here(), hosts, options));
+
+program
+  .command("estimate <model>")
+  .description("tell how much memory a GGUF file, a model's folder or a repository of the Hub (OWNER/NAME) takes")
+  .option("-c, --context <tokens>", "tokens that a text may have (default: 8192, or the model's own)", parseSize)
+  .option("--parallel <count>", "texts at once", parseSize)
+  .option("--batch <tokens>", "tokens of one step", parseSize)
+  .option("--layers <count>", "llama.cpp: layers on devices (default: all)", parseCount)
+  .option("--split <shares>", "llama.cpp: shares of the devices, such as 1 for one and 3,1 for two", parseSplit)
+  .option("--rpc", "llama.cpp: the devices are RPC servers")
+  .option("--no-flash-attention", "llama.cpp: without flash attention")
+  .addOption(new Option("--cache-type-k <type>", "llama.cpp: type of cached keys").choices(cacheTypes))
+  .addOption(new Option("--cache-type-v <type>", "llama.cpp: type of cached values").choices(cacheTypes))
+  .option("--experts-on-host <layers>", "llama.cpp: experts of the first so many layers stay on the host", parseCount)
+  .option("--no-mmap", "llama.cpp: the file is not mapped")
+  .option("--mmproj <file>", "llama.cpp: the projector of a file that is here")
+  .option("--tp <count>", "vLLM: tensor parallel size", parseSize)
+  .option("--pp <count>", "vLLM: pipeline parallel size", parseSize)
+  .option("--device-memory <GiB>", "vLLM: memory of a device, to tell what is left for the cache", parsePart)
+  .option("--utilization <part>", "vLLM: the part of a device that it may have (default: 0.9)", parsePart)
+  .option("--cache-fp8", "vLLM: a cache of 8 bits")
+  .option("--files <pattern>", "which files of a repository; may be given several times", collect)
+  .option("--revision <revision>", "branch, tag or commit of a repository")
+  .option("--endpoint <address>", "address of a mirror of the Hub")
+  .option("--json", "for programs")
+  .action((model: string, options: EstimateOptions) => estimate(workplaceAt(process.cwd()), model, options));
 
 const listing = program
   .command("models [host]")
@@ -111,6 +147,14 @@ listing
   .option("-s, --stack <stack>", "the stack")
   .option("--yes", "remove them")
   .action((host: string | undefined, options: EvictOptions) => evictModels(here(), host, options));
+
+program
+  .command("gc [stack]")
+  .description("show what a stack's hosts hold that no stack has and no lock wants; remove it with --yes")
+  .option("--host <name>", "this host alone")
+  .option("--yes", "remove it")
+  .option("--json", "for programs")
+  .action((stack: string | undefined, options: GcOptions) => collectGarbage(here(), stack, options));
 
 program
   .command("logs <deployment>")
@@ -205,8 +249,16 @@ program
     return quickstart(workplace, what, options);
   });
 
+/** Of `up` what follows `--` is Pulumi's; commander would take it for the name of a stack. */
+function splitArguments(words: readonly string[]): [own: string[], passed: string[]] {
+  const end = words[0] === "up" ? words.indexOf("--") : -1;
+  return end < 0 ? [[...words], []] : [words.slice(0, end), words.slice(end + 1)];
+}
+
+const [own, passed] = splitArguments(process.argv.slice(2));
+
 try {
-  await program.parseAsync();
+  await program.parseAsync(own, { from: "user" });
 } catch (error) {
   process.exitCode = report(error);
 }

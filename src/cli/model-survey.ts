@@ -3,7 +3,7 @@ import { findUses, type ModelSurvey, type WantedModel } from "../install/model-e
 import { listClaims, listModels, type StoredModel } from "../install/model-inventory.js";
 import { BerthError } from "../lib/errors.js";
 import { filesOf } from "../model/repository.js";
-import { desiredStack, type DesiredModel } from "../planner/desired.js";
+import { desiredStack, type DesiredBackendVersion, type DesiredModel } from "../planner/desired.js";
 import type { Contexts } from "../resources/context.js";
 import type { Context } from "../resources/kind.js";
 import { readProjectLocks } from "./project-locks.js";
@@ -21,6 +21,7 @@ export interface SurveyedStack {
   readonly owner: string;
   readonly hosts: readonly HostReference[];
   readonly models: readonly (DesiredModel & { readonly owner: string })[];
+  readonly backendVersions: readonly DesiredBackendVersion[];
 }
 
 /** @param named one host; by default all */
@@ -35,12 +36,13 @@ export async function readStack({ root }: Workplace, stack: string, named: strin
       hint: `run \`berth lock ${stack}\``,
     });
   }
-  const models = locks.flatMap(({ stack: name, lock }) =>
-    desiredStack(lock, root).models.map((model) => ({ ...model, owner: `${project}/${name}` })),
-  );
+  const desired = locks.map(({ stack: name, lock }) => ({ owner: `${project}/${name}`, ...desiredStack(lock, root) }));
+  const models = desired.flatMap(({ owner, models }) => models.map((model) => ({ ...model, owner })));
+  const backendVersions = desired.flatMap((each) => each.backendVersions);
   const hosts = desiredStack(own, root).hosts.map(({ host }) => host);
   const chosen = hosts.filter(({ name }) => named === undefined || name === named);
-  if (chosen.length > 0 || named === undefined) return { owner: `${project}/${stack}`, hosts: chosen, models };
+  if (chosen.length > 0 || named === undefined)
+    return { owner: `${project}/${stack}`, hosts: chosen, models, backendVersions };
   throw new BerthError("usage", {
     what: "the stack has no such host",
     got: named,
@@ -91,7 +93,7 @@ export async function surveyHost({ host, reference }: Context, { models }: Surve
 }
 
 /** Stacks may call one machine by two names. */
-function isSamePlace(one: HostReference, other: HostReference): boolean {
+export function isSamePlace(one: HostReference, other: HostReference): boolean {
   return one.dataDir === other.dataDir && (one.name === other.name || machineOf(one) === machineOf(other));
 }
 

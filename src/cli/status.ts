@@ -5,6 +5,7 @@ import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { readProject, shown } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import { compareInstances } from "../planner/replicas.js";
 import type { Contexts } from "../resources/context.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
@@ -20,6 +21,8 @@ import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } fro
 export interface StatusRow {
   readonly instance: string;
   readonly host: string;
+  /** As `2 of 3`; undefined when hosts change in no order. */
+  readonly wave?: string | undefined;
   /** Backend and version; undefined when the lock does not want it. */
   readonly desired: string | undefined;
   /** Backend and version; undefined when the state does not have it. */
@@ -77,13 +80,14 @@ async function instanceRows(
   );
   const names = new Set([...desired.map(({ name }) => name), ...deployed.keys()]);
   return Promise.all(
-    [...names].sort().map(async (name) => {
+    [...names].sort(compareInstances).map(async (name) => {
       const wanted = desired.find((instance) => instance.name === name);
       const outputs = deployed.get(name);
       const observed = outputs === undefined ? undefined : await observe(resourceKinds.Instance, outputs, contexts);
       return {
         instance: name,
         host: wanted?.host.name ?? (outputs?.host as { name: string } | undefined)?.name ?? "",
+        ...(wanted?.rollout === undefined ? {} : { wave: `${wanted.rollout.wave} of ${wanted.rollout.waves}` }),
         desired: wanted === undefined ? undefined : `${wanted.release.backend} ${wanted.release.backendVersion}`,
         deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
         health: healthOf(observed),
@@ -158,11 +162,13 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
 
 /** The table for people. */
 export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOperations }: Status): string {
+  const hasWaves = rows.some(({ wave }) => wave !== undefined);
   const table = plainTable(
-    ["INSTANCE", "HOST", "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
+    ["INSTANCE", "HOST", ...(hasWaves ? ["WAVE"] : []), "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
     rows.map((row) => {
+      const place = [row.instance, row.host, ...(hasWaves ? [row.wave ?? "-"] : [])];
       const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
-      return [row.instance, row.host, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift];
+      return [...place, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift];
     }),
   );
   const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table];

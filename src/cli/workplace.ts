@@ -156,6 +156,18 @@ export class Pulumi {
     return { exitCode: result.exitCode ?? 1, stdout: result.stdout, stderr: result.stderr };
   }
 
+  /** Runs `pulumi` in the terminal, where it may ask; returns its exit code. */
+  async attach(args: readonly string[], more: Environment = {}): Promise<number> {
+    const { exitCode } = await execa(this.#binary, [...args], {
+      cwd: this.#root,
+      env: { ...this.#environment, ...more },
+      extendEnv: false,
+      stdio: "inherit",
+      reject: false,
+    });
+    return exitCode ?? 1;
+  }
+
   /** Runs `pulumi`; a failing command is an error with what it printed last. */
   async expect(args: readonly string[], more: Environment = {}): Promise<string> {
     const { exitCode, stdout, stderr } = await this.run(args, more);

@@ -35,6 +35,31 @@ export interface ClaimPlace {
   readonly now: Date;
 }
 
+/**
+ * Claims as one process has read them that holds the host lock. Until it gives the lock back nobody else replaces or
+ * removes one, so each is read once, however many instances give theirs back.
+ */
+export class SeenClaims {
+  readonly #records = new Map<string, Promise<ClaimRecord | undefined>>();
+
+  /** Undefined for one that cannot be read: it is not known to be anybody's. */
+  read(host: Host, path: string): Promise<ClaimRecord | undefined> {
+    const known = this.#records.get(path) ?? readRecord(host, path).catch(unlessBerthError);
+    this.#records.set(path, known);
+    known.catch(() => this.#records.delete(path));
+    return known;
+  }
+
+  /** What this process has written, or, without a record, removed. */
+  note(path: string, record: ClaimRecord | undefined): void {
+    if (record === undefined) this.#records.delete(path);
+    else this.#records.set(path, Promise.resolve(record));
+  }
+}
+
+/** Where claims are, while this process holds the host lock. */
+export type HeldClaimPlace = Pick<ClaimPlace, "host" | "dataDir"> & { readonly seen: SeenClaims };
+
 /** What the journal knows an instance by. */
 export function instanceKey({ owner, instance }: Holder): ResourceKey {
   return { owner, kind: "Instance", name: instance, uses: `instances/${owner}/${instance}` };
@@ -77,7 +102,7 @@ async function reserve(place: ClaimPlace, claim: HostClaim): Promise<HostClaim |
   const path = claimPath(place.dataDir, claim);
   const found = await readRecord(place.host, path);
   if (found === undefined) {
-    if (await place.host.createFile(path, textOf(claim, place.now))) return undefined;
+    if (await place.host.createFile(path, textOf(recordOf(claim, place.now)))) return undefined;
     return reserve(place, claim);
   }
   return found.claim.owner !== claim.owner && (await holds(place, found)) ? found.claim : undefined;
@@ -104,29 +129,33 @@ export async function findUnclaimed(place: ClaimPlace, claims: readonly HostClai
 }
 
 /** Claims, over claims that hold no more. The host lock has to be held, and {@link findRivals} to have found none. */
-export async function takeClaims(place: ClaimPlace, claims: readonly HostClaim[]): Promise<void> {
-  const { host, dataDir, now } = place;
+export async function takeClaims(place: ClaimPlace & HeldClaimPlace, claims: readonly HostClaim[]): Promise<void> {
+  const { host, dataDir, now, seen } = place;
   for (const claim of claims) {
     const path = claimPath(dataDir, claim);
-    if (await host.createFile(path, textOf(claim, now))) continue;
-    const [rival] = await findRivals(place, [claim]);
-    // Somebody reserved it since it was looked at.
-    if (rival !== undefined) throw alreadyClaimed(`host ${host.name}: ${claim.instance}`, claim.owner, rival);
-    await host.writeFile(path, textOf(claim, now), 0o600);
+    const record = recordOf(claim, now);
+    if (!(await host.createFile(path, textOf(record)))) {
+      const [rival] = await findRivals(place, [claim]);
+      // Somebody reserved it since it was looked at.
+      if (rival !== undefined) throw alreadyClaimed(`host ${host.name}: ${claim.instance}`, claim.owner, rival);
+      await host.writeFile(path, textOf(record), 0o600);
+    }
+    seen.note(path, record);
   }
 }
 
 /** Gives back what an instance claims, but for some. The host lock has to be held. */
 export async function releaseClaims(
-  { host, dataDir }: Pick<ClaimPlace, "host" | "dataDir">,
+  { host, dataDir, seen }: HeldClaimPlace,
   isReleased: (holder: Holder) => boolean,
   kept: readonly HostClaim[] = [],
 ): Promise<void> {
   const keptPaths = new Set(kept.map((claim) => claimPath(dataDir, claim)));
   for (const path of await listPaths({ host, dataDir })) {
-    // What cannot be read is not known to be anybody's: whoever is in its way is told.
-    const record = await readRecord(host, path).catch(unlessBerthError);
-    if (record !== undefined && isReleased(record.claim) && !keptPaths.has(path)) await host.remove(path);
+    const record = await seen.read(host, path);
+    if (record === undefined || !isReleased(record.claim) || keptPaths.has(path)) continue;
+    await host.remove(path);
+    seen.note(path, undefined);
   }
 }
 
@@ -162,8 +191,11 @@ function isOf({ claim }: ClaimRecord, { owner, instance }: Holder): boolean {
   return claim.owner === owner && claim.instance === instance;
 }
 
-function textOf(claim: HostClaim, now: Date): string {
-  const record: ClaimRecord = { schemaVersion: 1, claim, claimedAt: now.toISOString() };
+function recordOf(claim: HostClaim, now: Date): ClaimRecord {
+  return { schemaVersion: 1, claim, claimedAt: now.toISOString() };
+}
+
+function textOf(record: ClaimRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 

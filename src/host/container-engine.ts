@@ -7,19 +7,40 @@ const engineSeconds = 15;
 
 type ContainerEngine = NonNullable<HostFacts["containerEngine"]>;
 
-/** The container engine of a host: Docker, else Podman; one that is there and does not answer is a warning. */
+/** What the engine at a host's socket says of itself. */
+export interface DockerSight {
+  readonly engine?: ContainerEngine | undefined;
+  /** Why it is of no use, and what to do. */
+  readonly problem?: { readonly what: string; readonly hint: string } | undefined;
+  /** Ports of the host that lead into its running containers. */
+  readonly publishedPorts: readonly number[];
+}
+
+/** Asks the engine at a host's own socket; undefined where there is no such socket. */
+export type LookAtDocker = (host: Host) => Promise<DockerSight | undefined>;
+
+/**
+ * The container engine of a host: the one at its socket, which runs containers, else what the commands of Docker and
+ * Podman tell of. One that is there and cannot be used is a warning, and its facts say why.
+ */
 export async function findContainerEngine(
   host: Pick<Host, "run">,
+  sight?: DockerSight,
 ): Promise<{ containerEngine?: ContainerEngine; warnings: readonly string[] }> {
+  if (sight?.engine !== undefined && sight.problem === undefined)
+    return { containerEngine: sight.engine, warnings: [] };
   const [docker, podman] = await Promise.all([
     ask(host, ["docker", "version", "--format", "{{json .}}"]),
     ask(host, ["podman", "version", "--format", "json"]),
   ]);
-  const containerEngine = docker.engine ?? podman.engine;
-  return {
-    ...(containerEngine === undefined ? {} : { containerEngine }),
-    warnings: [...docker.warnings, ...podman.warnings],
-  };
+  const told = sight?.engine ?? docker.engine ?? podman.engine;
+  if (sight?.problem === undefined) {
+    const known = told === undefined ? {} : { containerEngine: told };
+    return { ...known, warnings: [...docker.warnings, ...podman.warnings] };
+  }
+  const { what, hint } = sight.problem;
+  const containerEngine = { ...(told ?? { engine: "docker" as const, version: "unknown" }), problem: { what, hint } };
+  return { containerEngine, warnings: [`${what}; ${hint}`] };
 }
 
 async function ask(

@@ -1,7 +1,7 @@
 import { Transform } from "node:stream";
 
 import pRetry, { AbortError } from "p-retry";
-import { Agent, request, type Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
@@ -88,12 +88,15 @@ async function fetchRest(download: Download): Promise<void> {
 type Response = Dispatcher.ResponseData;
 
 /** It follows redirects; `authorization` it leaves out when one leads to another origin. The watch knows about time. */
-const agent = new Agent({ maxRedirections: mostRedirects, headersTimeout: 0, bodyTimeout: 0 });
+let agent: Agent | undefined;
 
 async function ask({ url, options }: Download, begun: number, signal: AbortSignal): Promise<Response> {
   // A server that packs what it sends gives other sizes than those of the file.
   const sizes = { "accept-encoding": "identity", ...(begun > 0 ? { range: `bytes=${begun}-` } : {}) };
-  const response = await request(url, { headers: { ...options.headers, ...sizes }, signal, dispatcher: agent });
+  // Most runs download nothing, and loading it takes a while.
+  const undici = await import("undici");
+  agent ??= new undici.Agent({ maxRedirections: mostRedirects, headersTimeout: 0, bodyTimeout: 0 });
+  const response = await undici.request(url, { headers: { ...options.headers, ...sizes }, signal, dispatcher: agent });
   // It may break off before somebody reads it, who then sees that it did.
   response.body.on("error", () => undefined);
   return response;

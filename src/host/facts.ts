@@ -4,9 +4,10 @@ import pLimit from "p-limit";
 
 import { BerthError } from "../lib/errors.js";
 import type { AcceleratorUsage, HostFacts, HostUsage, HostWarning } from "../schema/facts.js";
+import { withDeviceFiles } from "./accelerators/device-files.js";
 import { nameOwners, readParents } from "./accelerators/owners.js";
 import { acceleratorCommands, findAccelerators } from "./accelerators/search.js";
-import { findContainerEngine } from "./container-engine.js";
+import { findContainerEngine, type LookAtDocker } from "./container-engine.js";
 import { firstLookScript, parseFirstLook, type FirstLook } from "./first-look.js";
 import type { Host, RunResult } from "./host.js";
 
@@ -27,6 +28,9 @@ const knownCommands: readonly string[] = [
   ...new Set([...pythonCandidates, "docker", "podman", "systemctl", ...acceleratorCommands]),
 ];
 
+/** Without the Python and pipx that are found, which depend on who looks. */
+export type SharedFacts = Omit<HostFacts, "python" | "pipx">;
+
 /** What one look at a host found. */
 export interface HostSighting {
   /** Only what stays the same between two looks. */
@@ -41,6 +45,8 @@ export interface GatherOptions {
   /** Process ids of Berth's runners on the host, to the instances they run; asked only when accelerators are in use. */
   readonly findRunners?: (facts: HostFacts) => Promise<ReadonlyMap<number, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Asks the engine that runs containers. Default: the commands of engines tell. */
+  readonly lookAtDocker?: LookAtDocker | undefined;
 }
 
 /**
@@ -50,17 +56,17 @@ export interface GatherOptions {
  * @throws BerthError `host-unsuitable` for a system that Berth does not run models on, `command-failed` when one of the
  *   system's own commands fails
  */
-export async function gatherHost(host: Host, { dataDir, findRunners, signal }: GatherOptions): Promise<HostSighting> {
-  const [{ system, engine, found }, ports] = await Promise.all([
-    gather(host, dataDir, signal),
-    findListeningPorts(host),
+export async function gatherHost(
+  host: Host,
+  { dataDir, findRunners, signal, lookAtDocker }: GatherOptions,
+): Promise<HostSighting> {
+  const sight = beginLook(host, lookAtDocker);
+  const [gathered, ports] = await Promise.all([
+    gather(host, { dataDir, signal, sight, searchPath: true }),
+    findTakenPorts(host, sight),
   ]);
-  const { containerEngine, warnings } = engine;
-  const facts: HostFacts = {
-    ...system,
-    ...(containerEngine === undefined ? {} : { containerEngine }),
-    accelerators: [...found.accelerators],
-  };
+  const { engine, found } = gathered;
+  const facts = factsOf(gathered);
   const accelerators = await findOwners(host, found.usage, () => findRunners?.(facts) ?? Promise.resolve(new Map()));
   const usage: HostUsage =
     accelerators.length === 0 ? { listeningPorts: ports } : { listeningPorts: ports, accelerators };
@@ -68,14 +74,29 @@ export async function gatherHost(host: Host, { dataDir, findRunners, signal }: G
   return {
     facts,
     usage,
-    warnings: [...warnings.map(about("containerEngine")), ...found.warnings.map(about("accelerators"))],
+    warnings: [...engine.warnings.map(about("containerEngine")), ...found.warnings.map(about("accelerators"))],
   };
 }
 
 /** Gathers what a host is: only what stays the same. `dataDir` need not exist yet. */
-export async function gatherFacts(host: Host, dataDir: string | undefined): Promise<HostFacts> {
-  const { system, engine, found } = await gather(host, dataDir, undefined);
-  const { containerEngine } = engine;
+export async function gatherFacts(
+  host: Host,
+  dataDir: string | undefined,
+  lookAtDocker?: LookAtDocker,
+): Promise<HostFacts> {
+  return factsOf(await gather(host, { dataDir, sight: beginLook(host, lookAtDocker), searchPath: true }));
+}
+
+/** The same, without what depends on the PATH of who looks. Starting one Python after another takes longest. */
+export async function gatherSharedFacts(
+  host: Host,
+  dataDir: string,
+  lookAtDocker?: LookAtDocker,
+): Promise<SharedFacts> {
+  return factsOf(await gather(host, { dataDir, sight: beginLook(host, lookAtDocker), searchPath: false }));
+}
+
+function factsOf({ system, engine: { containerEngine }, found }: Gathered): HostFacts {
   return {
     ...system,
     ...(containerEngine === undefined ? {} : { containerEngine }),
@@ -83,15 +104,34 @@ export async function gatherFacts(host: Host, dataDir: string | undefined): Prom
   };
 }
 
-async function gather(host: Host, dataDir: string | undefined, signal: AbortSignal | undefined) {
+/** It goes on beside other looks: when one of these fails first, nobody comes to be told of its failure. */
+function beginLook(host: Host, lookAtDocker: LookAtDocker | undefined): ReturnType<LookAtDocker> | undefined {
+  const sight = lookAtDocker?.(host);
+  sight?.catch(() => undefined);
+  return sight;
+}
+
+interface Looked {
+  readonly dataDir: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly sight?: ReturnType<LookAtDocker> | undefined;
+  /** Whether Python and pipx are looked for. */
+  readonly searchPath: boolean;
+}
+
+type Gathered = Awaited<ReturnType<typeof gather>>;
+
+async function gather(host: Host, { dataDir, signal, sight, searchPath }: Looked) {
   const look = await lookFirst(host, dataDir, signal);
   const commands = presentCommands(host, look, signal);
-  const [system, engine, found] = await Promise.all([
+  const [system, python, engine, found] = await Promise.all([
     gatherSystem(host, look, commands),
-    findContainerEngine(commands),
+    searchPath ? findPython(commands) : undefined,
+    sight === undefined ? findContainerEngine(commands) : sight.then((seen) => findContainerEngine(commands, seen)),
     findAccelerators(commands, { ramBytes: look.ramBytes, signal }),
   ]);
-  return { system, engine, found };
+  const accelerators = await withDeviceFiles(commands, found.accelerators);
+  return { system: { ...system, ...python }, engine, found: { ...found, accelerators } };
 }
 
 async function lookFirst(host: Host, dataDir = "", signal?: AbortSignal): Promise<FirstLook> {
@@ -138,7 +178,7 @@ async function gatherSystem(
   host: Host,
   look: FirstLook,
   commands: Pick<Host, "run">,
-): Promise<Omit<HostFacts, "accelerators">> {
+): Promise<Omit<SharedFacts, "accelerators">> {
   const { platform, os, arch, kernel, distribution, cpus, ramBytes, diskBytes, user, home, haproxy } = look;
   if (os === undefined || arch === undefined) {
     throw new BerthError("host-unsuitable", {
@@ -148,18 +188,18 @@ async function gatherSystem(
       expected: "Linux or macOS on x86-64 or 64-bit Arm",
     });
   }
-  const [python, initSystem] = await Promise.all([findPython(commands), findInitSystem(look, commands)]);
+  const initSystem = await findInitSystem(look, commands);
   return {
     ...{ os, distribution, ...(kernel === undefined ? {} : { kernel }), arch },
     ...{ cpus, ramBytes, diskBytes, user, home, initSystem },
-    ...(python === undefined ? {} : { python: python.python }),
-    ...(python?.pipx === undefined ? {} : { pipx: python.pipx }),
     ...(haproxy === undefined ? {} : { haproxy }),
   };
 }
 
-async function findListeningPorts(host: Host): Promise<number[]> {
-  return [...(await host.listeningPorts())].sort((a, b) => a - b);
+/** An engine may lead a port into a container without listening on it (`userland-proxy: false`). */
+async function findTakenPorts(host: Host, sight: ReturnType<LookAtDocker> | undefined): Promise<number[]> {
+  const [listening, seen] = await Promise.all([host.listeningPorts(), sight]);
+  return [...new Set([...listening, ...(seen?.publishedPorts ?? [])])].sort((a, b) => a - b);
 }
 
 /** Where Berth keeps its things when the stack does not say: by the custom of the system, for root and for others. */
@@ -167,9 +207,7 @@ export function defaultDataDir(facts: Pick<HostFacts, "user" | "home">): string 
   return facts.user === "root" ? "/var/lib/berth" : posix.join(facts.home, ".local/share/berth");
 }
 
-async function findPython(
-  host: Pick<Host, "run">,
-): Promise<{ python: { path: string; version: string }; pipx?: { path: string; version: string } } | undefined> {
+async function findPython(host: Pick<Host, "run">): Promise<Pick<HostFacts, "python" | "pipx"> | undefined> {
   for (const candidate of pythonCandidates) {
     const probe = await attempt(host, [candidate, "-I", "-c", pythonProbe]);
     if (probe?.exitCode !== 0) continue;

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.js";
 import { Serial } from "../lib/serial.js";
+import { SeenClaims } from "./claims.js";
 import type { Host, HostReference } from "./host.js";
 import { acquireHostLock, lockHeartbeatSeconds, type HeldLock, type LockHolder } from "./lock.js";
 
@@ -18,6 +19,7 @@ interface Lease {
   users: number;
   lock: HeldLock;
   heartbeat: NodeJS.Timeout;
+  readonly seenClaims: SeenClaims;
 }
 
 /**
@@ -33,18 +35,18 @@ export class HostLeases {
     this.#options = options;
   }
 
-  /** Runs an action while this process holds the lock of the host. */
+  /** Runs an action while this process holds the lock of the host. What it sees of claims holds as long. */
   async use<T>(
     host: Host,
     reference: HostReference,
     owner: string,
     signal: AbortSignal,
-    action: () => Promise<T>,
+    action: (seenClaims: SeenClaims) => Promise<T>,
   ): Promise<T> {
     const key = `${reference.name} ${reference.dataDir}`;
-    await this.#serial.run(key, () => this.#enter(key, host, reference, owner, signal));
+    const { seenClaims } = await this.#serial.run(key, () => this.#enter(key, host, reference, owner, signal));
     try {
-      return await action();
+      return await action(seenClaims);
     } finally {
       await this.#serial.run(key, () => this.#leave(key));
     }
@@ -55,11 +57,17 @@ export class HostLeases {
     while (this.#leases.size > 0) await this.#options.clock.sleep(0.1);
   }
 
-  async #enter(key: string, host: Host, { dataDir }: HostReference, owner: string, signal: AbortSignal): Promise<void> {
+  async #enter(
+    key: string,
+    host: Host,
+    { dataDir }: HostReference,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<Lease> {
     const present = this.#leases.get(key);
     if (present !== undefined) {
       present.users += 1;
-      return;
+      return present;
     }
     const { machine, process, clock, isAlive, newId, waitSeconds, onWait } = this.#options;
     const lock = await acquireHostLock(host, dataDir, {
@@ -77,7 +85,9 @@ export class HostLeases {
       lock.beat().catch(() => undefined);
     }, lockHeartbeatSeconds * 1000);
     heartbeat.unref();
-    this.#leases.set(key, { users: 1, lock, heartbeat });
+    const lease = { users: 1, lock, heartbeat, seenClaims: new SeenClaims() };
+    this.#leases.set(key, lease);
+    return lease;
   }
 
   async #leave(key: string): Promise<void> {

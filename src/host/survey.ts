@@ -1,6 +1,7 @@
 /** A look at what a host lets Berth do, in one command that changes nothing. */
 import { BerthError } from "../lib/errors.js";
 import type { Clock } from "../lib/clock.js";
+import { dockerSocket } from "./docker-socket.js";
 import type { Host } from "./host.js";
 
 const surveySeconds = 30;
@@ -88,7 +89,7 @@ until [ -d "$folder" ]; do folder=${"${folder%/*}"}; folder=${"${folder:-/}"}; d
 seen nearest "$(cd -- "$folder" 2>/dev/null && pwd -P || printf %s "$folder")"
 if [ -d "$dir" ]; then find "$dir/." -mindepth 1 -maxdepth 1 ! -user "$user" 2>/dev/null | while read -r path; do say other "${"${path##*/}"}"; done; fi
 for path; do [ -e "$path" ] && seen device "$path"; done
-for path in /var/run/docker.sock "$XDG_RUNTIME_DIR/docker.sock" "$XDG_RUNTIME_DIR/podman/podman.sock"; do
+for path in ${dockerSocket} "$XDG_RUNTIME_DIR/docker.sock" "$XDG_RUNTIME_DIR/podman/podman.sock"; do
   [ -S "$path" ] && seen socket "$path"
 done
 for device in /sys/bus/pci/devices/*; do

@@ -30,9 +30,35 @@ export async function readPulledNames(place: ImageRecords, digest: string): Prom
   }
 }
 
+/** The images that Berth pulled, or was about to, with when that was written down. */
+export async function listPulledImages(
+  place: ImageRecords,
+): Promise<{ readonly digest: string; readonly names: readonly string[]; readonly changedAt: string }[]> {
+  const files = (await place.host.list(dataPaths(place.dataDir).images)).filter((name) =>
+    /^[0-9a-f]{64}\.json$/.test(name),
+  );
+  return Promise.all(
+    files.map(async (file) => {
+      const digest = `sha256:${file.slice(0, -".json".length)}`;
+      const status = await place.host.status(recordPath(place, digest));
+      return { digest, names: await readPulledNames(place, digest), changedAt: status?.changedAt ?? "0" };
+    }),
+  );
+}
+
 /** Before it is pulled: a run that is interrupted leaves no image that nobody knows of. */
 export async function recordPull(place: ImageRecords, digest: string, name: string): Promise<void> {
-  const names = [...new Set([...(await readPulledNames(place, digest)), name])];
+  await writeNames(place, digest, [...new Set([...(await readPulledNames(place, digest)), name])]);
+}
+
+/** After a pull that brought nothing: whoever pulls it by that name from now on, it is theirs. */
+export async function forgetPull(place: ImageRecords, digest: string, name: string): Promise<void> {
+  const names = (await readPulledNames(place, digest)).filter((each) => each !== name);
+  if (names.length === 0) await forgetPulls(place, digest);
+  else await writeNames(place, digest, names);
+}
+
+async function writeNames(place: ImageRecords, digest: string, names: readonly string[]): Promise<void> {
   await place.host.writeFile(recordPath(place, digest), `${JSON.stringify({ schemaVersion: 1, names })}\n`);
 }
 

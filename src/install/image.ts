@@ -1,9 +1,12 @@
 /** Container images in a host's engine. Their digest is their identity: what is there by it is what was pinned. */
 import { registryOf } from "../catalog/image-mirror.js";
 import { parseImageReference } from "../catalog/image-reference.js";
+import type { Host } from "../host/host.js";
 import type { FindRegistryLogin } from "../host/registry-login.js";
 import { BerthError } from "../lib/errors.js";
 import type { ContainerEngine, ImageStatus, PullProgress } from "../runtime/container-engine.js";
+
+import { pullWithinRoom } from "./image-room.js";
 
 /** An image, exactly. */
 export interface PinnedImage {
@@ -44,6 +47,7 @@ export async function findPinnedImage(
 }
 
 export interface PullRequest {
+  readonly host: Pick<Host, "name" | "freeBytes" | "status">;
   readonly image: PinnedImage;
   /** Its name at the place it is pulled from: the mirror's, or its own. */
   readonly from: string;
@@ -53,10 +57,14 @@ export interface PullRequest {
 }
 
 /** Pulls an image by its digest, with the login of its registry if there is one. Throws what the engine's pull throws. */
-export async function pullImage(engine: Pick<ContainerEngine, "pull">, request: PullRequest): Promise<void> {
-  const { image, from, findLogin, onProgress, signal } = request;
+export async function pullImage(
+  engine: Pick<ContainerEngine, "pull" | "dataFolder">,
+  request: PullRequest,
+): Promise<void> {
+  const { host, image, from, findLogin, onProgress, signal } = request;
   const login = await findLogin(registryOf(from));
-  await engine.pull(pinnedName(from, image.digest), { login, onProgress: onProgress && seldom(onProgress), signal });
+  const options = { login, onProgress: onProgress && seldom(onProgress), signal };
+  await pullWithinRoom(host, engine, pinnedName(from, image.digest), options);
 }
 
 /** @throws BerthError `checksum-mismatch` when the engine does not have it by its digest */

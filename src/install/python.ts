@@ -78,14 +78,14 @@ async function makePythonTool(context: PythonContext, tool: PythonTool): Promise
 export interface HostPython {
   readonly host: Host;
   readonly dataDir: string;
-  /** What is found now. */
-  readonly found: { path: string } | undefined;
+  /** What is found now. Searching takes a while, so it is done only where none is recorded. */
+  readonly find: () => Promise<{ path: string } | undefined>;
 }
 
 /** The Python that Berth works with on a host, or would; changes nothing. */
-export async function findHostPython({ host, dataDir, found }: HostPython): Promise<string | undefined> {
+export async function findHostPython({ host, dataDir, find }: HostPython): Promise<string | undefined> {
   const recorded = (await host.readText(pythonRecord(dataDir)))?.trim();
-  return recorded !== undefined && (await host.status(recorded)) !== undefined ? recorded : found?.path;
+  return recorded !== undefined && (await host.status(recorded)) !== undefined ? recorded : (await find())?.path;
 }
 
 /**

@@ -77,14 +77,43 @@ export async function reviveDownloads(place: VersionPlace, downloads: readonly s
   }
 }
 
-async function listRetired({ host, dataDir, backend }: VersionPlace): Promise<Retired[]> {
+async function listRetired(place: VersionPlace): Promise<Retired[]> {
+  return (await listAllRetired(place)).filter(({ backend }) => backend === place.backend);
+}
+
+async function listAllRetired({ host, dataDir }: Pick<VersionPlace, "host" | "dataDir">): Promise<Retired[]> {
   const folder = retiredFolder(dataDir);
   const found: Retired[] = [];
   for (const name of await host.list(folder)) {
     const entry = parsed((await host.readText(posix.join(folder, name))) ?? "", retiredFile);
-    if (entry?.backend === backend) found.push(entry);
+    if (entry !== undefined) found.push(entry);
   }
   return found;
+}
+
+/** What of the cache backend versions were made from, those that are installed and those that nobody wants any more. */
+export async function listDownloads(
+  place: Pick<VersionPlace, "host" | "dataDir">,
+): Promise<{ readonly backend: string; readonly version: string; readonly path: string }[]> {
+  const { backends } = dataPaths(place.dataDir);
+  const present = await Promise.all(
+    (await place.host.list(backends)).map(async (name) => {
+      const text = await place.host.readText(posix.join(backends, name, "installation.json"));
+      const [backend = "", version = ""] = name.split(/_(.*)/s);
+      return { backend, version, downloads: parsed(text ?? "", installed)?.downloads ?? [] };
+    }),
+  );
+  return [...present, ...(await listAllRetired(place))].flatMap(({ backend, version, downloads }) =>
+    downloads.map((path) => ({ backend, version, path })),
+  );
+}
+
+/** Forgets retired versions of which no download is left. */
+export async function forgetMissingDownloads({ host, dataDir }: Pick<VersionPlace, "host" | "dataDir">): Promise<void> {
+  for (const entry of await listAllRetired({ host, dataDir })) {
+    const left = await Promise.all(entry.downloads.map((path) => host.status(path)));
+    if (left.every((status) => status === undefined)) await host.remove(retiredPath(dataDir, entry));
+  }
 }
 
 const installed = z.object({ downloads: z.array(z.string()) });

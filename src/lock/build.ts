@@ -5,16 +5,18 @@ import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
-import { chooseHost, type KnownHost } from "../planner/host-choice.js";
+import type { KnownHost } from "../planner/host-choice.js";
 import { place } from "../planner/placement.js";
 import { findPlainSecrets } from "../planner/plain-secrets.js";
+import { chooseHosts } from "../planner/replicas.js";
 import type { LockedDeployment, LockedPreload, LockFile, PlacedHost } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
+import type { HostSelector } from "../schema/selector.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
+import { assertOneRelease, kindsOf } from "./kind.js";
 import { askOnce, type LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
 import { pinInstall, type Pinned } from "./pin.js";
-import { platformOf } from "./platform.js";
 import { draftPreloads, pinPreload, type DraftPreload } from "./preload.js";
 import { knownEngine, knownModel, lockedEngines } from "./previous.js";
 
@@ -90,10 +92,18 @@ async function pinDrafts(
   const release: Record<string, LockedDeployment> = {};
   const preload: Record<string, LockedPreload> = {};
   const pinned: Pinned[] = [];
-  for (const { name, draft } of drafts) {
-    const found = await pinInstall(pinning, draft, lookUps);
-    release[name] = finishRelease(draft, found.install);
-    pinned.push(found);
+  for (const { name, draft, kinds } of drafts) {
+    const found: Pinned[] = [];
+    // Each is asked for, because a release may lack the file of one kind of host.
+    for (const kind of kinds) found.push(await pinInstall(pinning, kind, lookUps));
+    const [first] = found;
+    if (first === undefined) throw new Error(`deployment ${name} has no host`);
+    assertOneRelease(
+      name,
+      kinds.map((kind, index) => ({ draft: kind, install: found[index]?.install ?? first.install })),
+    );
+    release[name] = finishRelease(draft, first.install);
+    pinned.push(...found);
   }
   for (const draft of ready) {
     const { locked, pinned: found } = await pinPreload(pinning, draft, lookUps);
@@ -129,8 +139,12 @@ function hostWarnings(hosts: Readonly<Record<string, KnownHost>>): string[] {
 
 interface Draft {
   readonly name: string;
-  readonly host: string;
+  readonly selector: HostSelector;
+  /** The host of each of its replicas. */
+  readonly hosts: readonly string[];
   readonly draft: DraftRelease;
+  /** As it is for each kind of its hosts; the first is the draft. */
+  readonly kinds: readonly DraftRelease[];
 }
 
 async function draftReleases(
@@ -142,17 +156,20 @@ async function draftReleases(
   for (const [name, deployment] of Object.entries(stack.deployments)) {
     const asker = { part: "release", name } as const;
     const before = knownEngine(previous, stack, asker);
-    const selector = lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
-    const host = chooseHost({ stack, hosts, selector }, name, deployment);
+    const selector = deployment.hostSelector ?? lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
+    const chosen = chooseHosts({ stack, hosts, selector }, name, deployment, previous?.placement);
     const where = `deployment ${name}`;
     const isUpgraded = upgradeModels && deployment.model.source === "huggingface";
     const known = isUpgraded ? undefined : knownModel(previous, deployment.model, asker);
     const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
     const wanted = { model: deployment.model, before: known, indexUrl, hubEndpoint, where };
     const model = await lockModel(wanted, edges);
-    const platform = platformOf(hosts[host]);
-    const draft = draftRelease({ catalogue, deployment, model, platform, before, where });
-    drafts.push({ name, host, draft });
+    const kinds = kindsOf(chosen, hosts).map((platform) =>
+      draftRelease({ catalogue, deployment, model, platform, before, where }),
+    );
+    const [draft] = kinds;
+    if (draft === undefined) throw new Error(`deployment ${name} has no host`);
+    drafts.push({ name, selector, hosts: chosen, draft, kinds });
   }
   return drafts;
 }
@@ -164,12 +181,12 @@ function bindStack(
   drafts: readonly Draft[],
   ready: readonly DraftPreload[],
 ): StackFile {
-  const bound = drafts.map(({ name, host, draft: { constraints } }) => {
+  const bound = drafts.map(({ name, selector, hosts: chosen, draft: { constraints } }) => {
     const deployment = lookUp(stack.deployments, name);
     if (deployment === undefined) throw new Error(`no deployment ${name}`);
     const { host: address, ...rest } = constraints;
-    const accelerators = hosts[host]?.facts.accelerators.length ?? 0;
-    return [name, bindDeployment(name, deployment, { host, address, accelerators, ...rest })] as const;
+    const accelerators = new Map(chosen.map((host) => [host, hosts[host]?.facts.accelerators.length ?? 0]));
+    return [name, bindDeployment(name, deployment, { selector, address, accelerators, ...rest })] as const;
   });
   const preload = ready.map(({ name, hosts: on }): [string, PreloadEntry] => [
     name,

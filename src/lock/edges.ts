@@ -7,6 +7,7 @@ import { createRegistryLogins } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
+import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { StackFile } from "../schema/stack.js";
@@ -53,6 +54,7 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges {
       const folder = entry.dataDir === undefined ? undefined : posix.resolve(root, entry.dataDir);
       const { facts, usage, warnings } = await gatherHost(host, {
         dataDir: folder,
+        lookAtDocker,
         findRunners: (facts) => findRunners(host, folder ?? defaultDataDir(facts)),
       });
       const dataDir = folder ?? defaultDataDir(facts);

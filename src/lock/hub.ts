@@ -4,6 +4,7 @@ import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
 import { isLfsPointer } from "../model/content.js";
+import { readGgufHeader } from "../model/gguf-header.js";
 import { fileAddress, type ModelRepository, type RepositoryFile } from "../model/repository.js";
 import { commit as commitDigits, sha256 as sha256Digits } from "../schema/scalars.js";
 import { createHubFetch, endpointOf, unavailable, type HubAccess, type HubFetch } from "./hub-requests.js";
@@ -51,7 +52,11 @@ export async function openHubRepository(access: HubAccess, revision: string): Pr
     task: typeof info.task === "string" ? info.task : undefined,
     files,
     read: (path, firstBytes) => readFile(source, path, firstBytes),
-    readGguf: (path) => readGguf(source, path),
+    readRange: (path, offset, bytes) => readRange(source, path, offset, bytes),
+    readGguf: async (path) => {
+      const range = (offset: number, bytes: number) => readRange(source, path, offset, bytes);
+      return Object.fromEntries((await readGgufHeader(range, `${access.where}, ${path}`)).metadata);
+    },
   };
 }
 
@@ -121,37 +126,24 @@ function assertListed({ access, files }: HubSource, path: string, content: Uint8
   });
 }
 
-async function readGguf(source: HubSource, path: string): Promise<Readonly<Record<string, unknown>>> {
-  const { gguf } = await import("@huggingface/gguf");
+async function readRange(source: HubSource, path: string, offset: number, bytes: number): Promise<Uint8Array> {
   const { access, commit, fetchFromHub } = source;
-  // The parser takes the whole answer: a server without ranges would send it all.
-  const fetchRange = async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const response = await fetchFromHub(url, init);
-    const [, first = "0", last = "0"] = /bytes=(\d+)-(\d+)/.exec(new Headers(init?.headers).get("range") ?? "") ?? [];
-    if (response.status !== 206 && first !== "0") throw new Error("the hub gives no ranges of files");
-    const body = await readBody(response, Number(last) - Number(first) + 1);
-    return new Response(Buffer.from(body), { status: response.status, headers: rangeOf(response) });
-  };
-  const { metadata } = await understood(
-    access,
-    () => gguf(fileAddress({ ...access, commit }, path), { fetch: fetchRange }),
-    path,
-  );
-  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => !Array.isArray(value)));
+  const headers = { range: `bytes=${offset}-${offset + bytes - 1}` };
+  const response = await fetchFromHub(fileAddress({ ...access, commit }, path), { headers });
+  if (response.status !== 206 && offset > 0) {
+    await response.body?.cancel();
+    throw notUnderstood(access, `${path}: the hub gives no ranges of files`);
+  }
+  return readBody(response, bytes);
 }
 
-function rangeOf({ headers }: Response): Record<string, string> {
-  const range = headers.get("content-range");
-  return range === null ? {} : { "content-range": range };
-}
-
-async function understood<T>(access: HubAccess, ask: () => Promise<T>, path?: string): Promise<T> {
+async function understood<T>(access: HubAccess, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
     if (error instanceof BerthError) throw error;
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : "";
-    throw notUnderstood(access, path === undefined ? reason : `${path}: ${reason}`);
+    throw notUnderstood(access, reason);
   }
 }
 

@@ -139,7 +139,7 @@ async function pinImage(
       : {
           what: "the registry did not tell the image's digest",
           got: answer.reason,
-          hint: "check the network, and log in with `docker login` where the registry asks for it; else write `digest` into the backend file (of a deployment's `imageName` behind it: NAME@sha256:...)",
+          hint: "check the network, and log in with `docker login` where the registry asks for it; else give the digest yourself: as `digest` in the backend file, or in a deployment's `imageName`, as NAME@sha256:...",
         }),
   });
 }

@@ -10,10 +10,10 @@ import type { LockedInstall, LockedPreload, LockFile } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { StackFile } from "../schema/stack.js";
+import { kindsOf } from "./kind.js";
 import type { LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
 import { pinInstall, type Pinned, type PinProblem } from "./pin.js";
-import { platformOf } from "./platform.js";
 import { knownEngine, knownModel } from "./previous.js";
 
 interface PreloadProblem {
@@ -43,16 +43,10 @@ export async function draftPreloads(
     const selector = lookUp(problem.catalogue.backends, backend)?.hostSelector ?? {};
     const chosen = choosePreloadHosts({ stack: problem.stack, hosts, selector }, name, entry);
     const model = entry.model === undefined ? undefined : await lockPreloadModel(problem, name, entry.model, edges);
-    const platforms = new Map(
-      chosen.map((host) => {
-        const platform = platformOf(hosts[host]);
-        return [`${platform.os} ${platform.arch} ${platform.acceleratorType}`, platform] as const;
-      }),
-    );
     const engines =
       entry.backend === undefined
         ? []
-        : [...platforms.values()].map((platform) =>
+        : kindsOf(chosen, hosts).map((platform) =>
             draftEngine({
               catalogue: problem.catalogue,
               deployment: deployedBy(entry, entry.backend ?? ""),

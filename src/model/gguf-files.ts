@@ -14,6 +14,12 @@ export interface GgufModel {
 /** Names of parts as llama.cpp writes them: `gguf-split`, `llama_split_path` in llama.cpp. */
 const partName = /^(?<prefix>.*)-(?<part>\d{5})-of-(?<parts>\d{5})\.gguf$/i;
 
+/** A pattern of the file with this name, or of all parts of the model that it is a part of. */
+export function partPattern(path: string): string {
+  const { prefix, parts } = partName.exec(path)?.groups ?? {};
+  return prefix === undefined ? path : `${prefix}-*-of-${parts ?? ""}.gguf`;
+}
+
 /** A model's projector, by the name that llama.cpp's conversion gives it (`convert_hf_to_gguf.py --mmproj`). */
 export function isProjector(path: string): boolean {
   return baseOf(path).toLowerCase().includes("mmproj");
@@ -28,8 +34,7 @@ export function findGgufModels(files: readonly RepositoryFile[], where: string):
   const groups = new Map<string, RepositoryFile[]>();
   for (const file of files) {
     if (isProjector(file.path) || /imatrix/i.test(baseOf(file.path))) continue;
-    const { prefix, parts } = partName.exec(file.path)?.groups ?? {};
-    const key = prefix === undefined ? file.path : `${prefix}-*-of-${parts ?? ""}.gguf`;
+    const key = partPattern(file.path);
     groups.set(key, [...(groups.get(key) ?? []), file]);
   }
   return [...groups].map(([pattern, group]) => {

@@ -22,6 +22,8 @@ export interface ModelRepository {
   readonly files: readonly RepositoryFile[];
   /** The content of a file, or no more than its first bytes. Files larger than 64 MB are not read whole. */
   read(path: string, firstBytes?: number): Promise<Uint8Array>;
+  /** So many bytes of a file from an offset on; fewer where it ends. */
+  readRange(path: string, offset: number, bytes: number): Promise<Uint8Array>;
   /** The metadata of a GGUF file, read from its beginning by ranges. */
   readGguf(path: string): Promise<Readonly<Record<string, unknown>>>;
 }

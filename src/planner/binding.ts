@@ -1,19 +1,21 @@
 import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
+import type { HostSelector } from "../schema/selector.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 
 /** What binds the placement of a deployment beside what the stack says. */
 export interface Binding {
-  readonly host: string;
+  /** The labels that its hosts have to have. */
+  readonly selector: HostSelector;
   /** What the parameters say about the address. */
   readonly address?: string | undefined;
   /** What the parameters say about the port. */
   readonly port?: number | undefined;
   /** What the parameters say about the devices of one instance. */
   readonly tensorParallelSize?: number | undefined;
-  /** So many accelerators the host has. */
-  readonly accelerators: number;
+  /** How many accelerators each of its hosts has. */
+  readonly accelerators: ReadonlyMap<string, number>;
 }
 
 const loopback = "127.0.0.1";
@@ -25,16 +27,18 @@ const ipAddress = z.union([z.ipv4(), z.ipv6()]);
  * @throws BerthError `stack-inconsistent` when its parameters say something else than its fields
  */
 export function bindDeployment(name: string, deployment: DeploymentEntry, binding: Binding): DeploymentEntry {
-  const { host, address, port, tensorParallelSize = 1, accelerators } = binding;
-  // Without any it is the number of processors' groups.
-  if (accelerators > 0 && tensorParallelSize > accelerators)
+  const { selector, address, port, tensorParallelSize = 1, accelerators } = binding;
+  for (const [host, count] of accelerators) {
+    // Without any it is the number of processors' groups.
+    if (count === 0 || tensorParallelSize <= count) continue;
     throw new BerthError("host-unsuitable", {
       where: `deployment ${name}`,
       what: `the parameters ask for more devices than the host ${host} has`,
       got: `tensor parallel size ${tensorParallelSize}`,
-      expected: `at most ${accelerators}`,
+      expected: `at most ${count}`,
       hint: "lower it, or choose another host",
     });
+  }
   if (port !== undefined && deployment.port !== undefined && port !== deployment.port)
     throw contradiction(name, "port", String(port), String(deployment.port));
   if (address !== undefined && !ipAddress.safeParse(address).success)
@@ -45,7 +49,7 @@ export function bindDeployment(name: string, deployment: DeploymentEntry, bindin
   const bound = port ?? deployment.port;
   return {
     ...deployment,
-    host,
+    hostSelector: selector,
     bindAddress: address ?? deployment.bindAddress,
     ...(bound === undefined ? {} : { port: bound }),
   };

@@ -3,13 +3,15 @@ import { BerthError } from "../lib/errors.js";
 import type { ContainerDevices } from "../schema/container.js";
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 
-const numbered = ["cann", "corex", "hggc", "neuware"] as const;
+const byNumber = ["cann", "corex", "hggc", "neuware"] as const;
+const byGraphicsFiles = ["rocm", "dtk", "maca"] as const;
+const graphicsFile = /^\/dev\/dri\/renderD/;
 
 /**
  * Undefined for a placement without devices. Programs that place by hand may know no facts: then only NVIDIA's UUIDs
  * tell what they are.
  *
- * @throws BerthError `host-unsuitable` for devices of several types, and for those that cannot be told apart by files
+ * @throws BerthError `host-unsuitable` for devices of several types, and for those whose device files are not known
  */
 export function containerDevices(
   ids: readonly string[],
@@ -23,12 +25,41 @@ export function containerDevices(
   const [type] = types;
   if (types.length > 1 || type === undefined) throw unfit(where, types.map((each) => each ?? "unknown").join(", "));
   if (type === "cuda") return { form: "request", acceleratorType: type, ids: [...ids] };
-  const indexes = found.flatMap((device) => (device === undefined ? [] : [device.index]));
-  const byNumber = numbered.find((each) => each === type);
-  if (byNumber !== undefined)
-    return { form: "numberedNodes", acceleratorType: byNumber, ids: [...ids], indexes, nodes: [] };
-  if (type === "musa") return { form: "vendorRuntime", acceleratorType: type, ids: [...ids], indexes };
-  throw unfit(where, type);
+  const cards = found.flatMap((device) => device ?? []);
+  const numbers = { ids: [...ids], indexes: cards.map(({ index }) => index) };
+  if (type === "musa") return { form: "vendorRuntime", acceleratorType: type, ...numbers };
+  const numbered = byNumber.find((each) => each === type);
+  if (numbered !== undefined)
+    return { form: "numberedNodes", acceleratorType: numbered, ...numbers, nodes: nodesOf(cards) };
+  const graphics = byGraphicsFiles.find((each) => each === type);
+  if (graphics === undefined) throw unfit(where, type);
+  for (const card of cards) assertGraphicsFile(card, where);
+  return { form: "drmNodes", acceleratorType: graphics, ids: [...ids], nodes: nodesOf(cards), groups: groupsOf(cards) };
+}
+
+/** Files of root's group alone are none that its user is given that group for. */
+function groupsOf(cards: readonly Accelerator[]): number[] {
+  const groups = filesOf(cards).map(({ groupId }) => groupId);
+  return [...new Set(groups)].filter((group) => group !== 0).sort((one, other) => one - other);
+}
+
+function nodesOf(cards: readonly Accelerator[]): string[] {
+  return [...new Set(filesOf(cards).map(({ path }) => path))].sort();
+}
+
+function filesOf(cards: readonly Accelerator[]): NonNullable<Accelerator["deviceFiles"]> {
+  return cards.flatMap(({ deviceFiles = [] }) => deviceFiles);
+}
+
+function assertGraphicsFile({ uuid, type, deviceFiles = [], pciBusId }: Accelerator, where: string): void {
+  if (deviceFiles.some(({ path }) => graphicsFile.test(path))) return;
+  throw new BerthError("host-unsuitable", {
+    where,
+    what: `the host tells no device file below /dev/dri of ${uuid}, so a container cannot be given it, and no other`,
+    got: pciBusId === undefined ? `${type}, without a PCI bus id` : `${type}, PCI bus id ${pciBusId}`,
+    expected: "a renderD file in /sys/class/drm that leads to its bus id",
+    hint: "look at `berth facts`, update the vendor's driver and tool, or run it as a process: a version with binary, pipx or manual",
+  });
 }
 
 function findDevice(id: string, accelerators: readonly Accelerator[]): Accelerator | undefined {
@@ -44,7 +75,7 @@ function unfit(where: string, got: string): BerthError {
     where,
     what: "Berth does not know how to give these devices, and no others, to a container",
     got,
-    expected: "devices of one type: cuda, cann, corex, hggc, neuware or musa",
+    expected: "devices of one type: cuda, rocm, cann, dtk, musa, maca, corex, hggc or neuware",
     hint: "run it as a process: a version with binary, pipx or manual",
   });
 }

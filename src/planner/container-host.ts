@@ -14,7 +14,16 @@ export function assertContainers(
   host: string,
 ): void {
   const engine = facts?.containerEngine;
-  if (engine?.engine === "docker") return;
+  if (engine?.engine === "docker" && engine.problem === undefined) return;
+  if (engine?.engine === "docker") {
+    throw new BerthError("host-unsuitable", {
+      where,
+      what: `${backend} ${backendVersion} is a container image, and the Docker Engine of host ${host} cannot be used: ${engine.problem?.what ?? ""}`,
+      got: `Docker ${engine.version}${engine.apiVersion === undefined ? "" : `, API ${engine.apiVersion}`}`,
+      expected: "Docker Engine 20.10 or later, which this user may use",
+      hint: engine.problem?.hint ?? "",
+    });
+  }
   throw new BerthError("host-unsuitable", {
     where,
     what: `${backend} ${backendVersion} is a container image, and host ${host} has no Docker Engine that answers`,

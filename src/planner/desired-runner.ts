@@ -68,6 +68,7 @@ function containerOf(
     mounts: [{ source: model, target: model }],
     ...(cachePath === undefined ? {} : { cache: { source: cache, target: cachePath } }),
     ...(devices === undefined ? {} : { devices }),
+    networks: placed.networks ?? [],
   });
 }
 

@@ -14,6 +14,8 @@ import type {
 } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
+import { compareInstances } from "./replicas.js";
+import { rolloutPart, type RolloutPart } from "./waves.js";
 import { imageOn, imageSettings, type DesiredImage, type ImageSettings } from "./desired-image.js";
 
 /** What the lock asks for, as plain values: what resources are made of, and what `status` compares with. */
@@ -80,6 +82,8 @@ export interface DesiredInstance extends DesiredRunner {
   readonly model: string;
   /** SHA-256 of what the engine is installed from; empty for an executable that is taken as it is. */
   readonly artifactSha256: string;
+  /** When it changes; undefined where hosts change in no order. */
+  readonly rollout: RolloutPart | undefined;
 }
 
 /** The part of a lock that says what there should be. */
@@ -96,6 +100,7 @@ export interface Decisions {
     readonly hosts: Readonly<Record<string, Omit<PlacedHost, "facts" | "usage"> & Partial<Pick<PlacedHost, "facts">>>>;
     readonly instances: Readonly<Record<string, PlacedInstance>>;
     readonly preload?: LockFile["placement"]["preload"];
+    readonly rollout?: LockFile["placement"]["rollout"];
   };
 }
 
@@ -106,7 +111,8 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
   );
   const needs = new Needs(lock, references);
   const instances: DesiredInstance[] = [];
-  for (const [name, placed] of sorted(lock.placement.instances)) {
+  const { rollout, instances: replicas } = lock.placement;
+  for (const [name, placed] of Object.entries(replicas).sort(([a], [b]) => compareInstances(a, b))) {
     const release = lock.release[placed.deployment];
     if (release === undefined) throw new Error(`the lock's parts do not fit: instance ${name}`);
     const engine = needs.engine(placed.host, release);
@@ -117,6 +123,7 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
       ...{ name, host, placed, release, backendVersion: engine.name, model: model.name },
       ...desiredRunner({ release, placed, host, image: imageOf(engine), facts }),
       artifactSha256: artifactSha256(install),
+      rollout: rollout === undefined ? undefined : rolloutPart(rollout, placed.host, Object.values(replicas)),
     });
   }
   for (const [name, { hosts, modelToken }] of sorted(lock.placement.preload ?? {})) {

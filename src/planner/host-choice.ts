@@ -22,11 +22,11 @@ export interface HostChoice {
 }
 
 /**
- * The host of a deployment: the one it names, else the only one that has the labels asked for. Pure.
+ * The hosts on which a deployment may run, by name: the one it names, else all that have the labels asked for. Pure.
  *
- * @throws BerthError `stack-inconsistent` when there is none, or several
+ * @throws BerthError `stack-inconsistent` when there is none
  */
-export function chooseHost(choice: HostChoice, name: string, deployment: DeploymentEntry): string {
+export function findFitting(choice: HostChoice, name: string, deployment: DeploymentEntry): string[] {
   const { stack } = choice;
   const wanted = deployment.hostSelector ?? choice.selector;
   const all = Object.keys(stack.hosts).sort();
@@ -34,25 +34,23 @@ export function chooseHost(choice: HostChoice, name: string, deployment: Deploym
   if (deployment.host !== undefined) {
     if (!all.includes(deployment.host))
       throw inconsistent(name, "the stack has no such host", deployment.host, all.join(", "), "correct `host`");
-    if (fitting.includes(deployment.host)) return deployment.host;
+    if (fitting.includes(deployment.host)) return [deployment.host];
     throw unfit(choice, name, [deployment.host], wanted);
   }
-  const [only, ...others] = fitting;
-  if (only === undefined) throw unfit(choice, name, all, wanted);
-  if (others.length === 0) return only;
-  throw inconsistent(
-    name,
-    "the stack has several hosts and the deployment names none",
-    "no `host`",
-    fitting.join(", "),
-    "add `host`",
-  );
+  if (fitting.length === 0) throw unfit(choice, name, all, wanted);
+  return fitting;
 }
 
 /** The labels of a host: what it is, and those that the stack gives it, which count more. */
 export function labelsOf({ stack, hosts }: Omit<HostChoice, "selector">, host: string): Labels {
   const facts = hosts[host]?.facts;
   return { ...(facts === undefined ? {} : deriveLabels(facts)), ...stack.hosts[host]?.labels };
+}
+
+export function knownHost(hosts: HostChoice["hosts"], name: string): KnownHost {
+  const known = hosts[name];
+  if (known === undefined) throw new Error(`no facts of host ${name}`);
+  return known;
 }
 
 function unfit(choice: HostChoice, name: string, hosts: readonly string[], wanted: HostSelector): BerthError {

@@ -1,7 +1,11 @@
 import { BerthError } from "../lib/errors.js";
 
-/** A deployment that needs a port. */
+/** A replica that needs a port. */
 export interface PortRequest {
+  /** Of the replica, or of one of its two slots. */
+  readonly name: string;
+  /** Its place among the others. */
+  readonly order: number;
   readonly deployment: string;
   readonly host: string;
   /** Hosts that are one machine share its ports. */
@@ -28,9 +32,9 @@ export interface PortClaim {
 }
 
 /**
- * A port for each deployment, no port of a machine twice, and none that another stack's instance has. What the stack
- * asks for comes first; then each keeps what it had, if it is in its range; the others get the lowest free ones, in the
- * order of their names. Pure.
+ * A port for each replica, by name, no port of a machine twice, and none that another stack's instance has. What the stack
+ * asks for comes first; then each keeps what it had, if it is in its range; the others get the lowest free ones, in
+ * their order. Pure.
  *
  * @param before ports that others have got already, as {@link takenPort} names them
  */
@@ -41,14 +45,14 @@ export function assignPorts(
   const assigned = new Map<string, number>();
   const taken = new Set(before);
   const isFree = ({ machine }: PortRequest, port: number) => !taken.has(takenPort(machine, port));
-  const assign = ({ deployment, machine }: PortRequest, port: number) => {
+  const assign = ({ name, machine }: PortRequest, port: number) => {
     taken.add(takenPort(machine, port));
-    assigned.set(deployment, port);
+    assigned.set(name, port);
   };
-  const byName = requests.toSorted((a, b) => (a.deployment < b.deployment ? -1 : 1));
+  const byName = requests.toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
   for (const request of byName) {
     if (request.asked === undefined) continue;
-    if (!isFree(request, request.asked)) throw portTaken(request, request.asked);
+    if (!isFree(request, request.asked)) throw portTaken(request, request.asked, byName);
     const rival = foreignClaim(request, request.asked);
     if (rival !== undefined) throw portClaimed(request, rival);
     assign(request, request.asked);
@@ -59,7 +63,7 @@ export function assignPorts(
     if (mayKeep && isFree(request, before) && foreignClaim(request, before) === undefined) assign(request, before);
   }
   for (const request of byName) {
-    if (!assigned.has(request.deployment))
+    if (!assigned.has(request.name))
       assign(
         request,
         findFree(request, (port) => isFree(request, port)),
@@ -102,12 +106,21 @@ function portClaimed({ deployment, host }: PortRequest, { port, owner, instance 
   });
 }
 
-function portTaken({ deployment }: PortRequest, port: number): BerthError {
+function portTaken(
+  { name, deployment, host, machine }: PortRequest,
+  port: number,
+  requests: readonly PortRequest[],
+): BerthError {
+  const isSibling = (other: PortRequest) =>
+    other.deployment === deployment && other.name !== name && other.machine === machine;
+  const siblings = requests.some(isSibling);
   return new BerthError("stack-inconsistent", {
     where: `deployment ${deployment}`,
-    what: "another deployment of this host has the port",
+    what: siblings
+      ? `several of its replicas are on host ${host}, or on one machine with it, and a port is for one`
+      : "another deployment of this host has the port",
     got: String(port),
     expected: "a free port",
-    hint: "give one of them another `port`",
+    hint: siblings ? "leave `port` out, or have no more `replicas` than hosts" : "give one of them another `port`",
   });
 }

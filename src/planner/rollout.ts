@@ -4,10 +4,13 @@ import { formatBytes } from "../lib/format.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { DeploymentEntry, HostEntry } from "../schema/stack.js";
 
+/** The replicas of a deployment on one host. */
 export interface Rollout {
   readonly deployment: string;
   readonly entry: Pick<DeploymentEntry, "update" | "resources">;
   readonly host: string;
+  /** How many there are. */
+  readonly replicas: number;
   /** What the stack says of the host's gateway. */
   readonly gateway: HostEntry["gateway"];
   readonly facts: Pick<HostFacts, "haproxy" | "ramBytes" | "accelerators">;
@@ -24,28 +27,29 @@ interface Memory {
 }
 
 /**
- * The deployments whose updates are blue/green: those that ask for it, then, while the memory of their host is enough
- * for one more runner of each, those that tell what they need. What was so before comes first. Where nothing tells that
+ * Those whose updates are blue/green: those that ask for it, then, while the memory of their host is enough for as many
+ * more runners of each as an update has at a time, those that tell what they need. What was so before comes first. Where nothing tells that
  * both runners fit, they do not.
  *
  * @throws BerthError when what a deployment asks for is not possible
  */
-export function chooseBlueGreen(rollouts: readonly Rollout[]): ReadonlySet<string> {
-  const chosen = new Set<string>();
+export function chooseBlueGreen(rollouts: readonly Rollout[]): ReadonlySet<Rollout> {
+  const chosen = new Set<Rollout>();
   const used = new Map<string, Memory>();
-  const take = (rollout: Rollout) => {
-    used.set(rollout.host, add(used.get(rollout.host), needOf(rollout)));
+  const take = ({ host }: Rollout, need: Memory) => {
+    used.set(host, add(used.get(host), need));
   };
-  rollouts.forEach(take);
+  for (const rollout of rollouts) take(rollout, times(needOf(rollout), rollout.replicas));
   for (const rollout of rollouts.toSorted(byPrecedence)) {
-    const { deployment, host, entry, facts } = rollout;
-    const both = add(used.get(host), needOf(rollout));
+    const { host, entry, facts, replicas } = rollout;
+    const surge = times(needOf(rollout), Math.min(replicas, entry.update.maxSurge));
+    const both = add(used.get(host), surge);
     const fits = isWithin(both, capacityOf(facts));
     if (entry.update.strategy === "recreate") continue;
     if (entry.update.strategy === "blueGreen") assertPossible(rollout, fits ? undefined : both);
     else if (!tellsNeed(rollout) || !fits || findHaproxy(rollout) === undefined) continue;
-    chosen.add(deployment);
-    take(rollout);
+    chosen.add(rollout);
+    take(rollout, surge);
   }
   return chosen;
 }
@@ -78,7 +82,7 @@ function assertPossible(rollout: Rollout, tooMuch: Memory | undefined): void {
   const capacity = capacityOf(facts);
   throw new BerthError("stack-inconsistent", {
     where,
-    what: `by its \`resources\` host ${host} has not enough memory for two runners`,
+    what: `by its \`resources\` host ${host} has not enough memory for two runners${rollout.replicas === 1 ? "" : " of each replica that is updated at a time"}`,
     got: `${describe(tooMuch)} with the other deployments of the host`,
     expected: `at most ${describe(capacity)}`,
     hint: "leave `strategy` out, or correct `resources`",
@@ -103,7 +107,12 @@ function isRecent(version: string): boolean {
 
 function byPrecedence(a: Rollout, b: Rollout): number {
   const rank = ({ entry, before }: Rollout) => (entry.update.strategy === "blueGreen" ? 0 : before ? 1 : 2);
-  return rank(a) - rank(b) || (a.deployment < b.deployment ? -1 : 1);
+  return rank(a) - rank(b) || (nameOf(a) < nameOf(b) ? -1 : 1);
+}
+
+/** Names have no blanks. */
+function nameOf({ deployment, host }: Rollout): string {
+  return `${deployment} ${host}`;
 }
 
 /** Whether what runs on a host has no memory but the host's own. */
@@ -128,6 +137,10 @@ function capacityOf({ ramBytes, accelerators }: Rollout["facts"]): Memory {
 
 function add(a: Memory = { ram: 0, vram: 0 }, b: Memory): Memory {
   return { ram: a.ram + b.ram, vram: a.vram + b.vram };
+}
+
+function times({ ram, vram }: Memory, count: number): Memory {
+  return { ram: ram * count, vram: vram * count };
 }
 
 function isWithin(need: Memory, capacity: Memory): boolean {

@@ -58,11 +58,16 @@ export interface InstanceNeeds {
   readonly model: ModelFiles;
   /** Of its host, when it has slots. */
   readonly gateway?: Gateway | undefined;
+  /** That its container joins. */
+  readonly networks?: readonly pulumi.Resource[];
   readonly secretEnv: pulumi.Input<Record<string, string>>;
+  /** What has to be verified before it changes. */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
-  const { name, host, placed, release, modelPath, argv, container } = desired;
+  const { name, host, placed, release, modelPath, argv, container, rollout } = desired;
+  const { backendVersion, model, gateway, networks = [], after = [] } = needs;
   return new Instance(
     name,
     {
@@ -70,17 +75,17 @@ export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, p
       deployment: placed.deployment,
       backend: release.backend,
       backendVersion: release.backendVersion,
-      installation: needs.backendVersion.installation,
+      installation: backendVersion.installation,
       modelSha256: release.model.sha256,
       modelPath,
-      placement: needs.model.placement,
+      placement: model.placement,
       runtime: placed.runtime,
       argv: [...argv],
       env: release.env,
       secretEnv: needs.secretEnv,
       bindAddress: placed.bindAddress,
       port: placed.port,
-      ...defined({ slots: placed.slots, drainSeconds: placed.drainSeconds }),
+      ...defined({ slots: placed.slots, drainSeconds: placed.drainSeconds, adopt: placed.adopt }),
       ...(placed.devices.length === 0 ? {} : { devices: placed.devices }),
       servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
@@ -89,8 +94,12 @@ export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, p
       minHealthySeconds: placed.minHealthySeconds,
       healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
       stopSeconds: placed.stopSeconds,
+      ...defined({ maxSurge: placed.maxSurge, maxUnavailable: placed.maxUnavailable, rollout }),
     },
-    { parent, dependsOn: [needs.backendVersion, needs.model, ...(needs.gateway === undefined ? [] : [needs.gateway])] },
+    {
+      parent,
+      dependsOn: [backendVersion, model, ...(gateway === undefined ? [] : [gateway]), ...networks, ...after],
+    },
   );
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type * as dockerPackage from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { dockerSocket } from "../host/docker-socket.js";
 import type { CommandHost, DesiredDocker } from "../planner/desired-commands.js";
 import { dockerName } from "../planner/docker-name.js";
 
@@ -17,11 +18,12 @@ export interface DockerSurroundings {
   readonly parent: pulumi.Resource;
 }
 
-/** The networks and volumes of one host's Docker. */
+/** The networks and volumes of one host's Docker. Gives the networks, by Docker's names. */
 export function createDockerObjects(
   { name, host, networks, volumes }: DesiredDocker,
   { module, version, dependsOn, projectRoot, parent }: DockerSurroundings,
-): void {
+): Map<string, pulumi.Resource> {
+  const made = new Map<string, pulumi.Resource>();
   const pinned = version === undefined ? {} : { version };
   const provider = new module.Provider(name, dockerAddress(host, projectRoot), { parent, dependsOn, ...pinned });
   const options = { parent: provider, provider, dependsOn, ...pinned };
@@ -30,7 +32,7 @@ export function createDockerObjects(
     const settings = { driver: driver ?? "bridge", internal: internal ?? false, ipv6: ipv6 ?? false };
     const more = driverOptions === undefined ? {} : { options: driverOptions };
     const args = { name: objectName(host, key), labels: labelsOf(host, key), ...settings, ...more };
-    new module.Network(resource, args, options);
+    made.set(args.name, new module.Network(resource, args, options));
   }
   for (const { name: resource, key, entry } of volumes) {
     const { driver, options: driverOptions, keep = false } = entry;
@@ -38,6 +40,7 @@ export function createDockerObjects(
     const args = { name: objectName(host, key), labels: labelsOf(host, key), driver: driver ?? "local", ...more };
     new module.Volume(resource, args, { ...options, retainOnDelete: keep });
   }
+  return made;
 }
 
 function objectName(host: CommandHost, key: string): string {
@@ -52,7 +55,7 @@ function labelsOf(host: CommandHost, key: string): { label: string; value: strin
 
 /** How the plugin reaches a host's Docker: by its socket here, elsewhere by the system's ssh with Berth's strictness. */
 function dockerAddress(host: CommandHost, projectRoot: string): { host: string; sshOpts?: string[] } {
-  if (host.connection === "local") return { host: "unix:///var/run/docker.sock" };
+  if (host.connection === "local") return { host: `unix://${dockerSocket}` };
   const { address, user, port, configFile } = host.ssh;
   const place = address.includes(":") ? `[${address}]` : address;
   const login = user === undefined ? "" : `${encodeURIComponent(user)}@`;

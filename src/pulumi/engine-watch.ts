@@ -1,17 +1,19 @@
 import { connect } from "node:net";
 
 import { BerthError } from "../lib/errors.js";
+import { onCancel } from "./engine-cancel.js";
 
 const pollSeconds = 1;
 const answerSeconds = 5;
 
 /**
- * Notices when the Pulumi engine that started this process is gone: its address no longer accepts connections. The
- * process's parent tells nothing, because a shell script stands between.
+ * Notices when somebody interrupts the Pulumi engine that started this process, and when it is gone: its address no
+ * longer accepts connections. The process's parent tells nothing, because a shell script stands between.
  */
 export class EngineWatch {
   readonly #address: { host: string; port: number } | undefined;
   readonly #controller = new AbortController();
+  readonly #interrupter = new AbortController();
 
   /** @param address `host:port`, as the engine gives it to its plugins; undefined watches nothing */
   constructor(address: string | undefined) {
@@ -22,6 +24,11 @@ export class EngineWatch {
   /** Aborts, with the error `engine-gone`, when the engine is gone. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Aborts, with the error `interrupted`, when the engine asks its plugins to come to an end, and waits for them. */
+  get interrupted(): AbortSignal {
+    return this.#interrupter.signal;
   }
 
   /** Looks now. */
@@ -37,8 +44,16 @@ export class EngineWatch {
     this.#controller.signal.throwIfAborted();
   }
 
-  /** Looks every second, without keeping the process alive. */
+  /** Looks every second, without keeping the process alive, and listens for an interruption. */
   start(): void {
+    onCancel(() => {
+      this.#interrupter.abort(
+        new BerthError("interrupted", {
+          what: "interrupted before it was done",
+          hint: "run `pulumi up` again when it is to go on",
+        }),
+      );
+    });
     const timer = setInterval(() => {
       this.assertAlive().catch(() => {
         clearInterval(timer);

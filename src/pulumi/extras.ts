@@ -21,10 +21,10 @@ export interface ExtrasEdges {
 export interface Extras {
   /** What a host waits for. */
   before(host: string): pulumi.Resource[];
-  /** Makes what stands on hosts. */
-  onHosts(hosts: ReadonlyMap<string, Host>): void;
-  /** Makes what checks an instance. */
-  onInstance(name: string, instance: Instance): void;
+  /** Makes what stands on hosts. Gives the networks, by Docker's names. */
+  onHosts(hosts: ReadonlyMap<string, Host>): ReadonlyMap<string, pulumi.Resource>;
+  /** Makes what checks an instance, and gives it. */
+  onInstance(name: string, instance: Instance): pulumi.Resource[];
 }
 
 /** Makes the commands that prepare hosts, and gives what makes the rest once hosts and instances are there. */
@@ -49,18 +49,18 @@ export async function declareExtras(extras: DesiredExtras, edges: ExtrasEdges): 
   return {
     before: (host) => setups.get(host) ?? [],
     onHosts: (hosts) => {
-      for (const desired of extras.dockers) {
+      const made = extras.dockers.flatMap((desired) => {
         const host = hosts.get(desired.host.name);
-        if (docker === undefined || host === undefined) continue;
-        createDockerObjects(desired, { ...docker, dependsOn: [host], projectRoot: root, parent });
-      }
+        if (docker === undefined || host === undefined) return [];
+        return [...createDockerObjects(desired, { ...docker, dependsOn: [host], projectRoot: root, parent })];
+      });
+      return new Map(made);
     },
-    onInstance: (name, instance) => {
-      for (const { desired, secrets } of verifications) {
-        if (command === undefined || desired.instance !== name) continue;
-        createVerification(desired, instance, secrets, { ...command, parent });
-      }
-    },
+    onInstance: (name, instance) =>
+      verifications.flatMap(({ desired, secrets }) => {
+        if (command === undefined || desired.instance !== name) return [];
+        return [createVerification(desired, instance, secrets, { ...command, parent })];
+      }),
   };
 }
 

@@ -132,7 +132,9 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const outcome = await runOperation({ context, leases, key, operation, identity, assertWanted }, body);
     if (outcome.ok) return;
     if (!outcome.touched || before === undefined) throw redacted(outcome.error, context.redact);
-    const truth = await this.#observe(context, before.inputs, identity, before.previous);
+    // Whoever interrupts still wants to know what is left.
+    const looking = { ...context, signal: context.gone };
+    const truth = await this.#observe(looking, before.inputs, identity, before.previous);
     const reasons = [context.redact(messageOf(outcome.error))];
     throw new PartialFailure(idOf(inputs), { ...truth, __provider: given.__provider }, reasons);
   }

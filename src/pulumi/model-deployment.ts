@@ -29,6 +29,7 @@ const engine = deploymentEntry.pick({
   env: true,
   bindAddress: true,
   insecure: true,
+  adopt: true,
 });
 
 export interface ModelDeploymentArgs extends z.input<typeof engine> {
@@ -119,7 +120,7 @@ function resolve(name: string, args: ModelDeploymentArgs): Resolved {
 function decide(name: string, args: ModelDeploymentArgs, where: string): Resolved {
   const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
   const { host, model, port, apiKey, devices = [], runtime = "supervisord" } = args;
-  const { bindAddress, insecure, ...deployed } = parseEngine(args, where);
+  const { bindAddress, insecure, adopt, ...deployed } = parseEngine(args, where);
   const catalogue = readCatalogue(root, packageRoot, [deployed.backend]);
   // A program waits for no index: what it deploys is pinned by its backend file.
   const release = resolveRelease({
@@ -141,6 +142,7 @@ function decide(name: string, args: ModelDeploymentArgs, where: string): Resolve
     minHealthySeconds: args.minHealthySeconds ?? 10,
     healthyDeadlineSeconds: args.healthyDeadlineSeconds ?? 300,
     stopSeconds: args.stopSeconds ?? 10,
+    ...(adopt === undefined ? {} : { adopt }),
   };
   const { name: hostName, ...reference } = host.reference;
   const hosts = { [hostName]: { ...reference, labels: {} } };

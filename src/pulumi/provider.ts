@@ -12,10 +12,13 @@ import type { Log } from "../lib/log.js";
 import { createFileLog } from "../lib/log-file.js";
 import { Contexts } from "../resources/context.js";
 import { resourceKinds } from "../resources/kinds.js";
+import { Rollouts, type RolloutOptions } from "../resources/rollout.js";
+import { UpdateLimit } from "../resources/update-limit.js";
 import { createDispatch } from "./dispatch.js";
 import { EngineWatch } from "./engine-watch.js";
 import { ResourceHandler, type Surroundings } from "./handler.js";
 import { findProjectRoot } from "./project-root.js";
+import { RolloutHandler } from "./rollout-handler.js";
 
 const lockWaitSeconds = 60;
 
@@ -25,9 +28,10 @@ const projectRoot = findProjectRoot(process.cwd());
 const newId = () => randomBytes(8).toString("hex");
 
 /** Everything but dispatch, for programs that bring resource kinds of their own. */
-export async function createSurroundings(engineAddress: string | undefined): Promise<Surroundings> {
+export async function createSurroundings(engineAddress: string | undefined): Promise<Surroundings & RolloutOptions> {
   const engine = new EngineWatch(engineAddress);
   engine.start();
+  const log = createLog();
   // A line that nobody reads any more must not end the operation that writes it.
   process.stdout.on("error", () => undefined);
   const contexts = new Contexts({
@@ -35,7 +39,8 @@ export async function createSurroundings(engineAddress: string | undefined): Pro
     content: createContent(packageRoot, projectRoot),
     clock: systemClock,
     signal: engine.signal,
-    log: createLog(),
+    interrupted: engine.interrupted,
+    log,
     newId,
   });
   const leases = new HostLeases({
@@ -52,6 +57,9 @@ export async function createSurroundings(engineAddress: string | undefined): Pro
     void leases.whenIdle().then(() => process.exit(1));
   });
   return {
+    clock: systemClock,
+    signal: AbortSignal.any([engine.signal, engine.interrupted]),
+    log,
     leases,
     context: ({ host }, redact) => contexts.of(host, redact),
     assertWanted: () => engine.assertAlive(),
@@ -75,11 +83,13 @@ function say(subject: string, text: string): void {
 }
 
 const surroundings = await createSurroundings(process.argv[2]);
+const instances = new ResourceHandler(resourceKinds.Instance, surroundings);
+const { log } = surroundings;
 
 export const dispatch = createDispatch({
   Host: new ResourceHandler(resourceKinds.Host, surroundings),
   BackendVersion: new ResourceHandler(resourceKinds.BackendVersion, surroundings),
   ModelFiles: new ResourceHandler(resourceKinds.ModelFiles, surroundings),
   Gateway: new ResourceHandler(resourceKinds.Gateway, surroundings),
-  Instance: new ResourceHandler(resourceKinds.Instance, surroundings),
+  Instance: new RolloutHandler(instances, { limit: new UpdateLimit(), rollouts: new Rollouts(surroundings), log }),
 });

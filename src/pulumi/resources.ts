@@ -33,12 +33,16 @@ export type InstanceArgs = Args<
   | "container"
   | "slots"
   | "drainSeconds"
+  | "adopt"
   | "devices"
   | "env"
   | "secretEnv"
   | "apiKeyVariable"
   | "healthRequest"
   | "category"
+  | "maxSurge"
+  | "maxUnavailable"
+  | "rollout"
   | "strategy"
 >;
 

@@ -10,7 +10,7 @@ import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
 import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredExtras } from "../planner/desired-commands.js";
-import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import { desiredStack } from "../planner/desired.js";
 import type { LockFile } from "../schema/lock.js";
 import {
   createBackendVersion,
@@ -19,33 +19,18 @@ import {
   createInstance,
   createModelFiles,
 } from "./desired-resources.js";
+import { assertAsWanted, describeDeployments, type CreatedInstance, type DeployedModel } from "./deployed-model.js";
 import { declareExtras } from "./extras.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
-import type { Instance } from "./resources.js";
 import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
+import { byWave, hostsOfRun, WaveOrder } from "./wave-order.js";
 
 export interface StackArgs {
   /** The stack file, relative to the project. Default: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
   file?: string;
   /** Refuse to write the lock, as configuration `berth:frozen` and the environment variable BERTH_FROZEN=1 do too. */
   frozen?: boolean;
-}
-
-/** What is known of a deployment once it serves. */
-export interface DeployedModel {
-  /** Base URL for OpenAI clients. */
-  endpoint: string;
-  backend: string;
-  backendVersion: string;
-  /** Digest of the release: equal for equal releases in every environment. */
-  release: string;
-  /** SHA-256 of what the backend version is installed from; empty for an executable that is taken as it is. */
-  artifactSha256: string;
-  modelSha256: string;
-  host: string;
-  devices: string[];
-  health: string;
 }
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -101,7 +86,7 @@ async function deploy(
     parent: stack,
   });
   const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack, extras.before(host.name))]));
-  extras.onHosts(hosts);
+  const networks = extras.onHosts(hosts);
   const gateways = new Map(
     desired.gateways.map((gateway) => [gateway.host.name, createGateway(gateway, known(hosts, gateway.host.name))]),
   );
@@ -117,19 +102,23 @@ async function deploy(
       createModelFiles(model, known(hosts, model.host.name), tokens[index]),
     ]),
   );
-  const deployed: Record<string, pulumi.Output<DeployedModel>> = {};
-  for (const [index, instance] of desired.instances.entries()) {
+  const created: CreatedInstance[] = [];
+  const waves = new WaveOrder(hostsOfRun(process.env));
+  for (const [index, instance] of byWave(desired.instances)) {
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
       model: known(models, instance.model),
       gateway: instance.placed.slots === undefined ? undefined : known(gateways, instance.host.name),
+      networks: (instance.placed.networks ?? []).map((network) => known(networks, network)),
       secretEnv: secrets[index] ?? {},
+      after: waves.before(instance),
     };
-    const created = createInstance(instance, needs, stack);
-    extras.onInstance(instance.name, created);
-    deployed[instance.placed.deployment] = describeInstance(instance, created);
+    const resource = createInstance(instance, needs, stack);
+    waves.add(instance, [resource, ...extras.onInstance(instance.name, resource)]);
+    created[index] = { desired: instance, instance: resource };
   }
-  return deployed;
+  assertAsWanted(created, (host) => waves.isMeant(host), toProgramError);
+  return describeDeployments(created);
 }
 
 async function solve(args: StackArgs, root: string): Promise<LockFile> {
@@ -174,24 +163,6 @@ async function findSecrets(
     Object.entries(named).map(async ([variable, secret]) => [variable, await findSecret(secret, places)] as const),
   );
   return pulumi.all(Object.fromEntries(found));
-}
-
-function describeInstance(
-  { placed, release, artifactSha256 }: DesiredInstance,
-  instance: Instance,
-): pulumi.Output<DeployedModel> {
-  const { endpoint, health } = instance;
-  return pulumi.all([endpoint, health]).apply(([reachedAt, level]) => ({
-    endpoint: reachedAt,
-    backend: release.backend,
-    backendVersion: release.backendVersion,
-    release: release.id,
-    artifactSha256,
-    modelSha256: release.model.sha256,
-    host: placed.host,
-    devices: placed.devices,
-    health: level,
-  }));
 }
 
 function known<T>(map: ReadonlyMap<string, T>, name: string): T {

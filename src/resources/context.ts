@@ -11,11 +11,13 @@ import { Serial } from "../lib/serial.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
 import { Docker } from "../runtime/docker.js";
 import { createContainerEngine } from "../runtime/docker-engine.js";
+import { lookAtDocker } from "../runtime/docker-sight.js";
 import { Gateway } from "../runtime/gateway.js";
 import { Supervisord } from "../runtime/supervisord.js";
 import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { Systemd } from "../runtime/systemd.js";
 import type { HostFacts } from "../schema/facts.js";
+import { AcceleratorUses } from "./accelerator-uses.js";
 import type { Context } from "./kind.js";
 import { createLauncher } from "./launcher.js";
 
@@ -23,7 +25,10 @@ export interface ContextOptions {
   readonly openHost: OpenHost;
   readonly content: Content;
   readonly clock: Clock;
+  /** Aborts when nobody waits for what is done any more. */
   readonly signal: AbortSignal;
+  /** Aborts when somebody asks to stop, and waits for it. */
+  readonly interrupted?: AbortSignal;
   readonly log: Log;
   readonly newId: () => string;
 }
@@ -34,25 +39,28 @@ export class Contexts {
   readonly #serial = new Serial();
   readonly #facts = new Map<string, Promise<HostFacts>>();
   readonly #engines = new Map<string, ContainerEngine>();
+  readonly #uses = new Map<string, AcceleratorUses>();
 
   constructor(options: ContextOptions) {
     this.#options = options;
   }
 
   of(reference: HostReference, redact: Redact): Context {
-    const { openHost, content, clock, signal, newId, log } = this.#options;
+    const { openHost, content, clock, signal: gone, interrupted, newId, log } = this.#options;
     const host = openHost(reference);
     return {
       host,
       reference,
       content,
       clock,
-      signal,
+      signal: interrupted === undefined ? gone : AbortSignal.any([gone, interrupted]),
+      gone,
       newId,
       redact,
       serial: this.#serial,
       log: (event) => log({ ...event, text: redact(event.text) }),
       facts: () => this.#factsOf(host, reference),
+      acceleratorUse: this.#usesOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
       containerEngine: () => Promise.resolve(this.#engineOf(host, reference)),
       gateway: (owner) => this.#gateway(owner, host, reference),
@@ -62,9 +70,20 @@ export class Contexts {
   #factsOf(host: Host, reference: HostReference): Promise<HostFacts> {
     // Whoever comes another way may be another user there.
     const key = canonicalJson(reference);
-    const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir);
+    const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir, lookAtDocker);
     this.#facts.set(key, known);
     return known;
+  }
+
+  #usesOf(host: Host, reference: HostReference): AcceleratorUses {
+    const key = canonicalJson(reference);
+    const known = this.#uses.get(key) ?? new AcceleratorUses(host);
+    this.#uses.set(key, known);
+    return known;
+  }
+
+  async #pythonOf(host: Host, reference: HostReference): Promise<HostFacts["python"]> {
+    return (await this.#factsOf(host, reference)).python;
   }
 
   #engineOf(host: Host, reference: HostReference): ContainerEngine {
@@ -79,7 +98,7 @@ export class Contexts {
     const { dataDir } = reference;
     return new Gateway({
       ...{ host, dataDir, owner, clock, serial: this.#serial },
-      findPython: async () => findHostPython({ host, dataDir, found: (await this.#factsOf(host, reference)).python }),
+      findPython: () => findHostPython({ host, dataDir, find: () => this.#pythonOf(host, reference) }),
       script: () => content.pythonTool("unix_socket.py"),
     });
   }
@@ -88,12 +107,12 @@ export class Contexts {
     const { content, clock } = this.#options;
     const { dataDir } = reference;
     const serial = this.#serial;
-    const foundPython = async () => (await this.#factsOf(host, reference)).python;
-    const options = { host, dataDir, ...createLauncher({ host, dataDir, content, serial, foundPython }) };
+    const find = () => this.#pythonOf(host, reference);
+    const options = { host, dataDir, ...createLauncher({ host, dataDir, content, serial, find }) };
     switch (runtimes.find((known) => known === runtime)) {
       case "supervisord": {
         const binFolder = async () => {
-          const python = await hostPython({ host, dataDir, serial, found: await foundPython() });
+          const python = await hostPython({ host, dataDir, serial, find });
           return ensurePythonTool({ host, dataDir, content, serial, python }, "supervisor");
         };
         return new Supervisord({ ...options, binFolder, clock, serial });

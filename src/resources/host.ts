@@ -8,14 +8,14 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
-import { gatherFacts } from "../host/facts.js";
+import { gatherSharedFacts, type SharedFacts } from "../host/facts.js";
 import { instanceKey, releaseClaims, type Holder } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { assertOwn, assertOwner } from "../host/own-folder.js";
 import { dataPaths, type DataPaths } from "../host/paths.js";
+import { lookAtDocker } from "../runtime/docker-sight.js";
 import { runtimes } from "../runtime/supervisor.js";
-import type { HostFacts } from "../schema/facts.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, Operation, RemovalKey, ResourceKind } from "./kind.js";
@@ -33,8 +33,7 @@ export const hostInputs = z.strictObject({
 export type HostInputs = z.output<typeof hostInputs>;
 
 export interface HostObserved extends CommonObserved {
-  /** Without the Python and pipx that are found, which depend on who looks. */
-  readonly facts: Omit<HostFacts, "python" | "pipx">;
+  readonly facts: SharedFacts;
 }
 
 /** How the host takes away a resource that it finds orphaned. */
@@ -88,7 +87,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
 
     async observe({ host, reference }) {
       const marker = await host.status(dataPaths(reference.dataDir).marker);
-      const { python: _python, pipx: _pipx, ...facts } = await gatherFacts(host, reference.dataDir);
+      const facts = await gatherSharedFacts(host, reference.dataDir, lookAtDocker);
       return { facts, drift: marker === undefined ? [`${reference.dataDir} is gone`] : [] };
     },
 
@@ -109,7 +108,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       for (const orphan of findOrphans(entries, inputs)) {
         await removeEntryAndThing(context, operation, orphan, removeOrphan);
       }
-      const claims = { host, dataDir: reference.dataDir };
+      const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
       await releaseClaims(claims, (holder) => isUnwanted(holder, entries, inputs));
     },
 
@@ -124,7 +123,8 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
         await removeEntryAndThing(context, operation, entry, removeOrphan);
       }
       // What was claimed for instances that were never made.
-      await releaseClaims({ host, dataDir: reference.dataDir }, (holder) => holder.owner === owner);
+      const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
+      await releaseClaims(claims, (holder) => holder.owner === owner);
       const others = (await listEntries(host, reference.dataDir)).some((entry) => entry.owner !== owner);
       if (others) return;
       await operation.step("remove everything but the download cache", () => removeAll(context));

@@ -14,9 +14,10 @@ import {
   verifyImage,
   type PinnedImage,
 } from "../install/image.js";
-import { forgetPulls, readPulledNames, recordPull } from "../install/image-record.js";
+import { forgetPull, forgetPulls, readPulledNames, recordPull } from "../install/image-record.js";
 import { BerthError } from "../lib/errors.js";
 import type { ContainerEngine, ImageStatus, PullProgress } from "../runtime/container-engine.js";
+import { assertNoEngine, isUnreachable } from "../runtime/docker-remains.js";
 import type { BackendVersionInputs } from "./backend-version-inputs.js";
 import { subjectOf } from "./installers.js";
 import type { CommonObserved, Context, Operation } from "./kind.js";
@@ -61,10 +62,22 @@ export async function convergeImage(
   const { host, reference, signal } = context;
   const { image, from } = pullOf(inputs);
   const where = subjectOf(context, inputs);
+  const place = { host, dataDir: reference.dataDir };
+  const name = pinnedName(from, image.digest);
   await operation.step("pull the image", async () => {
-    await recordPull({ host, dataDir: reference.dataDir }, image.digest, pinnedName(from, image.digest));
+    await recordPull(place, image.digest, name);
     const onProgress = reportPull(context, inputs);
-    await pullImage(engine, { image, from, findLogin: loginsOf(context, inputs), onProgress, signal });
+    try {
+      await pullImage(engine, { host, image, from, findLogin: loginsOf(context, inputs), onProgress, signal });
+    } catch (error) {
+      // When only the answer was lost, the image is there, and Berth's.
+      const isAbsent = await engine.findImage(name).then(
+        (found) => found === undefined,
+        () => false,
+      );
+      if (isAbsent) await forgetPull(place, image.digest, name);
+      throw error;
+    }
   });
   await operation.step("verify", () => verifyImage(engine, { where, image, from }));
 }
@@ -77,9 +90,14 @@ export async function removeImage(context: Context, operation: Operation, uses: 
   const names = await readPulledNames(place, digest);
   if (names.length === 0) return;
   await operation.step("remove the image", async () => {
-    const left = await removeNames(await context.containerEngine(), names);
-    for (const { name, because } of left) {
-      log({ kind: "warning", subject: host.name, text: `${name} stays, because ${because}` });
+    try {
+      const left = await removeNames(await context.containerEngine(), names);
+      for (const { name, because } of left) {
+        log({ kind: "warning", subject: host.name, text: `${name} stays, because ${because}` });
+      }
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      await assertNoEngine(host, error);
     }
     await forgetPulls(place, digest);
   });

@@ -122,7 +122,8 @@ function reportProgress(context: Context, inputs: BackendVersionInputs) {
 function pythonContext(context: Context): LazyPythonContext {
   const { host, reference, content, serial, signal } = context;
   const { dataDir } = reference;
-  const python = async () => hostPython({ host, dataDir, serial, found: (await context.facts()).python });
+  const find = async () => (await context.facts()).python;
+  const python = () => hostPython({ host, dataDir, serial, find });
   return { host, dataDir, content, serial, signal, python };
 }
 

@@ -32,26 +32,27 @@ export async function claimWanted(work: InstanceWork, operation: Operation): Pro
   const missing = await findUnclaimed(claimPlace(work), wantedClaims(work));
   if (missing.length === 0) return;
   const things = missing.map(describeClaimed).join(", ");
-  await operation.step(`claim ${things}`, () => takeClaims(claimPlace(work), missing));
+  const place = { ...claimPlace(work), seen: operation.seenClaims };
+  await operation.step(`claim ${things}`, () => takeClaims(place, missing));
 }
 
 /**
  * Runs a change of an instance. Afterwards it claims what it has, and no more: what the inputs ask for, or, when the
  * change failed, what is recorded of the runner that was there before.
  */
-export async function keepClaims(work: InstanceWork, change: () => Promise<void>): Promise<void> {
+export async function keepClaims(work: InstanceWork, operation: Operation, change: () => Promise<void>): Promise<void> {
+  const giveBack = (kept: readonly HostClaim[]) =>
+    releaseClaims({ ...claimPlace(work), seen: operation.seenClaims }, isHolder(holderOf(work.inputs)), kept);
   try {
     await change();
   } catch (error) {
-    if (!isEngineGone(error) && !work.context.signal.aborted)
-      await giveBack(work, await recordedClaims(work)).catch(() => undefined);
+    if (!isEngineGone(error) && !work.context.gone.aborted)
+      await recordedClaims(work)
+        .then(giveBack)
+        .catch(() => undefined);
     throw error;
   }
-  await giveBack(work, wantedClaims(work));
-}
-
-async function giveBack(work: InstanceWork, kept: readonly HostClaim[]): Promise<void> {
-  await releaseClaims(claimPlace(work), isHolder(holderOf(work.inputs)), kept);
+  await giveBack(wantedClaims(work));
 }
 
 async function recordedClaims({ context, inputs, folder }: InstanceWork): Promise<HostClaim[]> {

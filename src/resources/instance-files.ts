@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Host } from "../host/host.js";
 import { dataPaths } from "../host/paths.js";
 import { canonicalJson, sha256, type Json } from "../lib/canonical.js";
+import { instanceFolderName, runnerId } from "../runtime/runner-id.js";
 import type { RunnerSpec, Supervisor } from "../runtime/supervisor.js";
 import { healthRequest } from "../schema/backend.js";
 import { category } from "../schema/scalars.js";
@@ -44,17 +45,11 @@ export type InstanceRecord = z.output<typeof instanceRecord>;
 
 /** Where an instance's files are: its record, and a folder for each generation. No part of the name holds a `+`. */
 export function instanceFolder(dataDir: string, owner: string, name: string): string {
-  return posix.join(dataPaths(dataDir).instances, `${owner.replace("/", "+")}+${name}`);
+  return posix.join(dataPaths(dataDir).instances, instanceFolderName(owner, name));
 }
 
 export function generationFolder(instance: string, generation: string): string {
   return posix.join(instance, generation);
-}
-
-/** A generation's name to the supervisor, for the eye by the instance's name. */
-export function runnerId(instance: string, generation: string): string {
-  const folder = posix.basename(instance);
-  return `${folder.slice(folder.lastIndexOf("+") + 1)}.${sha256(folder).slice(0, 8)}.${generation}`;
 }
 
 /** The name of a generation: equal for what runs equally, different for anything else. */
@@ -84,8 +79,23 @@ export async function listGenerations(
   folder: string,
   supervisors: readonly Pick<Supervisor, "list">[] = [],
 ): Promise<string[]> {
-  const prefix = runnerId(folder, "");
   const ids = (await Promise.all(supervisors.map((supervisor) => supervisor.list()))).flat();
+  return generationsAmong(host, folder, ids);
+}
+
+/** The same, with those too of which nothing but the runner itself is left. */
+export async function findGenerations(
+  host: Host,
+  folder: string,
+  supervisors: readonly Pick<Supervisor, "list" | "findLost">[],
+): Promise<string[]> {
+  const none = Promise.resolve<string[]>([]);
+  const known = supervisors.flatMap((supervisor) => [supervisor.list(), supervisor.findLost?.(folder) ?? none]);
+  return generationsAmong(host, folder, (await Promise.all(known)).flat());
+}
+
+async function generationsAmong(host: Host, folder: string, ids: readonly string[]): Promise<string[]> {
+  const prefix = runnerId(folder, "");
   const defined = ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length));
   const names = new Set([...(await host.list(folder)), ...defined]);
   return [...names].filter((name) => /^[0-9a-f]{12}$/.test(name)).sort();

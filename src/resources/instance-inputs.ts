@@ -2,14 +2,22 @@ import { z } from "zod";
 
 import { healthRequest } from "../schema/backend.js";
 import { containerSettings } from "../schema/container.js";
-import { category, mostSeconds } from "../schema/scalars.js";
+import { adoption, category, mostSeconds } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
 import { compareFields, type FieldDifference } from "./difference.js";
-import { chooseStrategy } from "./instance-plan.js";
+import { chooseStrategy, type Strategy } from "./instance-plan.js";
 import type { DifferenceTable, FieldRule } from "./kind.js";
 
 const text = z.record(z.string(), z.string());
+const replicaCount = z.int().min(1);
+const rolloutPart = z.strictObject({
+  wave: z.int().min(1).describe("The wave of its host, from 1"),
+  waves: z.int().min(1).describe("How many waves there are"),
+  later: z.int().min(0).describe("How many instances come in later waves"),
+  pauseSeconds: z.number().min(0).max(mostSeconds).describe("How long a wave waits after those before it, seconds"),
+  maxFailures: z.int().min(0).describe("So many instances may fail without stopping the others"),
+});
 const runnerPort = z.int().min(1).max(65535);
 
 export const instanceInputs = z.strictObject({
@@ -53,8 +61,16 @@ export const instanceInputs = z.strictObject({
     .max(mostSeconds)
     .optional()
     .describe("How long requests in progress may take to end on a runner that was replaced, seconds; with slots"),
+  adopt: adoption.optional().describe("What is done about a runner that the state does not know. Default: ifLabelled"),
+  maxSurge: replicaCount.optional().describe("How many replicas of its deployment are updated blue/green at a time"),
+  maxUnavailable: replicaCount.optional().describe("How many replicas of its deployment are recreated at a time"),
+  rollout: rolloutPart.optional().describe("When it changes, beside the instances of other hosts"),
   strategy: z
-    .strictObject({ kind: z.enum(["create", "blueGreen", "recreate", "verify", "replace"]), downtime: z.string() })
+    .strictObject({
+      kind: z.enum(["create", "blueGreen", "recreate", "verify", "replace"]),
+      downtime: z.string(),
+      pace: z.string().optional(),
+    })
     .optional()
     .describe("What the change does; worked out by Berth"),
 });
@@ -98,6 +114,11 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   healthyDeadlineSeconds: settings,
   stopSeconds: { change: "update", reason: "holds from the runner's next start" },
   drainSeconds: { change: "update", reason: "holds from the next update" },
+  adopt: { change: "none", reason: "holds from the next creation" },
+  // How others change beside it.
+  maxSurge: { change: "none", reason: "" },
+  maxUnavailable: { change: "none", reason: "" },
+  rollout: { change: "none", reason: "" },
   // Follows from the others.
   strategy: { change: "none", reason: "" },
 };
@@ -111,6 +132,15 @@ function changeOf(
   return isBehindGateway ? "switch" : "restart";
 }
 
+/** How many replicas of the deployment such a change has at a time; undefined where nothing holds it back. */
+export function updatesAtOnce(
+  kind: Strategy["kind"] | undefined,
+  { maxSurge, maxUnavailable }: Pick<Partial<InstanceInputs>, "maxSurge" | "maxUnavailable">,
+): number | undefined {
+  if (kind === "blueGreen") return maxSurge;
+  return kind === "recreate" ? maxUnavailable : undefined;
+}
+
 /** Adds the strategy. It stays as it was when nothing else changes, so that it makes no difference by itself. */
 export function deriveStrategy(
   olds: InstanceInputs | undefined,
@@ -121,5 +151,7 @@ export function deriveStrategy(
   const differences = compareFields(instanceDifferences, olds, news);
   if (differences.length === 0 && olds.strategy !== undefined) return { ...news, strategy: olds.strategy };
   const isBehindGateway = olds.slots !== undefined && news.slots !== undefined;
-  return { ...news, strategy: chooseStrategy(changeOf(differences, isBehindGateway), healthyDeadlineSeconds) };
+  const strategy = chooseStrategy(changeOf(differences, isBehindGateway), healthyDeadlineSeconds);
+  const atOnce = updatesAtOnce(strategy.kind, news);
+  return { ...news, strategy: atOnce === undefined ? strategy : { ...strategy, pace: `${atOnce} at a time` } };
 }

@@ -2,19 +2,30 @@
 import { alreadyClaimed, findRivals } from "../host/claims.js";
 import { findListener } from "../host/listener.js";
 import { BerthError } from "../lib/errors.js";
+import { findMoved } from "../planner/moved-devices.js";
+import { findPublishedPorts } from "../runtime/docker-sight.js";
 import { findRunner } from "../runtime/runner-files.js";
+import type { ForeignRunner } from "../runtime/supervisor.js";
 import { claimPlace, wantedClaims } from "./instance-claims.js";
 import { generationFolder } from "./instance-files.js";
 import type { InstanceWork } from "./instance-steps.js";
 
-/** @throws BerthError when the runner's files, port or devices are not there for it */
-export async function assertPossible(work: InstanceWork): Promise<void> {
+/**
+ * @param replaced goes before the runner starts: its ports are as good as free
+ * @throws BerthError when the runner's files, port or devices are not there for it
+ */
+export async function assertPossible(work: InstanceWork, replaced?: ForeignRunner): Promise<void> {
   await assertFiles(work);
   const { context, inputs } = work;
   const [rival] = await findRivals(claimPlace(work), wantedClaims(work));
   if (rival !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, inputs.owner, rival);
-  await assertPort(work);
+  await assertPort({ ...work, givenUp: replaced?.ports ?? [] });
   await assertDevices(work);
+}
+
+interface PortWork extends InstanceWork {
+  /** Ports of what goes before the runner starts. */
+  readonly givenUp: readonly number[];
 }
 
 async function assertFiles({ context: { host }, inputs }: InstanceWork): Promise<void> {
@@ -31,8 +42,8 @@ async function assertFiles({ context: { host }, inputs }: InstanceWork): Promise
   }
 }
 
-async function assertPort(work: InstanceWork): Promise<void> {
-  const { context, inputs, record, seen, port } = work;
+async function assertPort(work: PortWork): Promise<void> {
+  const { context, inputs, record, seen, port, givenUp } = work;
   const running = await findOwnRunning(work);
   const isDirect = (generation: string) => record.ports?.[generation] === undefined;
   if (port !== undefined) {
@@ -45,7 +56,7 @@ async function assertPort(work: InstanceWork): Promise<void> {
   // Behind the gateway the port is the gateway's, which gives it up first.
   const isOwn = record.target === undefined || record.target.port === inputs.port;
   if (isOwn && (running.length > 0 || seen.active !== undefined)) return;
-  return assertFree({ context, inputs }, inputs.port);
+  return assertFree({ context, inputs, givenUp }, inputs.port);
 }
 
 /** Generations that run, whoever supervises them. */
@@ -59,8 +70,13 @@ async function findOwnRunning({ context: { host }, folder, seen }: InstanceWork)
   return seen.generations.filter((_, index) => runs[index]).map(({ generation }) => generation);
 }
 
-async function assertFree({ context: { host }, inputs }: Pick<InstanceWork, "context" | "inputs">, port: number) {
-  if (!(await host.listeningPorts()).has(port)) return;
+async function assertFree(
+  { context: { host, containerEngine }, inputs, givenUp }: Pick<PortWork, "context" | "inputs" | "givenUp">,
+  port: number,
+) {
+  if (givenUp.includes(port)) return;
+  const isTaken = (await host.listeningPorts()).has(port);
+  if (!isTaken && !(await findPublishedPorts(host, containerEngine)).includes(port)) return;
   const listener = await findListener(host, port);
   throw new BerthError("port-in-use", {
     where: `host ${host.name}: ${inputs.name}`,
@@ -73,11 +89,21 @@ async function assertFree({ context: { host }, inputs }: Pick<InstanceWork, "con
 }
 
 /** Devices are known by their identity: the index that the driver gives may be another one since the last boot. */
-async function assertDevices({ context, inputs: { name, devices = [] } }: InstanceWork): Promise<void> {
-  if (devices.length === 0) return;
+async function assertDevices({ context, inputs: { name, devices = [], container } }: InstanceWork): Promise<void> {
+  const wanted = [...new Set([...devices, ...(container?.devices?.ids ?? [])])];
+  if (wanted.length === 0) return;
   const { accelerators } = await context.facts();
   const present = accelerators.flatMap(({ uuid, mig }) => [uuid, ...(mig?.devices ?? []).map((part) => part.uuid)]);
-  const missing = devices.filter((device) => !present.includes(device));
+  const missing = wanted.filter((device) => !present.includes(device));
+  const moved = findMoved(container?.devices, accelerators);
+  if (missing.length === 0 && moved.length > 0) {
+    throw new BerthError("host-unsuitable", {
+      where: `host ${context.host.name}: ${name}`,
+      what: "its container would be given another device: the host's driver counts them otherwise than before",
+      got: moved.join("; "),
+      hint: "run `berth lock`, which looks at the host again, and then `pulumi up`",
+    });
+  }
   if (missing.length === 0) return;
   throw new BerthError("host-unsuitable", {
     where: `host ${context.host.name}: ${name}`,

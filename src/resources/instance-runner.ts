@@ -2,8 +2,9 @@
 import { openPort } from "../catalog/runner-command.js";
 import { probeAddress, type ProbeTarget } from "../health/probe.js";
 import type { Asked } from "../runtime/gateway.js";
+import { runnerId } from "../runtime/runner-id.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
-import { generationFolder, nameGeneration, runnerId, type InstanceRecord } from "./instance-files.js";
+import { generationFolder, nameGeneration, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import type { Generation } from "./instance-plan.js";
 

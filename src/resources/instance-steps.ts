@@ -1,15 +1,22 @@
 /** Does the steps of an instance's plan, and goes back when one of them fails. */
-import { probe } from "../health/probe.js";
-import { verifyHealth, type Verdict } from "../health/verify.js";
 import { BerthError, messageOf } from "../lib/errors.js";
+import { formatSeconds } from "../lib/format.js";
 import type { Listener } from "../runtime/haproxy-configuration.js";
 import { readRunner } from "../runtime/runner-files.js";
-import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
+import { isAlive, type RunnerDefinition, type RunnerSpec } from "../runtime/supervisor.js";
+import { assertHeld } from "./instance-devices.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
-import { planRollback, type Generation, type InstanceSeen, type InstanceStep } from "./instance-plan.js";
+import {
+  planRollback,
+  type Generation,
+  type InstanceSeen,
+  type InstanceStep,
+  type SeenGeneration,
+} from "./instance-plan.js";
 import { behindGateway, probeTarget, recordedTarget, runnerDefinition, withKey } from "./instance-runner.js";
 import type { Context, Operation } from "./kind.js";
+import { verifyRunner } from "./instance-verification.js";
 import { isEngineGone } from "./operation.js";
 
 /** One change of one instance. */
@@ -25,10 +32,6 @@ export interface InstanceWork {
   readonly port: number | undefined;
   readonly seen: InstanceSeen;
 }
-
-const shownLogLines = 50;
-/** How long one request may take while a runner is verified. */
-const verifyRequestSeconds = 30;
 
 const stepTexts: Record<InstanceStep["do"], string> = {
   stop: "stop the old runner",
@@ -51,16 +54,21 @@ export async function performSteps(
   steps: readonly InstanceStep[],
 ): Promise<void> {
   let committed = false;
+  let stoppedAt: Date | undefined;
   const begun: InstanceStep[] = [];
   try {
     for (const step of steps) {
+      if (!committed) work.context.signal.throwIfAborted();
       begun.push(step);
+      if (step.do === "stop") stoppedAt ??= work.context.clock.now();
       await operation.step(stepTexts[step.do], () => perform(work, step));
       committed ||= step.do === "commit";
     }
   } catch (error) {
-    if (committed || isEngineGone(error) || work.context.signal.aborted) throw error;
-    throw await goBack(work, operation, error, begun);
+    if (committed || isEngineGone(error) || work.context.gone.aborted) throw error;
+    // The way back is gone to its end, whoever interrupts.
+    const context = { ...work.context, signal: work.context.gone };
+    throw await goBack({ ...work, context }, operation, error, { begun, stoppedAt });
   }
 }
 
@@ -68,9 +76,11 @@ async function goBack(
   work: InstanceWork,
   operation: Operation,
   cause: unknown,
-  begun: readonly InstanceStep[],
+  { begun, stoppedAt }: { readonly begun: readonly InstanceStep[]; readonly stoppedAt: Date | undefined },
 ): Promise<unknown> {
-  const steps = planRollback(work.desired, work.seen, begun, work.port);
+  // What served before may have ended meanwhile, as when the machine's container engine was started again.
+  const seen = { ...work.seen, generations: await lookAgain(work) };
+  const steps = planRollback(work.desired, seen, begun, work.port);
   try {
     for (const step of steps) await operation.step(`go back: ${rollbackText(step)}`, () => perform(work, step));
   } catch (error) {
@@ -82,7 +92,21 @@ async function goBack(
   }
   const outcome = outcomeOf(work, steps);
   if (outcome === undefined || !(cause instanceof BerthError)) return cause;
-  return new BerthError(cause.code, { ...cause.parts, what: `${cause.parts.what}; the runner before it ${outcome}` });
+  const seconds = stoppedAt === undefined ? 0 : (work.context.clock.now().getTime() - stoppedAt.getTime()) / 1000;
+  const outage = stoppedAt === undefined ? "" : `, after ${formatSeconds(seconds)} without one`;
+  const what = `${cause.parts.what}; the runner before it ${outcome}${outage}`;
+  return new BerthError(cause.code, { ...cause.parts, what });
+}
+
+async function lookAgain(work: InstanceWork): Promise<SeenGeneration[]> {
+  const { context, inputs, folder, record, seen } = work;
+  const supervisor = context.supervisor(inputs.runtime);
+  return Promise.all(
+    seen.generations.map(async (each) => {
+      const { state } = await supervisor.observe(runnerDefinition(inputs, folder, each.generation, record));
+      return { ...each, running: isAlive(state) };
+    }),
+  );
 }
 
 /** What has become of the runner that served before, where there was one. */
@@ -115,9 +139,9 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
     case "start":
       await writeRecord(context.host, folder, { ...work.record, ...portsOf(work) });
       await supervisor.prepare();
-      return supervisor.start(await specFor(work, step.generation));
+      return start(work, step.generation);
     case "verify":
-      return verify(work, definition, step.generation);
+      return verify(work, definition, step);
     case "commit":
       return commit(work, definition, step.generation);
     case "discard":
@@ -172,6 +196,22 @@ async function drain(work: InstanceWork, generation: Generation): Promise<void> 
   context.log({ kind: "warning", subject: inputs.name, text });
 }
 
+/** A container engine that was itself started again meanwhile has brought back what was stopped before. */
+async function start(work: InstanceWork, generation: Generation): Promise<void> {
+  const supervisor = work.context.supervisor(work.inputs.runtime);
+  const spec = await specFor(work, generation);
+  try {
+    await supervisor.start(spec);
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== "port-in-use" || work.port !== undefined) throw error;
+    const others = (await lookAgain(work)).filter((each) => each.running && each.generation !== generation);
+    if (others.length === 0) throw error;
+    for (const other of others)
+      await supervisor.stop(runnerDefinition(work.inputs, work.folder, other.generation, work.record));
+    await supervisor.start(spec);
+  }
+}
+
 /** The desired generation is started from the inputs, an older one from what it was started with before. */
 async function specFor(work: InstanceWork, generation: Generation): Promise<RunnerSpec> {
   if (generation === work.desired) return work.spec;
@@ -181,49 +221,20 @@ async function specFor(work: InstanceWork, generation: Generation): Promise<Runn
   return { ...definition, ...runner };
 }
 
-async function verify(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
+async function verify(work: InstanceWork, definition: RunnerDefinition, step: InstanceStep): Promise<void> {
   const { context, inputs } = work;
-  const supervisor = context.supervisor(inputs.runtime);
-  const target = await targetOf(work, definition, generation);
-  const { restarts: before } = await supervisor.observe(definition);
-  const verdict = await verifyHealth({
-    clock: context.clock,
-    signal: context.signal,
-    minHealthySeconds: inputs.minHealthySeconds,
-    deadlineSeconds: inputs.healthyDeadlineSeconds,
-    probe: () => probe(target, (request) => context.host.request(request), verifyRequestSeconds, context.signal),
-    async ended() {
-      const { state, restarts } = await supervisor.observe(definition);
-      if (state.kind === "running") return restarts > before ? "it ended and was started again" : undefined;
-      return state.kind === "stopped" || state.kind === "restarting" ? state.reason : state.kind;
-    },
-  });
-  if (!verdict.healthy) throw await notHealthy(work, definition, verdict);
+  await verifyRunner({ context, inputs, definition, target: await targetOf(work, definition, step) });
+  // What served before goes on serving as it did.
+  if (step.generation === work.desired) await assertHeld(context, inputs, definition);
 }
 
 /** An older generation answers where and as it did when it was verified. */
-async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, generation: Generation) {
+async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, { generation }: InstanceStep) {
   const { context, inputs, record, desired } = work;
   const port = portOf(work, generation);
   if (generation === desired || record.target === undefined) return behindGateway(probeTarget(inputs), port);
   const { environment = {} } = (await readRunner(context.host, folder)) ?? {};
   return behindGateway(withKey(record.target, environment), port);
-}
-
-async function notHealthy(
-  { context, inputs }: InstanceWork,
-  definition: RunnerDefinition,
-  verdict: Extract<Verdict, { healthy: false }>,
-): Promise<BerthError> {
-  const deadline = `the runner was not healthy within ${inputs.healthyDeadlineSeconds} s`;
-  return new BerthError("runner-failed", {
-    where: `host ${context.host.name}: ${inputs.name}`,
-    what: verdict.cause === "ended" ? "the runner ended before it was healthy" : deadline,
-    got: context.redact(verdict.reason),
-    expected: `a real request answered, for ${inputs.minHealthySeconds} s without a failure`,
-    hint: "read the runner's last lines below, mend the cause, and run `pulumi up` again",
-    detail: context.redact(await context.supervisor(inputs.runtime).readOutput(definition, shownLogLines)),
-  });
 }
 
 async function commit(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {

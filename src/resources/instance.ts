@@ -4,15 +4,18 @@
  */
 import { isProven, probe, reasonOf } from "../health/probe.js";
 import { instanceKey, releaseClaims } from "../host/claims.js";
-import { execFile, execPath } from "../runtime/runner-files.js";
+import { execFile, execPath, readRunner } from "../runtime/runner-files.js";
+import { runnerId } from "../runtime/runner-id.js";
 import { isAlive, runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
+import { assertAdoptable, replaceForeign } from "./instance-adoption.js";
 import { claimWanted, isHolder, keepClaims } from "./instance-claims.js";
+import { deviceDrift } from "./instance-devices.js";
 import {
+  findGenerations,
   generationFolder,
   instanceFolder,
   listGenerations,
   readRecord,
-  runnerId,
   type InstanceRecord,
 } from "./instance-files.js";
 import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
@@ -78,15 +81,19 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     );
     const busy = "busy" in health;
     if (!isProven(health) && !busy) drift.push(`is not healthy: ${context.redact(reasonOf(health))}`);
+    if (isProven(health)) drift.push(...(await deviceDrift(context, inputs, runner.state.pid)));
     return { endpoint, generation: record.current, restarts, health: busy ? "busy" : health.level, drift };
   },
 
   async converge(context, operation, inputs) {
     const work = await prepareWork(context, inputs);
-    await keepClaims(work, async () => {
-      await assertPossible(work);
+    const replaced = await assertAdoptable(work, operation);
+    await keepClaims(work, operation, async () => {
+      await assertPossible(work, replaced);
       await claimWanted(work, operation);
-      await performSteps(work, operation, planInstance(work.desired, work.seen, work.port));
+      await replaceForeign(work, operation, replaced, () =>
+        performSteps(work, operation, planInstance(work.desired, work.seen, work.port)),
+      );
     });
   },
 
@@ -95,22 +102,34 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const folder = instanceFolder(reference.dataDir, owner, name);
     const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
     const supervisors = runtimes.map((runtime) => context.supervisor(runtime));
+    const generations = await findGenerations(host, folder, supervisors);
+    const keepers = await keepersOf(context, folder, generations);
     const gateway = context.gateway(owner);
     if ((await gateway.listeners())?.some(({ instance }) => instance === name) === true)
       await operation.step("close its port at the gateway", () => gateway.close(name));
-    for (const generation of await listGenerations(host, folder, supervisors)) {
+    for (const generation of generations) {
       await operation.step("stop the runner", async () => {
         const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
-        for (const supervisor of supervisors) await supervisor.remove({ ...place, startSeconds, stopSeconds });
+        for (const supervisor of keepers) await supervisor.remove({ ...place, startSeconds, stopSeconds });
       });
     }
     await operation.step("remove its files", async () => {
       await host.remove(folder);
-      await releaseClaims({ host, dataDir: reference.dataDir }, isHolder({ owner, instance: name }));
-      for (const supervisor of supervisors) await supervisor.retire();
+      const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
+      await releaseClaims(claims, isHolder({ owner, instance: name }));
+      for (const supervisor of keepers) await supervisor.retire();
     });
   },
 };
+
+/** What may keep a runner of the instance: containers that tell of themselves, and no other runner, are Docker's alone. */
+async function keepersOf({ host, supervisor }: Context, folder: string, generations: readonly Generation[]) {
+  const runners = await Promise.all(
+    generations.map((generation) => readRunner(host, generationFolder(folder, generation))),
+  );
+  const areContainers = runners.length > 0 && runners.every((runner) => runner?.container !== undefined);
+  return (areContainers ? (["docker"] as const) : runtimes).map((runtime) => supervisor(runtime));
+}
 
 /** What is to be run, and what was seen of what is. */
 async function prepareWork(context: Context, inputs: InstanceInputs): Promise<InstanceWork> {
@@ -137,7 +156,7 @@ async function look(
 ): Promise<SeenGeneration[]> {
   const supervisor = context.supervisor(inputs.runtime);
   return Promise.all(
-    (await listGenerations(context.host, folder, [supervisor])).map(async (generation) => {
+    (await findGenerations(context.host, folder, [supervisor])).map(async (generation) => {
       const desired = generation === spec.generation;
       const definition = runnerDefinition(inputs, folder, generation, record);
       const { state, asDefined } = await supervisor.observe(definition);
@@ -159,7 +178,7 @@ function stateDrift({ state, asDefined, changes = [] }: RunnerObservation, resta
     case "unsupervised":
       return ["its supervisor does not run"];
     case "absent":
-      return ["its runner is gone from the supervisor"];
+      return ["its runner is gone from the supervisor", ...changes];
     case "paused":
       return ["its runner is paused"];
     case "restarting":

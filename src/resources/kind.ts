@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import type { SeenClaims } from "../host/claims.js";
 import type { Host, HostReference } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import type { Clock } from "../lib/clock.js";
@@ -8,6 +9,7 @@ import type { Redact } from "../lib/redact.js";
 import type { Serial } from "../lib/serial.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
+import type { AcceleratorUses } from "./accelerator-uses.js";
 import type { Gateway } from "../runtime/gateway.js";
 import type { Supervisor } from "../runtime/supervisor.js";
 
@@ -31,8 +33,10 @@ export interface Context {
   readonly host: Host;
   readonly reference: HostReference;
   readonly clock: Clock;
-  /** Aborts when the operation should stop. */
+  /** Aborts when the operation should stop: it is interrupted, or nobody waits for it any more. */
   readonly signal: AbortSignal;
+  /** Aborts when nobody waits for the operation any more. Until then what ran before is brought back. */
+  readonly gone: AbortSignal;
   readonly log: Log;
   readonly redact: Redact;
   /** Keeps things of one host from being made twice at the same time. */
@@ -41,6 +45,7 @@ export interface Context {
   /** A new random identity. */
   readonly newId: () => string;
   readonly facts: () => Promise<HostFacts>;
+  readonly acceleratorUse: AcceleratorUses;
   readonly supervisor: (runtime: string) => Supervisor;
   readonly containerEngine: () => Promise<ContainerEngine>;
   /** The gateway of an owner on the host. */
@@ -49,11 +54,15 @@ export interface Context {
 
 /** A running create, update or delete. */
 export interface Operation {
+  /** Whether it creates what no run has begun to create, as far as the host's journal tells. */
+  readonly isFirst: boolean;
   /**
    * Writes the step into the host's journal, then does it. Nothing on a host changes outside a step. Throws
    * `engine-gone` before the step when nobody waits for the operation any more.
    */
   step<T>(name: string, action: () => Promise<T>): Promise<T>;
+  /** The host's claims, as this process sees them while it holds the host lock. */
+  readonly seenClaims: SeenClaims;
 }
 
 /** What a change of one field means for what runs. */

@@ -13,20 +13,20 @@ export interface LauncherOptions {
   readonly content: Content;
   readonly serial: Serial;
   /** The Python that is found on the host now. */
-  readonly foundPython: () => Promise<{ path: string } | undefined>;
+  readonly find: () => Promise<{ path: string } | undefined>;
 }
 
 /** `exec.py` lies at one place for every version of Berth, so that an upgrade leaves definitions as they are. */
-export function createLauncher({ host, dataDir, content, serial, foundPython }: LauncherOptions): Launcher {
+export function createLauncher({ host, dataDir, content, serial, find }: LauncherOptions): Launcher {
   const script = posix.join(dataPaths(dataDir).tools, "exec.py");
   const words = (python: string) => [python, "-I", script];
   return {
     async findLauncher() {
-      const python = await findHostPython({ host, dataDir, found: await foundPython() });
+      const python = await findHostPython({ host, dataDir, find });
       return python === undefined ? undefined : words(python);
     },
     async makeLauncher() {
-      const python = await hostPython({ host, dataDir, serial, found: await foundPython() });
+      const python = await hostPython({ host, dataDir, serial, find });
       const source = await content.pythonTool("exec.py");
       if ((await host.readText(script)) !== source) await host.writeFile(script, source);
       return words(python);

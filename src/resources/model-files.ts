@@ -192,13 +192,8 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
 
 function modelContext(context: Context, inputs: ModelFilesInputs): ModelContext {
   const { host, reference, content, serial, signal } = context;
-  return {
-    host,
-    dataDir: reference.dataDir,
-    content,
-    serial,
-    signal,
-    indexUrl: inputs.indexUrl,
-    python: async () => hostPython({ host, dataDir: reference.dataDir, serial, found: (await context.facts()).python }),
-  };
+  const { dataDir } = reference;
+  const find = async () => (await context.facts()).python;
+  const python = () => hostPython({ host, dataDir, serial, find });
+  return { host, dataDir, content, serial, signal, indexUrl: inputs.indexUrl, python };
 }

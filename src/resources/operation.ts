@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 
+import type { SeenClaims } from "../host/claims.js";
 import type { HostLeases } from "../host/lease.js";
 import { readEntry, removeEntry, writeEntry, type JournalEntry, type ResourceKey } from "../host/journal.js";
 import { BerthError } from "../lib/errors.js";
@@ -38,11 +39,11 @@ export async function runOperation(
 ): Promise<OperationOutcome> {
   const { context, leases, key } = request;
   const { host, reference, signal, serial } = context;
-  return leases.use(host, reference, key.owner, signal, () =>
+  return leases.use(host, reference, key.owner, signal, (seenClaims) =>
     serial.run(`${reference.name} ${reference.dataDir} ${key.uses}`, async () => {
       const before = await readEntry(host, reference.dataDir, key);
       if (isSuperseded(request, before)) return { ok: true };
-      return runJournalled(request, before, body);
+      return runJournalled(request, new OperationJournal(request, before, seenClaims), body);
     }),
   );
 }
@@ -60,11 +61,10 @@ function isSuperseded(
 
 async function runJournalled(
   request: OperationRequest,
-  before: JournalEntry | undefined,
+  journal: OperationJournal,
   body: (operation: Operation) => Promise<void>,
 ): Promise<OperationOutcome> {
   const { context, key, operation } = request;
-  const journal = new OperationJournal(request, before);
   const begun = context.clock.now().getTime();
   try {
     await body(journal);
@@ -73,7 +73,7 @@ async function runJournalled(
     context.log({ kind: "done", subject: key.name, text: `${operation}d`, seconds });
     return { ok: true };
   } catch (error) {
-    if (isEngineGone(error) || isEngineGone(context.signal.reason)) throw error;
+    if (isEngineGone(error) || isEngineGone(context.gone.reason)) throw error;
     await journal.closeAfterFailure();
     return { ok: false, touched: journal.touched, error };
   }
@@ -88,9 +88,18 @@ class OperationJournal implements Operation {
   readonly #before: JournalEntry | undefined;
   #number = 0;
 
-  constructor(request: OperationRequest, before: JournalEntry | undefined) {
+  constructor(
+    request: OperationRequest,
+    before: JournalEntry | undefined,
+    readonly seenClaims: SeenClaims,
+  ) {
     this.#request = request;
     this.#before = before;
+  }
+
+  get isFirst(): boolean {
+    const before = this.#before;
+    return this.#request.operation === "create" && (before === undefined || (before.recorded && !before.open));
   }
 
   /** An interrupted operation before this one has touched the host too. */

@@ -26,10 +26,8 @@ type AcceleratorType = ContainerDevices["acceleratorType"];
 
 /** How a type of accelerator is given to containers. */
 interface DeviceRow {
-  /** Device files that all containers with such a card share; they have to be there. */
+  /** Device files that all containers with such a card share, and have to be there. Others are in `nodes` of the settings. */
   readonly shared: readonly string[];
-  /** Further ones that some hosts have; where they are, `nodes` of the settings names them. */
-  readonly optional: readonly string[];
   /** The card's own device files, where its number names them. */
   readonly numbered: (index: number) => readonly string[];
   /** Files and folders of the driver that have to be there. */
@@ -46,7 +44,6 @@ interface DeviceRow {
 
 const none: DeviceRow = {
   shared: [],
-  optional: [],
   numbered: () => [],
   driverFiles: [],
   groups: [],
@@ -72,7 +69,6 @@ const rows: Readonly<Record<AcceleratorType, DeviceRow>> = {
   cann: {
     ...none,
     shared: ["/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc"],
-    optional: ["/dev/dvpp_cmdlist", "/dev/uburma", "/dev/ummu"],
     numbered: (index) => [`/dev/davinci${index}`],
     driverFiles: [
       "/etc/ascend_install.info",
@@ -103,7 +99,6 @@ const rows: Readonly<Record<AcceleratorType, DeviceRow>> = {
   corex: {
     ...none,
     shared: ["/dev/itrctl"],
-    optional: ["/dev/itrlink", "/dev/itr_peerm_dev0"],
     numbered: (index) => [`/dev/iluvatar${index}`],
     hostVariable: "IX_VISIBLE_DEVICES",
     variables: ["CUDA_VISIBLE_DEVICES"],
@@ -111,7 +106,6 @@ const rows: Readonly<Record<AcceleratorType, DeviceRow>> = {
   maca: {
     ...none,
     shared: ["/dev/mxcd"],
-    optional: ["/dev/mxgd", "/dev/mxnd"],
     groups: drmGroups,
     variables: ["CUDA_VISIBLE_DEVICES"],
   },
@@ -119,14 +113,12 @@ const rows: Readonly<Record<AcceleratorType, DeviceRow>> = {
   hggc: {
     ...none,
     shared: ["/dev/alixpu", "/dev/alixpu_ctl"],
-    optional: ["/dev/alixpu_sep"],
     numbered: (index) => [`/dev/alixpu_ppu${index}`],
     variables: ["CUDA_VISIBLE_DEVICES"],
   },
   neuware: {
     ...none,
     shared: ["/dev/cambricon_ctl"],
-    optional: ["/dev/cambricon_gdr"],
     numbered: (index) => [`/dev/cambricon_dev${index}`],
     hostVariable: "CAMBRICON_VISIBLE_DEVICES",
     variables: ["MLU_VISIBLE_DEVICES"],
@@ -158,11 +150,6 @@ export function grantDevices(
   return grant;
 }
 
-/** Device files that only some hosts of a type have, for whoever can look which of them are there. */
-export function optionalDeviceFiles(type: AcceleratorType): readonly string[] {
-  return rows[type].optional;
-}
-
 const nothing: DeviceGrant = {
   requests: [],
   nodes: [],
@@ -189,7 +176,8 @@ function grantOf(devices: ContainerDevices): DeviceGrant {
     }
     case "drmNodes": {
       const nodes = [...row.shared, ...devices.nodes];
-      const groups = [...row.groups, ...devices.groups.map(String)];
+      // A small image may have no group of the name.
+      const groups = devices.groups.length === 0 ? row.groups : devices.groups.map(String);
       return { ...nothing, environment: own, driverFiles, nodes: unique(nodes), groups: unique(groups) };
     }
     case "numberedNodes": {

@@ -39,6 +39,7 @@ const fields: readonly (readonly [name: string, part: Part])[] = [
   ],
   ["ports", hostPart(({ PortBindings }) => told(PortBindings))],
   ["network", hostPart(({ NetworkMode }) => NetworkMode ?? "")],
+  ["network", ({ NetworkingConfig }, written) => networksOf(NetworkingConfig ?? written.NetworkingConfig)],
   ["restart policy", hostPart(({ RestartPolicy }) => told(RestartPolicy))],
   ["log rotation", hostPart(({ LogConfig }) => told(LogConfig))],
   ["init process", hostPart(({ Init }) => Init ?? false)],
@@ -86,6 +87,11 @@ function untouchedFields(): (readonly [name: string, part: Part])[] {
     ports: ["PublishAllPorts"],
   };
   return Object.entries(names).map(([name, keys]) => [name, hostPart((host) => told(host, keys))]);
+}
+
+/** The engine's bridge is what a container has without any. */
+function networksOf(config: ContainerBody["NetworkingConfig"]): Json {
+  return sorted(Object.keys(config?.EndpointsConfig ?? {}).filter((name) => name !== "bridge"));
 }
 
 /** Without an entrypoint and arguments of its own a container has the image's. */

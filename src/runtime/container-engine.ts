@@ -2,6 +2,12 @@ import type { RegistryLogin } from "../host/registry-login.js";
 import type { ContainerBody } from "./container-body.js";
 import type { OutputFollower } from "./supervisor.js";
 
+export interface EngineVersion {
+  readonly product: "docker" | "podman";
+  readonly version: string;
+  readonly apiVersion: string;
+}
+
 /** What an engine has of an image. */
 export interface ImageStatus {
   /** The engine's own name of it, `sha256:...`: of its configuration, or of its manifest, as the engine keeps images. */
@@ -33,6 +39,8 @@ export interface ContainerSummary {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly running: boolean;
+  /** Ports of the host that lead into it now. */
+  readonly ports: readonly number[];
 }
 
 /** What the engine tells of one container (`GET /containers/{id}/json`). */
@@ -59,6 +67,12 @@ export interface ContainerStatus {
   readonly body: ContainerBody;
 }
 
+/** How a container's first process ended. */
+export interface ContainerEnd {
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+}
+
 /**
  * A host's Docker Engine, as far as Berth uses it. Every implementation passes the same contract suite
  * (`test/contract/container-engine.ts`). What goes wrong is a `BerthError`: `docker-unreachable`, `docker-refused`,
@@ -66,9 +80,11 @@ export interface ContainerStatus {
  * breaks off or the engine fails. An engine that does not answer is waited for one minute, or as long as it may need.
  */
 export interface ContainerEngine {
-  /** Version of the engine and of its API. */
-  version(): Promise<{ version: string; apiVersion: string }>;
+  /** Version of the engine and of its API; Podman answers in Docker's words too. */
+  version(): Promise<EngineVersion>;
 
+  /** The folder of its host where images are kept; undefined where that cannot be told. */
+  dataFolder(): Promise<string | undefined>;
   /** Undefined when the engine has no such image. @param reference a tag, `NAME@sha256:...`, or an id */
   findImage(reference: string): Promise<ImageStatus | undefined>;
   /**
@@ -90,8 +106,12 @@ export interface ContainerEngine {
   stopContainer(container: string, graceSeconds: number): Promise<void>;
   /** Also when it runs; with its volumes that have no name. Nothing there is fine. */
   removeContainer(container: string): Promise<void>;
+  /** Running or not; one that has the name already is fine. A name that is taken is `host-foreign`. */
+  renameContainer(container: string, name: string): Promise<void>;
   /** Undefined when there is none. */
   inspectContainer(container: string): Promise<ContainerStatus | undefined>;
+  /** How a container that was started again has ended before; undefined when the engine does not know any more. */
+  lastEnd(container: string): Promise<ContainerEnd | undefined>;
   /** Containers that have all these labels with these values, running or not. */
   listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]>;
   /** The last lines of its standard output and error, in the order in which they came; of these the last 1 MB. */

@@ -2,13 +2,15 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 
 import pRetry, { AbortError } from "p-retry";
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import { z } from "zod";
 
+import { systemClock } from "../lib/clock.js";
 import { withinSeconds } from "../lib/deadline.js";
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
-import { isPassing } from "./docker-failure.js";
+import { isAway, isPassing } from "./docker-failure.js";
 import { DockerFault } from "./docker-fault.js";
+import { isOlder } from "./docker-version.js";
 
 /** How patient Berth is with an engine. */
 export interface DockerPace {
@@ -16,6 +18,8 @@ export interface DockerPace {
   readonly callSeconds: number;
   /** A pull of which the engine says nothing for so long is given up. Large layers are verified in silence. */
   readonly silenceSeconds: number;
+  /** An engine that has answered before and is gone is waited for: it may be about to be started again. */
+  readonly restartSeconds: number;
   /** How often a call that may be done twice is tried again, and how long before the first time. */
   readonly retries: number;
   readonly firstWaitSeconds: number;
@@ -27,6 +31,7 @@ export interface DockerPace {
 export const defaultDockerPace: DockerPace = {
   callSeconds: 60,
   silenceSeconds: 300,
+  restartSeconds: 45,
   retries: 3,
   firstWaitSeconds: 0.5,
   pullRetries: 4,
@@ -54,31 +59,31 @@ interface Answer {
   readonly text: string;
 }
 
+const restartPollSeconds = 0.5;
+
 /** Of Docker 20.10: the oldest that Berth is tested with. A newer engine answers in its words as long as it has it. */
 const oldestVersion = "1.41";
 
-const versions = z.object({ Version: z.string(), ApiVersion: z.string(), MinAPIVersion: z.string().optional() });
+const versions = z.object({
+  Version: z.string(),
+  ApiVersion: z.string(),
+  MinAPIVersion: z.string().optional(),
+  Components: z.array(z.object({ Name: z.string() })).nullish(),
+});
 const refusal = z.object({ message: z.string() });
 
 /** The Engine API (https://docs.docker.com/reference/api/engine/) over a socket: versions, deadlines, retries. */
 export class DockerApi {
   readonly pace: DockerPace;
-  readonly #pool: Pool;
+  readonly #connect: ConnectToDocker;
+  #pool: Promise<Pool> | undefined;
   #prefix: Promise<string> | undefined;
+  /** Whether it is known to run: it has answered, and was not given up since. */
+  #isKnown = false;
 
   constructor(connect: ConnectToDocker, pace: DockerPace) {
     this.pace = pace;
-    this.#pool = new Pool("http://docker", {
-      // Time is told by the signal of each request.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (_options, done) => {
-        connect().then(
-          (socket) => done(null, socket),
-          (error: unknown) => done(unreached(error), null),
-        );
-      },
-    });
+    this.#connect = connect;
   }
 
   async version(): Promise<z.output<typeof versions>> {
@@ -91,8 +96,8 @@ export class DockerApi {
     return this.#again(() => this.once(call));
   }
 
-  async once(call: DockerCall): Promise<Answer> {
-    return this.#answer(call, await this.prefix());
+  once(call: DockerCall): Promise<Answer> {
+    return this.#whenReached(async () => this.#answer(call, await this.prefix()));
   }
 
   async get<T>(schema: z.ZodType<T>, path: string, query?: DockerCall["query"]): Promise<T> {
@@ -111,7 +116,8 @@ export class DockerApi {
 
   /** The body of an answer as it comes. */
   async stream(call: DockerCall, signal: AbortSignal): Promise<Readable> {
-    const { status, body } = await this.#send(call, await this.prefix(), signal);
+    const send = async () => this.#send(call, await this.prefix(), signal);
+    const { status, body } = await this.#whenReached(send, signal);
     if (status < 300) return body;
     throw refused(status, await textOf(body));
   }
@@ -133,12 +139,31 @@ export class DockerApi {
     return `/v${isOlder(oldestVersion, oldest) ? oldest : oldestVersion}`;
   }
 
+  /** Of what was never sent nothing can have been done, so any call may be tried again. */
+  async #whenReached<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const until = Date.now() + this.pace.restartSeconds * 1000;
+    for (;;) {
+      try {
+        const result = await action();
+        this.#isKnown = true;
+        return result;
+      } catch (error) {
+        if (!(error instanceof DockerFault) || !isAway(error) || !this.#isKnown) throw error;
+        if (Date.now() >= until) {
+          this.#isKnown = false;
+          throw error;
+        }
+        await systemClock.sleep(restartPollSeconds, signal);
+      }
+    }
+  }
+
   #again<T>(action: () => Promise<T>): Promise<T> {
     const { retries, firstWaitSeconds } = this.pace;
     return pRetry(
       async () => {
         try {
-          return await action();
+          return await this.#whenReached(action);
         } catch (error) {
           if (error instanceof DockerFault && isPassing(error)) throw error;
           throw new AbortError(error as Error);
@@ -163,7 +188,10 @@ export class DockerApi {
   async #send({ method, path, query, headers, body }: DockerCall, prefix: string, signal: AbortSignal) {
     const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`;
     try {
-      const response = await this.#pool.request({
+      this.#pool ??= openPool(this.#connect);
+      const response = await (
+        await this.#pool
+      ).request({
         method,
         path: `${prefix}${path}${search}`,
         headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
@@ -175,6 +203,22 @@ export class DockerApi {
       throw lost(error, signal);
     }
   }
+}
+
+/** Most runs ask no engine, and loading the client takes a while. */
+async function openPool(connect: ConnectToDocker): Promise<Pool> {
+  const { Pool } = await import("undici");
+  return new Pool("http://docker", {
+    // Time is told by the signal of each request.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: (_options, done) => {
+      connect().then(
+        (socket) => done(null, socket),
+        (error: unknown) => done(unreached(error), null),
+      );
+    },
+  });
 }
 
 /** What an engine says, in the words of a schema. */
@@ -218,11 +262,4 @@ function refused(status: number, text: string): DockerFault {
     // Something on the way that has no JSON.
   }
   return new DockerFault({ kind: "refused", status, message });
-}
-
-/** Of versions such as `1.41`. */
-function isOlder(one: string, other: string): boolean {
-  const [major = 0, minor = 0] = one.split(".").map(Number);
-  const [otherMajor = 0, otherMinor = 0] = other.split(".").map(Number);
-  return major === otherMajor ? minor < otherMinor : major < otherMajor;
 }

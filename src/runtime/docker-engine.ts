@@ -3,28 +3,35 @@ import type { Socket } from "node:net";
 
 import { z } from "zod";
 
+import { dockerSocket } from "../host/docker-socket.js";
 import type { Host } from "../host/host.js";
 import { LineSplitter } from "../host/line-splitter.js";
 import { systemCode } from "../lib/errors.js";
 import type { ContainerBody } from "./container-body.js";
 import type {
+  ContainerEnd,
   ContainerEngine,
   ContainerStatus,
   ContainerSummary,
+  EngineVersion,
   ImageStatus,
   PullOptions,
 } from "./container-engine.js";
 import { DockerApi, defaultDockerPace, read, type DockerPace } from "./docker-api.js";
 import { explain } from "./docker-failure.js";
 import { DockerFault } from "./docker-fault.js";
-import { splitNetworks } from "./docker-networks.js";
+import { findLeftEndpoint, splitNetworks, type LeftEndpoint } from "./docker-networks.js";
 import { forEachFrame, readFrames } from "./docker-output.js";
 import { pullImage } from "./docker-pull.js";
 import type { OutputFollower } from "./supervisor.js";
-import { containerAnswer, imageAnswer, summariesAnswer } from "./docker-status.js";
-
-/** Where the system's Docker Engine listens. */
-export const usualSocket = "/var/run/docker.sock";
+import {
+  containerAnswer,
+  imageAnswer,
+  infoAnswer,
+  readLastEnd,
+  summariesAnswer,
+  unixSeconds,
+} from "./docker-status.js";
 
 /** Beyond the usual: files of an image may be many gigabytes. */
 const removalSeconds = 240;
@@ -36,14 +43,23 @@ export function createContainerEngine(host: Host, pace: DockerPace = defaultDock
 
 async function connectTo(host: Host): Promise<Socket> {
   try {
-    return await host.openSocket(usualSocket);
+    return await host.openSocket(dockerSocket);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    const { stdout } = await host.run(["id", "-u"]);
-    // https://docs.docker.com/engine/security/rootless/
-    const own = posix.join("/run/user", stdout.trim(), "docker.sock");
-    return host.openSocket(own).catch(() => Promise.reject(error as Error));
+    return host.openSocket(await ownSocket(host)).catch(() => Promise.reject(error as Error));
   }
+}
+
+/** https://docs.docker.com/engine/security/rootless/ */
+async function ownSocket(host: Pick<Host, "run">): Promise<string> {
+  const { stdout } = await host.run(["id", "-u"]);
+  return posix.join("/run/user", stdout.trim(), "docker.sock");
+}
+
+/** Whether there is a socket where an engine would listen. */
+export async function hasEngineSocket(host: Pick<Host, "run" | "status">): Promise<boolean> {
+  if ((await host.status(dockerSocket)) !== undefined) return true;
+  return (await host.status(await ownSocket(host))) !== undefined;
 }
 
 const madeAnswer = z.object({ Id: z.string() });
@@ -58,11 +74,16 @@ export class DockerEngine implements ContainerEngine {
     this.#api = new DockerApi(connect, pace);
   }
 
-  version(): Promise<{ version: string; apiVersion: string }> {
+  version(): Promise<EngineVersion> {
     return this.#tell("", async () => {
-      const { Version, ApiVersion } = await this.#api.version();
-      return { version: Version, apiVersion: ApiVersion };
+      const { Version, ApiVersion, Components } = await this.#api.version();
+      const isPodman = Components?.some(({ Name }) => Name === "Podman Engine") === true;
+      return { product: isPodman ? "podman" : "docker", version: Version, apiVersion: ApiVersion };
     });
+  }
+
+  dataFolder(): Promise<string | undefined> {
+    return this.#tell("", () => this.#api.get(infoAnswer, "/info"));
   }
 
   findImage(reference: string): Promise<ImageStatus | undefined> {
@@ -90,8 +111,25 @@ export class DockerEngine implements ContainerEngine {
     return this.#tell(`container ${name}`, () => this.#create(name, body));
   }
 
-  async startContainer(container: string): Promise<void> {
-    await this.#change(container, { method: "POST", path: "/start", answers: [304] });
+  startContainer(container: string): Promise<void> {
+    const path = `/containers/${escapePath(container)}/start`;
+    return this.#tell(`container ${container}`, async () => {
+      const start = () => this.#api.repeat({ method: "POST", path, answers: [304] });
+      try {
+        await start();
+      } catch (error) {
+        const left = error instanceof DockerFault ? findLeftEndpoint(error) : undefined;
+        if (left === undefined) throw error;
+        await this.#disconnect(left);
+        await start();
+      }
+    });
+  }
+
+  async #disconnect({ endpoint, network }: LeftEndpoint): Promise<void> {
+    const path = `/networks/${escapePath(network)}/disconnect`;
+    const body = { Container: endpoint, Force: true };
+    await this.#api.repeat({ method: "POST", path, body, answers: [403, 404] });
   }
 
   async stopContainer(container: string, graceSeconds: number): Promise<void> {
@@ -110,9 +148,29 @@ export class DockerEngine implements ContainerEngine {
     await this.#change(container, { method: "POST", path: "/wait", query: removed, ...waiting });
   }
 
+  async renameContainer(container: string, name: string): Promise<void> {
+    try {
+      await this.#change(container, { method: "POST", path: "/rename", query: { name } });
+    } catch (error) {
+      // An engine refuses the name that a container has, as when the answer to the first call was lost.
+      const [named, wanted] = [await this.inspectContainer(name), await this.inspectContainer(container)];
+      if (named === undefined || named.id !== wanted?.id) throw error;
+    }
+  }
+
   inspectContainer(container: string): Promise<ContainerStatus | undefined> {
     const path = `/containers/${escapePath(container)}/json`;
     return this.#tell(`container ${container}`, () => absentAsUndefined(this.#api.get(containerAnswer, path)));
+  }
+
+  /** Asked only for what was before its last start, an engine answers at once instead of waiting for more. */
+  async lastEnd(container: string): Promise<ContainerEnd | undefined> {
+    const { id, startedAt } = (await this.inspectContainer(container)) ?? { id: "", startedAt: "" };
+    if (startedAt === "") return undefined;
+    const filters = JSON.stringify({ type: ["container"], container: [id], event: ["die", "oom"] });
+    const query = { since: "0", until: unixSeconds(startedAt), filters };
+    const events = { method: "GET", path: "/events", query } as const;
+    return this.#tell(`container ${container}`, async () => readLastEnd((await this.#api.repeat(events)).text));
   }
 
   listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]> {

@@ -92,6 +92,11 @@ export function isPassing({ reason }: DockerFault): boolean {
   }
 }
 
+/** Whether nobody listens where an engine should, as while it is started again. */
+export function isAway({ reason }: DockerFault): boolean {
+  return reason.kind === "unreached" && (reason.code === "ENOENT" || reason.code === "ECONNREFUSED");
+}
+
 /** A fault as people are told. @param where host, and container or image */
 export function explain(fault: DockerFault, where: string): BerthError {
   const { reason } = fault;

@@ -1,23 +1,23 @@
-import { posix } from "node:path";
-
-import { z } from "zod";
-
 import type { Host } from "../host/host.js";
-import { dataPaths } from "../host/paths.js";
-import { sha256 } from "../lib/canonical.js";
 import { withinSeconds } from "../lib/deadline.js";
 import { BerthError } from "../lib/errors.js";
 import { containerBody, identityLabels, type ContainerBody } from "./container-body.js";
 import { differences } from "./container-difference.js";
-import type { ContainerEngine, ContainerStatus } from "./container-engine.js";
-import { usualSocket } from "./docker-engine.js";
-import { writeRunnerFiles } from "./runner-files.js";
+import type { ContainerEngine } from "./container-engine.js";
+import { DockerAside } from "./docker-aside.js";
+import { DockerContainers, type FoundContainers } from "./docker-containers.js";
+import { DockerDefinitions } from "./docker-definitions.js";
+import { hasEngineSocket } from "./docker-engine.js";
+import { describeContainer, foreignError, foreignRunner } from "./docker-foreign.js";
+import { changesOf, endText, nameOf, stateOf, variablesOf } from "./docker-observation.js";
+import { assertNoEngine, isUnreachable } from "./docker-remains.js";
+import { readRunner, writeRunnerFiles } from "./runner-files.js";
 import type {
   OutputFollower,
   RunnerDefinition,
   RunnerObservation,
+  RunnerPlace,
   RunnerSpec,
-  RunnerState,
   Supervisor,
 } from "./supervisor.js";
 
@@ -27,104 +27,153 @@ export interface DockerOptions {
   readonly engine: () => Promise<ContainerEngine>;
 }
 
-/** How long an engine may take to tell whether it has something of a data directory that was lost. */
+/** How long an engine may take to tell whether it has something of a data directory that nobody knows of. */
 const lookSeconds = 10;
 
 /**
  * Containers of the host's Docker Engine, which brings them back itself. How one was made is written down in the data
- * directory, so that a change by hand shows. Names carry a digest of the data directory, as one engine may serve
- * several of them.
+ * directory, so that a change by hand shows.
  */
 export class Docker implements Supervisor {
   readonly #options: DockerOptions;
-  readonly #folder: string;
-  readonly #suffix: string;
+  readonly #definitions: DockerDefinitions;
+  readonly #containers: DockerContainers;
+  readonly #aside: DockerAside;
 
   constructor(options: DockerOptions) {
     this.#options = options;
-    this.#folder = dataPaths(options.dataDir).containers;
-    this.#suffix = sha256(options.dataDir).slice(0, 8);
+    this.#definitions = new DockerDefinitions(options.host, options.dataDir);
+    this.#containers = new DockerContainers(options.dataDir);
+    this.#aside = new DockerAside(options.host, this.#definitions.folder);
   }
 
-  async prepare(): Promise<void> {
-    const engine = await this.#options.engine();
-    await engine.version();
+  /** The engine runs, or {@link start} is told that it does not. */
+  prepare(): Promise<void> {
+    return Promise.resolve();
   }
 
   async start(spec: RunnerSpec): Promise<void> {
     const { host } = this.#options;
     const engine = await this.#options.engine();
     const body = await this.#body(engine, spec);
-    const name = this.#name(spec);
+    const name = this.#containers.nameOf(spec);
     await writeRunnerFiles(host, spec);
-    await host.makeDirectory(this.#folder, 0o700);
-    await host.writeFile(this.#definitionFile(spec), `${JSON.stringify(body)}\n`, 0o600);
+    await this.#definitions.write(spec, body);
     const cache = spec.container?.settings.cache?.source;
     if (cache !== undefined) await host.makeDirectory(cache);
-    const present = await engine.inspectContainer(name);
-    const asWanted = present !== undefined && this.#isOwn(present) && differences(body, present.body).length === 0;
+    const { own, foreign } = await this.#containers.find(engine, spec);
+    if (foreign !== undefined) throw foreignError(this.#options.host.name, foreign);
+    const asWanted = own !== undefined && differences(body, own.body).length === 0;
+    const isRenamed = asWanted && own.name !== name;
+    if (isRenamed) await engine.renameContainer(own.id, name);
+    // One that was called otherwise by hand lacks nothing else.
+    if (isRenamed && own.state === "running") return;
     // A container that served once and was stopped is started as it is: nothing is as sure to work.
-    if (present !== undefined && !(asWanted && present.state === "exited")) await this.#removeOwn(engine, spec);
-    if (!asWanted || present.state !== "exited") await engine.createContainer(name, body);
+    if (own !== undefined && !(asWanted && own.state === "exited")) await this.#removeOwn(engine, spec);
+    if (!asWanted || own.state !== "exited") await engine.createContainer(name, body);
     await engine.startContainer(name);
   }
 
   async stop(definition: RunnerDefinition): Promise<void> {
     const engine = await this.#options.engine();
-    const name = this.#name(definition);
-    if ((await engine.inspectContainer(name)) === undefined) return;
-    await engine.stopContainer(name, definition.stopSeconds);
+    const { own } = await this.#containers.find(engine, definition);
+    if (own !== undefined) await engine.stopContainer(own.id, definition.stopSeconds);
   }
 
   async remove(definition: RunnerDefinition): Promise<void> {
     const { host } = this.#options;
-    // Where this runtime was never used there is nothing to remove, and perhaps no engine.
-    if ((await host.status(this.#definitionFile(definition))) === undefined) return;
-    const engine = await this.#options.engine();
-    await this.#removeOwn(engine, definition);
-    await host.remove(this.#definitionFile(definition));
+    const remove = async () => {
+      const engine = await this.#options.engine();
+      await this.#removeOwn(engine, definition);
+      await this.#aside.bringBack(engine, definition);
+    };
+    if (await this.#isKnown(definition)) {
+      await remove().catch((error: unknown) => {
+        if (!isUnreachable(error)) throw error;
+        return assertNoEngine(host, error);
+      });
+    } else if (await hasEngineSocket(host)) {
+      await attempt(remove);
+    }
+    await this.#definitions.remove(definition);
+    await this.#aside.forget(definition);
   }
 
   async observe(definition: RunnerDefinition): Promise<RunnerObservation> {
-    const written = await this.#readDefinition(definition);
-    if (written === undefined) return { state: { kind: "absent" }, restarts: 0, asDefined: false };
-    const seen = await this.#inspect(definition);
-    if (seen === "unreachable") return { state: { kind: "unsupervised" }, restarts: 0, asDefined: true };
-    if (seen === undefined) return { state: { kind: "absent" }, restarts: 0, asDefined: false };
-    const changes = this.#isOwn(seen) ? changesOf(written, seen.body) : ["labels"];
-    return { state: stateOf(seen), restarts: seen.restarts, asDefined: changes.length === 0, changes };
+    const written = await this.#definitions.read(definition);
+    const absent: RunnerObservation = { state: { kind: "absent" }, restarts: 0, asDefined: false };
+    const seen = await this.#look(definition);
+    if (seen === "unreachable")
+      return written === undefined ? absent : { state: { kind: "unsupervised" }, restarts: 0, asDefined: true };
+    const { own, foreign } = seen;
+    const taken = foreign === undefined ? [] : [`${describeContainer(foreign)} has its name`];
+    if (own === undefined) return { ...absent, changes: taken };
+    const renamed = own.name === this.#containers.nameOf(definition) ? [] : [`renamed to ${own.name}`];
+    const changes = [...renamed, ...taken, ...changesOf(written, own.body)];
+    return { state: stateOf(own), restarts: own.restarts, asDefined: changes.length === 0, changes };
   }
 
   /** Looking never fails for an engine that is down; whoever changes something is told by the engine. */
-  async #inspect(definition: RunnerDefinition): Promise<ContainerStatus | "unreachable" | undefined> {
+  async #look(definition: RunnerDefinition): Promise<FoundContainers | "unreachable"> {
     const engine = await this.#options.engine();
     try {
-      return await engine.inspectContainer(this.#name(definition));
+      return await this.#containers.find(engine, definition);
     } catch (error) {
-      if (error instanceof BerthError && error.code === "docker-unreachable") return "unreachable";
+      if (isUnreachable(error)) return "unreachable";
       throw error;
     }
   }
 
-  async list(): Promise<string[]> {
-    const names = await this.#options.host.list(this.#folder);
-    return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
+  list(): Promise<string[]> {
+    return this.#definitions.list();
   }
+
+  /** Without an engine that answers there is nothing to find. */
+  async findLost(instance: string): Promise<string[]> {
+    if (!(await hasEngineSocket(this.#options.host))) return [];
+    const engine = await this.#options.engine();
+    return (await attempt(() => this.#containers.listRunners(engine, instance))) ?? [];
+  }
+
+  readonly place: RunnerPlace = {
+    findForeign: async (definition) => {
+      const foreign = await this.#containers.findForeign(await this.#options.engine(), definition);
+      return foreign === undefined ? undefined : foreignRunner(foreign);
+    },
+    clear: async (definition) => {
+      const engine = await this.#options.engine();
+      const foreign = await this.#containers.findForeign(engine, definition);
+      if (foreign !== undefined) await this.#aside.put(engine, definition, foreign);
+    },
+    isCleared: (definition) => this.#aside.has(definition),
+    settle: async (definition) => this.#aside.discard(await this.#options.engine(), definition),
+  };
 
   async retire(lostBy?: string): Promise<void> {
     if ((await this.list()).length > 0) return;
     if (lostBy !== undefined) await this.#removeLost(lostBy);
-    await this.#options.host.removeIfEmpty(this.#folder);
+    await this.#options.host.removeIfEmpty(this.#definitions.folder);
+  }
+
+  async lastEnd(definition: RunnerDefinition): Promise<string | undefined> {
+    const engine = await this.#options.engine();
+    const end = await engine.lastEnd(await this.#idOrName(engine, definition));
+    return end === undefined ? undefined : endText(end);
   }
 
   async readOutput(definition: RunnerDefinition, lines: number): Promise<string> {
     const engine = await this.#options.engine();
-    return engine.readOutput(this.#name(definition), lines);
+    return engine.readOutput(await this.#idOrName(engine, definition), lines);
   }
 
   async followOutput(definition: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void> {
     const engine = await this.#options.engine();
-    await engine.followOutput(this.#name(definition), lines, follower);
+    await engine.followOutput(await this.#idOrName(engine, definition), lines, follower);
+  }
+
+  async #idOrName(engine: ContainerEngine, definition: RunnerDefinition): Promise<string> {
+    const { own } = await this.#containers.find(engine, definition);
+    return own?.id ?? this.#containers.nameOf(definition);
   }
 
   /** With the image's variables, so that one that somebody adds shows. */
@@ -140,91 +189,39 @@ export class Docker implements Supervisor {
     return { ...body, Image: image === undefined ? imageId : body.Image, Env };
   }
 
-  async #readDefinition(definition: RunnerDefinition): Promise<ContainerBody | undefined> {
-    const text = await this.#options.host.readText(this.#definitionFile(definition));
-    if (text === undefined) return undefined;
-    try {
-      // Whatever it says now is compared with what the engine tells, and never run.
-      return writtenBody.parse(JSON.parse(text)) as unknown as ContainerBody;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Containers of a data directory that was lost. Without an engine that answers there is nothing to find. */
+  /** Containers of a data directory that was lost. */
   async #removeLost(owner: string): Promise<void> {
     const { host, dataDir } = this.#options;
-    if ((await host.status(usualSocket)) === undefined) return;
+    if (!(await hasEngineSocket(host))) return;
     const engine = await this.#options.engine();
-    try {
-      const lost = await withinSeconds(lookSeconds, () => engine.listContainers(identityLabels({ owner, dataDir })));
+    await attempt(async () => {
+      const lost = await engine.listContainers(identityLabels({ owner, dataDir }));
       for (const { id } of lost) await engine.removeContainer(id);
-    } catch (error) {
-      // Hosts whose runners are processes need no engine, nor one that works.
-      if (!(error instanceof BerthError)) throw error;
-    }
-  }
-
-  async #removeOwn(engine: ContainerEngine, definition: RunnerDefinition): Promise<void> {
-    const name = this.#name(definition);
-    const present = await engine.inspectContainer(name);
-    if (present === undefined) return;
-    if (!this.#isOwn(present)) throw this.#foreign(name, present);
-    if (present.state === "running" || present.state === "restarting")
-      await engine.stopContainer(name, definition.stopSeconds);
-    await engine.removeContainer(name);
-  }
-
-  #isOwn({ body }: ContainerStatus): boolean {
-    const { dataDir } = this.#options;
-    return Object.entries(identityLabels({ dataDir })).every(([name, value]) => body.Labels[name] === value);
-  }
-
-  #foreign(name: string, { id }: ContainerStatus): BerthError {
-    return new BerthError("host-foreign", {
-      where: `host ${this.#options.host.name}: ${name}`,
-      what: "another container has the name of the runner's, and is not Berth's",
-      got: `container ${id.slice(0, 12)}`,
-      hint: `remove it (docker rm --force ${name}) or rename it, and run \`pulumi up\` again`,
     });
   }
 
-  #name({ id }: Pick<RunnerDefinition, "id">): string {
-    return `${id}.${this.#suffix}`;
+  /** Whether the runner is known to be a container: by its definition, or by what it was started with. */
+  async #isKnown(definition: RunnerDefinition): Promise<boolean> {
+    if ((await this.#definitions.has(definition)) || (await this.#aside.has(definition))) return true;
+    return (await readRunner(this.#options.host, definition.folder))?.container !== undefined;
   }
 
-  #definitionFile({ id }: Pick<RunnerDefinition, "id">): string {
-    return posix.join(this.#folder, `${id}.json`);
+  async #removeOwn(engine: ContainerEngine, definition: RunnerDefinition): Promise<void> {
+    const { own, foreign } = await this.#containers.find(engine, definition);
+    if (own?.state === "running" || own?.state === "restarting")
+      await engine.stopContainer(own.id, definition.stopSeconds);
+    for (const id of await this.#containers.listOwn(engine, definition)) await engine.removeContainer(id);
+    if (foreign !== undefined) throw foreignError(this.#options.host.name, foreign);
   }
 }
 
-/** As much of a body as comparing it takes for granted. */
-const writtenBody = z.looseObject({
-  Image: z.string(),
-  Env: z.array(z.string()),
-  Labels: z.record(z.string(), z.string()),
-  HostConfig: z.looseObject({}),
-});
-
-function changesOf(written: ContainerBody, seen: ContainerBody): string[] {
-  const known = new Set(variablesOf(written));
-  const added = variablesOf(seen).some((name) => !known.has(name));
-  return [...new Set([...differences(written, seen), ...(added ? ["environment"] : [])])];
+/** Hosts whose runners are processes need no engine, nor one that works: then there is nothing of theirs in it. */
+async function attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
+  const what = `the Docker Engine does not answer within ${lookSeconds} s`;
+  return withinSeconds(lookSeconds, action, new BerthError("docker-unreachable", { what })).catch(unlessBerthError);
 }
 
-function variablesOf({ Env }: Pick<ContainerBody, "Env">): string[] {
-  return (Env as ContainerBody["Env"] | null | undefined)?.map(nameOf) ?? [];
-}
-
-function nameOf(variable: string): string {
-  return variable.replace(/=.*$/s, "");
-}
-
-function stateOf({ state, pid, exitCode, outOfMemory, error }: ContainerStatus): RunnerState {
-  if (state === "running") return { kind: "running", pid };
-  if (state === "paused") return { kind: "paused" };
-  const memory = outOfMemory ? ", out of memory" : "";
-  const said = error === "" ? "" : `: ${error}`;
-  const reason = `${state}, exit code ${exitCode}${memory}${said}`;
-  return { kind: state === "restarting" ? "restarting" : "stopped", reason };
+function unlessBerthError(error: unknown): undefined {
+  if (!(error instanceof BerthError)) throw error;
+  return undefined;
 }

@@ -62,6 +62,27 @@ export interface OutputFollower {
   readonly signal: AbortSignal;
 }
 
+/** What stands where a runner is to be, and belongs to somebody else. */
+export interface ForeignRunner {
+  /** What it is and whose, in words. */
+  readonly what: string;
+  /** What takes it away by hand. */
+  readonly command: string;
+  /** Ports of the host that it has. */
+  readonly ports: readonly number[];
+}
+
+/** A runner's place, where somebody else may have it: anybody may give a container any name. */
+export interface RunnerPlace {
+  findForeign(definition: RunnerDefinition): Promise<ForeignRunner | undefined>;
+  /** Stops what is foreign and keeps it aside; {@link Supervisor.remove} of the runner brings it back. */
+  clear(definition: RunnerDefinition): Promise<void>;
+  /** Whether something is kept aside. */
+  isCleared(definition: RunnerDefinition): Promise<boolean>;
+  /** Removes what is kept aside: the runner has its place for good. */
+  settle(definition: RunnerDefinition): Promise<void>;
+}
+
 /**
  * Keeps runners alive: starts them again when they end, and keeps them when the shell that made them is gone. Every
  * implementation passes the same contract suite (`test/contract/supervisor.ts`).
@@ -77,12 +98,17 @@ export interface Supervisor {
   remove(definition: RunnerDefinition): Promise<void>;
   /** Looks, and changes nothing on the host. */
   observe(definition: RunnerDefinition): Promise<RunnerObservation>;
+  /** Why a runner that came back by itself had ended; undefined where that is not known. */
+  lastEnd?(definition: RunnerDefinition): Promise<string | undefined>;
   /** The last lines that a runner wrote. Not redacted. */
   readOutput(definition: RunnerDefinition, lines: number): Promise<string>;
   /** The same, and then each line as it comes, until the signal. */
   followOutput(definition: RunnerDefinition, lines: number, follower: OutputFollower): Promise<void>;
   /** Ids of the defined runners. */
   list(): Promise<string[]>;
+  /** Ids of an instance's runners that are there, whether their definitions are or not. @param instance its folder */
+  findLost?(instance: string): Promise<string[]>;
+  readonly place?: RunnerPlace;
   /**
    * Removes what {@link prepare} made, when no runner is left; also what was left when the data directory was lost. Of
    * things that others may have too only those of the given owner, who has lost them.

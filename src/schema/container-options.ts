@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { capabilities, containerPath, engineText, stopSignal, ulimit, user } from "./container-parts.js";
-import { byteSize, byteSizeBytes } from "./scalars.js";
+import { byteSize, byteSizeBytes, name } from "./scalars.js";
 
 /** A limit of memory: a size, or none. */
 const sizeLimit = z.union([byteSize, z.literal("unlimited")], {
@@ -57,6 +57,12 @@ export const deploymentContainer = z
       })
       .optional()
       .describe("What of its output the engine keeps"),
+    networks: z
+      .array(name)
+      .min(1)
+      .refine((list) => new Set(list).size === list.length, { error: "expected each network once" })
+      .optional()
+      .describe("Networks of its host, by their names there, that it joins instead of the engine's bridge"),
   })
   .describe(
     "The container, for a deployment that is installed as an image; what is said here counts before the backend's",

@@ -39,6 +39,13 @@ const migDevice = z
   })
   .describe("A MIG device");
 
+const deviceFile = z
+  .strictObject({
+    path: z.string().describe("Path on the host"),
+    groupId: z.int().min(0).describe("Number of the group that owns it"),
+  })
+  .describe("A device file");
+
 export const accelerator = z
   .strictObject({
     type: z.enum(acceleratorTypes).describe("Accelerator type"),
@@ -77,6 +84,12 @@ export const accelerator = z
       })
       .optional()
       .describe("Left out where there is no MIG"),
+    deviceFiles: z
+      .array(deviceFile)
+      .optional()
+      .describe(
+        "Device files by which containers are given it, beside those that its type and index name; they may change over a reboot",
+      ),
   })
   .describe("A GPU or NPU");
 
@@ -107,6 +120,10 @@ export const hostFacts = z
         engine: z.enum(["docker", "podman"]).describe("The engine"),
         version: z.string().describe("Version of the engine"),
         apiVersion: z.string().optional().describe("Newest version of its interface"),
+        problem: z
+          .strictObject({ what: z.string().describe("What is wrong"), hint: z.string().describe("What to do") })
+          .optional()
+          .describe("Why containers cannot be run with it by this user"),
       })
       .optional()
       .describe("Container engine, when there is one that answers"),

@@ -3,11 +3,13 @@ import { z } from "zod";
 import { healthRequest, versionProbe } from "./backend.js";
 import { placedSetup, placedVerification } from "./commands.js";
 import { lockedContainer } from "./container-options.js";
+import { dockerNetwork } from "./container-parts.js";
 import { networks, volumes } from "./docker.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
 import {
+  adoption,
   category,
   environment,
   imageDigest,
@@ -190,9 +192,23 @@ const placedInstance = z
       .number()
       .optional()
       .describe("How long requests in progress may take to end on a runner that was replaced, seconds; with slots"),
+    adopt: adoption.optional().describe("What is done about a runner that the state does not know"),
+    networks: z.array(dockerNetwork).optional().describe("Docker's names of the networks that its container joins"),
+    maxSurge: z.int().optional().describe("How many replicas of its deployment are updated blue/green at a time"),
+    maxUnavailable: z.int().optional().describe("How many replicas of its deployment are without a runner at a time"),
     verify: z.record(name, placedVerification).optional().describe("Commands that check what is served, by name"),
   })
   .describe("Where a replica runs");
+
+const placedRollout = z
+  .strictObject({
+    waves: z
+      .array(z.array(name))
+      .describe("The hosts that have instances: each wave begins when those before it are done"),
+    pauseSeconds: z.number().describe("How long a wave waits after those before it, seconds"),
+    maxFailures: z.int().describe("So many instances may fail without stopping the others"),
+  })
+  .describe("In which order hosts change");
 
 export const lockFile = z
   .strictObject({
@@ -225,6 +241,7 @@ export const lockFile = z
         hosts: z.record(name, placedHost).describe("The machines, by name"),
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
         preload: z.record(name, placedPreload).optional().describe("Where it lies ready, by the stack's name"),
+        rollout: placedRollout.optional(),
       })
       .describe("This environment's own: hosts, ports, devices"),
   })
@@ -240,4 +257,5 @@ export type LockedPreload = z.output<typeof lockedPreload>;
 export type PlacedPreload = z.output<typeof placedPreload>;
 export type PlacedHost = z.output<typeof placedHost>;
 export type PlacedInstance = z.output<typeof placedInstance>;
+export type PlacedRollout = z.output<typeof placedRollout>;
 export type Placement = LockFile["placement"];

@@ -195,3 +195,6 @@ function addressExpecting(form: string, refused: RegExp) {
     .refine((text) => !refused.test(text), { error: `expected ${form}` })
     .describe("An http or https address");
 }
+
+/** What is done about something that a state does not know of. */
+export const adoption = z.enum(["never", "ifLabelled", "always"]);

@@ -6,7 +6,9 @@ import { deploymentContainer } from "./container-options.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
 import { preloadEntry } from "./preload.js";
+import { rolloutEntry } from "./rollout.js";
 import {
+  adoption,
   category,
   duration,
   environment,
@@ -22,6 +24,8 @@ import {
   variable,
 } from "./scalars.js";
 import { hostSelector } from "./selector.js";
+
+const replicaCount = z.int().min(1).max(1000);
 
 export const updateEntry = z
   .strictObject({
@@ -39,6 +43,12 @@ export const updateEntry = z
       .describe(
         "How long requests in progress may take to end on a runner that a new one has replaced, with blueGreen. Default 60s",
       ),
+    maxSurge: replicaCount
+      .default(1)
+      .describe("How many replicas may have a new runner beside the old one at a time, with blueGreen. Default 1"),
+    maxUnavailable: replicaCount
+      .default(1)
+      .describe("How many replicas may be without a runner at a time, with recreate. Default 1"),
   })
   .refine(({ minHealthyTime, healthyDeadline }) => minHealthyTime <= healthyDeadline, {
     error: "expected a minHealthyTime that is over before the healthyDeadline",
@@ -112,7 +122,12 @@ export const deploymentEntry = z
       .record(variable, secretReference)
       .default({})
       .describe("Environment variables whose values are secrets"),
-    host: name.optional().describe("The host to run on. Needed when the stack has several that fit"),
+    replicas: replicaCount
+      .optional()
+      .describe(
+        "How many instances there are. They are spread evenly over the hosts that fit, and stay where they are. Default: 1, on the only host that fits",
+      ),
+    host: name.optional().describe("The host to run on. Needed, or `replicas`, when the stack has several that fit"),
     hostSelector: hostSelector
       .optional()
       .describe(
@@ -120,7 +135,9 @@ export const deploymentEntry = z
       ),
     port: port
       .optional()
-      .describe("The port to serve on. Default: the lock chooses one of the host's portRange and keeps it"),
+      .describe(
+        "The port to serve on, of at most one replica on each host. Default: the lock chooses one of the host's portRange and keeps it",
+      ),
     bindAddress: z
       .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
       .default("127.0.0.1")
@@ -130,6 +147,11 @@ export const deploymentEntry = z
       .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
     insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
     update: updateEntry.prefault({}),
+    adopt: adoption
+      .optional()
+      .describe(
+        "What is done about a runner that is on the host already and that the state does not know. `ifLabelled`: one of this stack's own goes on, without a restart when it is as wanted; somebody else's container is refused. `never`: its own is refused too. `always`: somebody else's container is replaced. Default ifLabelled",
+      ),
     container: deploymentContainer.optional(),
     resources: resourcesEntry.optional(),
     verify: verifyCommands.optional(),
@@ -192,6 +214,7 @@ export const writtenStack = z
       .record(name, preloadEntry)
       .default({})
       .describe("What lies ready on hosts before a deployment wants it, by names of your choice"),
+    rollout: rolloutEntry.optional(),
   })
   .describe("Berth stack file: the desired state of one environment");
 

@@ -102,7 +102,8 @@ describe("the command of a backend whose engine takes no arguments", () => {
   });
 
   it("of Ollama puts the file into the store and goes on until it is ended", async () => {
-    const serve = `case $1 in serve) echo "serve $OLLAMA_HOST" >>"$LOG"; exec sleep 600;; list) exit 0;; esac`;
+    const serves = `echo "serve $OLLAMA_HOST" >>"$LOG"; exec sleep 600`;
+    const serve = `case $1 in serve) ${serves};; list) grep -qs serve "$LOG"; exit;; esac`;
     const { folder, env, log } = workshop({ ollama: `${serve}\n${record("ollama")}\necho done >>"$LOG"` });
     const running = start(commandOf("ollama"), folder, env);
     const ended = running.then(({ all }) => all);

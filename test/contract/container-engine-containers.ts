@@ -87,6 +87,50 @@ export function describeContainers(stageOf: () => EngineStage): void {
       expect(await stage.engine.inspectContainer(stage.name("taken"))).toMatchObject({ id, state: "running" });
     });
 
+    it("are not made with a name that engines do not take", async () => {
+      const { engine, ...stage } = stageOf();
+      for (const name of ["a@b", "a+b", "a/b", ".a"])
+        await expect(
+          engine.createContainer(name, stageOf().body("idle")),
+          `${name} ${stage.mark}`,
+        ).rejects.toMatchObject({ code: "docker-refused" });
+    });
+
+    it("get another name and run on, but for a name that is taken", async () => {
+      const stage = stageOf();
+      const id = await stage.run("before", "idle");
+      await stage.run("other", "idle");
+      for (const again of [1, 2]) {
+        await stage.engine.renameContainer(id, stage.name("after"));
+        const found = await stage.engine.inspectContainer(stage.name("after"));
+        expect({ again, ...found }).toMatchObject({ again, id, state: "running" });
+      }
+      expect(await stage.state(stage.name("before"))).toBe("absent");
+      await expect(stage.engine.renameContainer(id, stage.name("other"))).rejects.toMatchObject({
+        code: "host-foreign",
+      });
+      await expect(stage.engine.renameContainer("berth-test-none", "any")).rejects.toMatchObject({
+        code: "docker-refused",
+      });
+    });
+
+    it("are listed with the ports of the host that lead into them, while they run", async () => {
+      const stage = stageOf();
+      const HostPort = String(await stage.setting.freePort());
+      const body = stage.body("idle", {
+        ExposedPorts: { "80/tcp": {} },
+        HostConfig: { PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort }] } },
+      });
+      const id = await stage.engine.createContainer(stage.name("publishes"), body);
+      const ports = async () => {
+        const all = await stage.engine.listContainers({ "berth.test": stage.mark });
+        return all.find((container) => container.id === id)?.ports;
+      };
+      expect(await ports()).toEqual([]);
+      await stage.engine.startContainer(id);
+      expect(await ports()).toEqual([Number(HostPort)]);
+    });
+
     it("are not made of an image that is not there", async () => {
       const stage = stageOf();
       const body = stage.body("idle", { Image: "berth-test-none:1" });
@@ -148,6 +192,7 @@ export function describeContainers(stageOf: () => EngineStage): void {
       await expect.poll(restarts, patience).toBe(1);
       await expect.poll(() => stage.state(id), patience).toBe("running");
       expect((await stage.engine.inspectContainer(id))?.pid).not.toBe(before?.pid);
+      expect(await stage.engine.lastEnd(id)).toEqual({ exitCode: 137, outOfMemory: false });
       await stage.engine.stopContainer(id, 10);
       expect(await stage.state(id)).toBe("exited");
       await stage.engine.startContainer(id);

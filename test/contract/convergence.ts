@@ -153,7 +153,7 @@ export class Convergence {
 }
 
 /** What a provider process of its own has; those before it have ended. */
-function surroundingsOf(host: Host): Surroundings {
+export function surroundingsOf(host: Host): Surroundings {
   processes += 1;
   const own = String(processes);
   let ids = 0;

@@ -143,6 +143,18 @@ describe.skipIf(isLeftOut)(`a Docker Engine that fails${isLeftOut ? ` (left out:
     expect(await engine.listContainers({ "berth.test": mark })).toMatchObject([{ id, name: nameOf("once") }]);
   });
 
+  it("that has kept a container's place in a network is told to give it up, and the container starts", async () => {
+    const engine = reach();
+    const name = nameOf("left");
+    const id = await engine.createContainer(name, bodyOf());
+    const body = JSON.stringify({ message: `endpoint with name ${name} already exists in network bridge` });
+    proxy.spoil({ trouble: { status: 403, body }, requests: /start/, times: 1 });
+    await engine.startContainer(id);
+    expect(await engine.inspectContainer(id)).toMatchObject({ state: "running" });
+    const told = proxy.seen.filter((each) => each.startsWith("POST")).map((each) => each.split("/").at(-1));
+    expect(told).toEqual(["start", "disconnect", "start"]);
+  });
+
   it("does not have a container taken for the new one that has the name and other labels", async () => {
     const engine = reach();
     const other = await engine.createContainer(nameOf("other"), bodyOf({ "berth.spec": "1" }));

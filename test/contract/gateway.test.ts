@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
 
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -113,7 +114,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     const load = new AbortController();
     const loading = (async () => {
       while (!load.signal.aborted) {
-        results.push(ask().catch(String));
+        results.push(ask().catch((error: unknown) => inspect(error)));
         await delay(10);
       }
     })();

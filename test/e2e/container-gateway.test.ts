@@ -1,41 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { containerStack, writeContainerBackend, type BoxedDeployment } from "../support/container-stack.js";
-import { containersOf } from "../support/docker-api.js";
-import { serveModels } from "../support/fake-stack.js";
-import type { FileServer } from "../support/file-server.js";
+import { BoxedSetting, whyNoBoxes, type BoxedDeployment } from "../support/container-stack.js";
 import { complete, underLoad } from "../support/load.js";
-import { Sandbox } from "../support/sandbox.js";
-import { TestImages, whyNoTestImages, type TestImage } from "../support/test-image.js";
+import type { Sandbox } from "../support/sandbox.js";
 
-/** In CI a missing tool fails the tests instead. */
-const reason = process.env.BERTH_TEST_ALL === "1" ? undefined : await whyNoTestImages();
+const reason = await whyNoBoxes();
 const title = `a container behind a gateway${reason === undefined ? "" : ` (${reason})`}`;
 
 describe.skipIf(reason !== undefined)(title, () => {
-  let server: FileServer;
-  let images: TestImages;
+  let setting: BoxedSetting;
   let sandbox: Sandbox;
-  let versions: Record<"1" | "2", TestImage>;
   let endpoint: string;
 
   beforeAll(async () => {
-    server = await serveModels();
-    images = await TestImages.start();
-    versions = { "1": await images.fake("1"), "2": await images.fake("2") };
-    sandbox = await Sandbox.create();
-    writeContainerBackend(sandbox, versions);
-    endpoint = `http://127.0.0.1:${sandbox.portRange[0]}/v1`;
+    setting = await BoxedSetting.create();
+    ({ sandbox, endpoint } = setting);
   });
-  afterAll(async () => {
-    await sandbox.dispose();
-    await images.close();
-    await server.close();
-  });
+  afterAll(() => setting.dispose());
 
   function want(chat: BoxedDeployment): void {
-    const text = containerStack(server, sandbox.portRange, { chat });
-    sandbox.writeStack(text.replace("update: {", "update: { strategy: blueGreen, drainTimeout: 60s,"));
+    setting.want({ chat }, (text) => text.replace("update: {", "update: { strategy: blueGreen, drainTimeout: 60s,"));
   }
 
   it("serves on its stable port, and then nothing changes", async () => {
@@ -59,12 +43,12 @@ describe.skipIf(reason !== undefined)(title, () => {
     expect(failed).toEqual([]);
     expect(answers).toEqual([words, "six"]);
     expect(await stream.text()).toMatch(/"w29".*data: \[DONE\]\n\n$/s);
-    const found = await containersOf(sandbox.dataDir);
-    expect(found.map(({ Image, State }) => [Image, State])).toEqual([[versions["2"].pinned, "running"]]);
+    const found = await setting.containers();
+    expect(found.map(({ Image, State }) => [Image, State])).toEqual([[setting.versions["2"].pinned, "running"]]);
   });
 
   it("goes on with the old container, without a failed request, when the new one never gets healthy", async () => {
-    const before = await containersOf(sandbox.dataDir);
+    const before = await setting.containers();
     want({ version: "1", fields: ['extraParameters: ["--never-healthy"]'] });
     const { result, failed, answers } = await underLoad(endpoint, () => sandbox.up());
     expect(result.exitCode).not.toBe(0);
@@ -72,7 +56,7 @@ describe.skipIf(reason !== undefined)(title, () => {
     expect(result.output).toContain("fake: listening on");
     expect(failed).toEqual([]);
     expect(answers).toEqual(["six"]);
-    const after = await containersOf(sandbox.dataDir);
+    const after = await setting.containers();
     expect(after.map(({ Id }) => Id)).toEqual(before.map(({ Id }) => Id));
     expect(sandbox.resources("Instance")[0]?.outputs).toMatchObject({ health: "answered", drift: [] });
   });
@@ -80,6 +64,6 @@ describe.skipIf(reason !== undefined)(title, () => {
   it("leaves nothing when it is destroyed", async () => {
     const { exitCode, output } = await sandbox.pulumi(["destroy", "--yes", "--skip-preview", "--stack", "test"]);
     expect(exitCode, output).toBe(0);
-    expect(await containersOf(sandbox.dataDir)).toEqual([]);
+    expect(await setting.containers()).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { llamaImage } from "../support/container-image.js";
 import { askDocker, containersOf } from "../support/docker-api.js";
+import { complete, underLoad } from "../support/load.js";
 import { Sandbox } from "../support/sandbox.js";
 import { TestImages, whyNoLlamaImage, whyNoTestImages, type TestImage } from "../support/test-image.js";
 import { repository } from "../support/toolchain.js";
@@ -19,6 +20,7 @@ describe.skipIf(reason !== undefined)(title, () => {
   let images: TestImages;
   let image: TestImage;
   let sandbox: Sandbox;
+  let text: string;
 
   beforeAll(async () => {
     images = await TestImages.start();
@@ -26,9 +28,10 @@ describe.skipIf(reason !== undefined)(title, () => {
     sandbox = await Sandbox.create();
     const shipped = readFileSync(join(repository, "stacks", "local-docker.yaml"), "utf8");
     const range = `portRange: [${sandbox.portRange.join(", ")}]`;
-    const text = shipped.replace("dataDir: .berth/host }", `dataDir: host, ${range} }`);
+    text = shipped.replace("dataDir: .berth/host }", `dataDir: host, ${range} }`);
     expect(text).toContain(range);
-    sandbox.writeStack(`${text}mirrors: { registries: { ghcr.io: "${images.registry.host}" } }\n`);
+    text += `mirrors: { registries: { ghcr.io: "${images.registry.host}" } }\n`;
+    sandbox.writeStack(text);
   });
   afterAll(async () => {
     await sandbox.dispose();
@@ -48,6 +51,65 @@ describe.skipIf(reason !== undefined)(title, () => {
     const answer = (await response.json()) as { choices: { text: string }[]; system_fingerprint: string };
     expect(answer.choices[0]?.text).toMatch(/city|country|capital|Paris/);
     expect(answer.system_fingerprint).toMatch(/b?11435/);
+  });
+
+  describe("behind a gateway, asked up to 20 times a second by 8 clients", () => {
+    const asked = { model: "chat", prompt: "One", max_tokens: 1, temperature: 0 };
+    const load = { body: asked, clients: 8 };
+    const endpoint = () => `http://127.0.0.1:${sandbox.portRange[0]}/v1`;
+    const ids = async () => (await containersOf(sandbox.dataDir)).map(({ Id, State }) => [Id, State]);
+
+    /** The stack with a gateway, another tag of the image, and further fields. */
+    function want(tag: string, fields: readonly string[] = []): void {
+      const update = "update: { strategy: blueGreen, minHealthyTime: 2s, drainTimeout: 300s }";
+      const lines = [
+        `    imageName: ghcr.io/ggml-org/llama.cpp:${tag}`,
+        ...[update, ...fields].map((line) => `    ${line}`),
+      ];
+      sandbox.writeStack(text.replace(/^ {4}imageName: .*$/m, lines.join("\n")));
+    }
+
+    beforeAll(async () => {
+      const other = await llamaImage("b11435", { ...images.labels, tag: "next" });
+      await images.pushAs("ggml-org/llama.cpp", "server-next", other);
+      want("server-b11435");
+      const { exitCode, output } = await sandbox.up();
+      expect(exitCode, output).toBe(0);
+    });
+
+    it("fails no request when a new version cannot start: the old one serves, and nothing of the new one is left", async () => {
+      const before = await ids();
+      want("server-next", ['extraParameters: ["--no-such-parameter"]']);
+      const { result, failed, sent } = await underLoad(endpoint(), () => sandbox.up(), load);
+      expect(result.exitCode).not.toBe(0);
+      expect(result.output).toContain("the runner before it goes on serving");
+      expect(result.output).toContain("--no-such-parameter");
+      expect(failed).toEqual([]);
+      expect(sent).toBeGreaterThan(100);
+      expect(await ids()).toEqual(before);
+    });
+
+    it("fails none when a good one takes over, and a stream of 30 s that began before ends normally", async () => {
+      const begun = Date.now();
+      const pace = { ...asked, max_tokens: 64, ignore_eos: true };
+      await complete(endpoint(), pace);
+      const max_tokens = Math.ceil((64 * 30_000) / (Date.now() - begun));
+      const body = JSON.stringify({ ...pace, max_tokens, stream: true });
+      const stream = await fetch(`${endpoint()}/completions`, { method: "POST", body });
+      const streamed = stream.text();
+      const before = await ids();
+      want("server-next");
+      const { result, failed, sent } = await underLoad(endpoint(), () => sandbox.up(), load);
+      expect(result.exitCode, result.output).toBe(0);
+      expect(failed).toEqual([]);
+      expect(sent).toBeGreaterThan(100);
+      const events = (await streamed).trimEnd().split("\n\n");
+      expect(events.at(-1)).toBe("data: [DONE]");
+      expect(events.at(-2)).toContain('"finish_reason":"length"');
+      const after = await ids();
+      expect(after.map(([, state]) => state)).toEqual(["running"]);
+      expect(after).not.toEqual(before);
+    });
   });
 
   it("leaves nothing to do, and nothing behind", async () => {

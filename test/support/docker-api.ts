@@ -29,7 +29,10 @@ export interface InspectedContainer {
   readonly State: { readonly Pid: number; readonly StartedAt: string };
   readonly Config: Omit<ContainerBody, "HostConfig">;
   readonly HostConfig: ContainerBody["HostConfig"];
-  readonly NetworkSettings: { readonly Ports: Record<string, { HostIp: string; HostPort: string }[] | null> };
+  readonly NetworkSettings: {
+    readonly Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
+    readonly Networks: Record<string, unknown>;
+  };
 }
 
 /** The containers of a data directory, running or not. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { ContainerBody } from "../../src/runtime/container-body.js";
-import type { ContainerStatus } from "../../src/runtime/container-engine.js";
+import type { ContainerEnd, ContainerStatus } from "../../src/runtime/container-engine.js";
 
 /** What a container's first process does. */
 export type Program =
@@ -24,11 +24,12 @@ let lastPid = 1000;
 /** One container of a `FakeEngine`. */
 export class FakeContainer {
   readonly id = randomBytes(32).toString("hex");
-  readonly name: string;
+  name: string;
   readonly imageId: string;
   readonly body: ContainerBody;
   readonly output: string[] = [];
   pid = 0;
+  lastEnd: ContainerEnd | undefined;
   readonly #program: Program;
   #state: ContainerStatus["state"] = "created";
   #exitCode = 0;
@@ -99,6 +100,7 @@ export class FakeContainer {
 
   #end(exitCode: number): void {
     this.pid = 0;
+    this.lastEnd = { exitCode, outOfMemory: false };
     this.#state = "exited";
     this.#exitCode = exitCode;
   }

@@ -6,9 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BerthError, type ErrorCode } from "../../src/lib/errors.js";
 import type { ContainerBody } from "../../src/runtime/container-body.js";
 import type {
+  ContainerEnd,
   ContainerEngine,
   ContainerStatus,
   ContainerSummary,
+  EngineVersion,
   ImageStatus,
   PullOptions,
 } from "../../src/runtime/container-engine.js";
@@ -29,11 +31,21 @@ export interface EngineFault {
 export interface FakeEngineOptions {
   /** References of images that registries have, and the login that they ask for. */
   readonly registry?: Readonly<Record<string, RegistryLogin | undefined>>;
+  /** Where it says that it keeps images. Default: it does not tell. */
+  readonly dataFolder?: string;
   /** What a container's first process does. Default: it runs until it is stopped. */
   readonly behave?: (body: ContainerBody) => Program;
 }
 
-const reads = new Set(["version", "findImage", "inspectContainer", "listContainers", "readOutput"]);
+const reads = new Set([
+  "version",
+  "dataFolder",
+  "lastEnd",
+  "findImage",
+  "inspectContainer",
+  "listContainers",
+  "readOutput",
+]);
 
 /** A Docker Engine in memory: names, labels, ports, restarts and images, and faults that it is told. */
 export class FakeEngine implements ContainerEngine {
@@ -75,8 +87,12 @@ export class FakeEngine implements ContainerEngine {
       ?.crash(137);
   }
 
-  version(): Promise<{ version: string; apiVersion: string }> {
-    return this.#call("version", "", () => ({ version: "20.10.24", apiVersion: "1.41" }));
+  version(): Promise<EngineVersion> {
+    return this.#call("version", "", () => ({ product: "docker", version: "20.10.24", apiVersion: "1.41" }));
+  }
+
+  dataFolder(): Promise<string | undefined> {
+    return this.#call("dataFolder", "", () => this.#options.dataFolder);
   }
 
   findImage(reference: string): Promise<ImageStatus | undefined> {
@@ -109,6 +125,7 @@ export class FakeEngine implements ContainerEngine {
   createContainer(name: string, body: ContainerBody): Promise<string> {
     return this.#call("createContainer", name, () => {
       const where = `container ${name}`;
+      if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) throw refusal("docker-refused", where, "Invalid container name");
       if (this.#find(name) !== undefined) throw refusal("host-foreign", where, "another container has the name");
       const image = this.#image(body.Image);
       if (image === undefined) throw refusal("docker-refused", where, "the image is not on the host");
@@ -147,15 +164,31 @@ export class FakeEngine implements ContainerEngine {
     });
   }
 
+  renameContainer(container: string, name: string): Promise<void> {
+    return this.#call("renameContainer", `${container} ${name}`, () => {
+      const found = this.#get(container);
+      const other = this.#find(name);
+      if (other !== undefined && other !== found)
+        throw refusal("host-foreign", `container ${container}`, "another container has the name");
+      found.name = name;
+    });
+  }
+
   inspectContainer(name: string): Promise<ContainerStatus | undefined> {
     return this.#call("inspectContainer", name, () => this.#find(name)?.status());
+  }
+
+  lastEnd(name: string): Promise<ContainerEnd | undefined> {
+    return this.#call("lastEnd", name, () => this.#find(name)?.lastEnd);
   }
 
   listContainers(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]> {
     return this.#call("listContainers", JSON.stringify(labels), () =>
       this.#all()
         .filter(({ body }) => Object.entries(labels).every(([key, value]) => body.Labels[key] === value))
-        .map(({ id, name, body, isAlive }) => ({ id, name, labels: body.Labels, running: isAlive })),
+        .map(({ id, name, body, isAlive }) => {
+          return { id, name, labels: body.Labels, running: isAlive, ports: isAlive ? hostPorts(body) : [] };
+        }),
     );
   }
 

@@ -29,12 +29,13 @@ export interface FakeDeployment {
   fields?: readonly string[];
 }
 
-/** A stack file with deployments of the fake engine. Tests look into supervisord's files, so it is what they ask for. */
+/** A stack file with deployments of the fake engine, on hosts with these data directories. Tests look into supervisord's files, so it is what they ask for. */
 export function fakeStack(
   server: FileServer,
   portRange: readonly [number, number],
   deployments: Record<string, FakeDeployment>,
   runtime: "supervisord" | "chosen by the lock" = "supervisord",
+  hosts: Readonly<Record<string, string>> = { local: "host" },
 ): string {
   const entries = Object.entries(deployments).map(([name, { model = "good", version = "1", update, fields = [] }]) => {
     const lines = [
@@ -50,7 +51,10 @@ export function fakeStack(
   return [
     "schemaVersion: 1",
     "hosts:",
-    `  local: { connection: local, dataDir: host, portRange: [${portRange.join(", ")}]${asked} }`,
+    ...Object.entries(hosts).map(
+      ([name, folder]) =>
+        `  ${name}: { connection: local, dataDir: ${folder}, portRange: [${portRange.join(", ")}]${asked} }`,
+    ),
     ...(entries.length === 0 ? [] : ["deployments:", ...entries]),
     "",
   ].join("\n");

@@ -5,54 +5,12 @@ import { isDeepStrictEqual } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { fakeStack, serveModels, type FakeDeployment } from "./fake-stack.js";
+import { chain } from "./chain.js";
+import { fakeStack, serveModels } from "./fake-stack.js";
 import type { FileServer } from "./file-server.js";
+import { casesOf, type Case, type KillPoint, type Scenario, type Victim, type Wanted } from "./kill-cases.js";
 import { Sandbox, type StateResource } from "./sandbox.js";
 import { repository } from "./toolchain.js";
-
-/** Every point with every victim; otherwise each scenario at one point, with one of them. */
-const runAll = process.env.BERTH_TEST_ALL === "1";
-
-/** Who is killed: the Pulumi CLI alone, the provider alone, or both. */
-const victims = ["engine", "provider", "both"] as const;
-type Victim = (typeof victims)[number];
-
-/** What the user does next: runs the same stack again, takes the edit back, or removes what was edited. */
-const followUps = ["same", "reverted", "removed"] as const;
-type FollowUp = (typeof followUps)[number];
-
-interface KillPoint {
-  kind: string;
-  operation: "create" | "update" | "delete";
-  /** A step's text, or `end`. */
-  step: string;
-  /** Part of the resource's name. */
-  name: string;
-}
-
-interface Wanted {
-  deployments: Record<string, FakeDeployment & { answers: string }>;
-  /** A second host, with its data directory `second`. */
-  second?: boolean;
-}
-
-export interface Scenario {
-  title: string;
-  points: KillPoint[];
-  base: Wanted;
-  edited: Wanted;
-  removed: Wanted;
-  /** Makes what the edited stack then has to repair. */
-  damage?: (sandbox: Sandbox) => void;
-  /** The edited stack cannot work: the run fails by itself, and with the same stack again it fails again. */
-  fails?: boolean;
-  /** Who is killed, when it is not each of {@link victims}. */
-  victims?: readonly Victim[];
-  /** The deployment that answers all the time, unless it is removed. */
-  steady?: string;
-  /** A known gap: when a host is dropped whose creation the state never heard of, nobody is left that knows of its folder. */
-  leavesFolder?: boolean;
-}
 
 export const keep = { answers: "five" };
 export const chat = { answers: "five" };
@@ -64,9 +22,12 @@ export function points(kind: string, operation: KillPoint["operation"], name: st
   return [...steps, "end"].map((step) => ({ kind, operation, name, step }));
 }
 
-/** Tests each scenario in a project of its own. Each point meets each victim, and over the victims each follow-up. */
+/**
+ * Tests the scenarios, in one project: each begins where another ended, where that goes. Each point meets each victim,
+ * and over the victims each follow-up.
+ */
 export function describeKills(scenarios: readonly Scenario[]): void {
-  describe.each(scenarios)("killed in the middle of $title", (scenario) => {
+  describe("killed in the middle of", () => {
     let server: FileServer;
     let sandbox: Sandbox;
     /** What the test before has brought about, if it went well. */
@@ -81,28 +42,25 @@ export function describeKills(scenarios: readonly Scenario[]): void {
       await server.close();
     });
 
-    for (const [row, point] of scenario.points.entries()) {
-      const killed = scenario.victims ?? victims;
-      for (const [column, victim] of killed.entries()) {
-        const followUp = followUps[(row + column) % followUps.length] ?? "same";
-        const title = `at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
-        const chosen = row === Math.floor(scenario.points.length / 2) && column === row % killed.length;
-        const folderStays = scenario.leavesFolder === true && followUp !== "same";
-        it.runIf(runAll || chosen)(title, async () => {
-          const before = present;
-          present = undefined;
-          if (!isDeepStrictEqual(before, scenario.base)) await bringTo(sandbox, server, scenario.base);
-          const steady = followUp === "removed" ? undefined : scenario.steady;
-          const failures = await watch(sandbox, steady, async () => {
-            present = await killAndGoOn(sandbox, server, scenario, point, victim, followUp, folderStays);
-          });
-          expect(failures).toEqual([]);
-        });
-        if (!folderStays) continue;
-        it(`${title}, and leaves no folder`, { fails: true, skip: !(runAll || chosen) }, () => {
-          expect(existsSync(sandbox.path("second"))).toBe(false);
-        });
-      }
+    for (const one of chain<Wanted, Case>(scenarios.flatMap(casesOf))) {
+      const { scenario, point, victim, followUp, folderStays } = one;
+      const title = `${scenario.title} at "${point.step}", ${victim}: the next up with the ${followUp} stack converges`;
+      it(title, async () => {
+        const before = present;
+        present = undefined;
+        // What a known gap has left there; it has a test of its own.
+        if (before !== undefined && before.second !== true)
+          rmSync(sandbox.path("second"), { recursive: true, force: true });
+        if (!isDeepStrictEqual(before, one.from)) await bringTo(sandbox, server, one.from);
+        const steady = followUp === "removed" ? undefined : scenario.steady;
+        const failures = await watch(sandbox, steady, () => killAndGoOn(sandbox, server, one));
+        present = one.to;
+        expect(failures).toEqual([]);
+      });
+      if (!folderStays) continue;
+      it(`${title}, and leaves no folder`, { fails: true }, () => {
+        expect(existsSync(sandbox.path("second"))).toBe(false);
+      });
     }
   });
 }
@@ -129,19 +87,9 @@ function endpointsOf(sandbox: Sandbox): Record<string, string> {
   return (stack?.outputs.endpoints ?? {}) as Record<string, string>;
 }
 
-/**
- * Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. Returns what the stack
- * and the state agree on then, if they do.
- */
-async function killAndGoOn(
-  sandbox: Sandbox,
-  server: FileServer,
-  scenario: Scenario,
-  point: KillPoint,
-  victim: Victim,
-  followUp: FollowUp,
-  folderStays: boolean,
-): Promise<Wanted | undefined> {
+/** Kills at a point, goes on as the user would, and looks whether what is there is what is wanted. */
+async function killAndGoOn(sandbox: Sandbox, server: FileServer, one: Case): Promise<void> {
+  const { scenario, point, victim, followUp, next, folderStays } = one;
   scenario.damage?.(sandbox);
 
   writeStack(sandbox, server, scenario.edited);
@@ -151,17 +99,15 @@ async function killAndGoOn(
     const recovered = await sandbox.berth(["recover", "test"]);
     expect(recovered.exitCode, recovered.output).toBe(0);
   }
-  const next = followUp === "same" ? scenario.edited : followUp === "reverted" ? scenario.base : scenario.removed;
   writeStack(sandbox, server, next);
   const { exitCode, output } = await sandbox.up();
   if (scenario.fails === true && followUp === "same") {
     expect(output).toContain("the runner before it serves again");
     await expectPresent(sandbox, scenario.base);
-    return undefined;
+    return;
   }
   expect(exitCode, output).toBe(0);
   await expectPresent(sandbox, next, folderStays);
-  return next;
 }
 
 /** Brings the stack up, and kills the victim when the step begins. */

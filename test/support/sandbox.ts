@@ -115,6 +115,27 @@ export class Sandbox {
     return this.pulumi(["up", "--yes", "--skip-preview", "--stack", "test", ...args], environment);
   }
 
+  /** Brings the stack up, and presses Ctrl-C when the output has a text; tells how long it took to end after that. */
+  async upAndInterrupt(text: string): Promise<Outcome & { readonly seconds: number }> {
+    const args = ["up", "--yes", "--skip-preview", "--stack", "test", "--non-interactive", "--color", "never"];
+    // A terminal sends the signal to the process group of what runs in it.
+    const running = execa("pulumi", args, {
+      ...{ cwd: this.root, env: this.environment, extendEnv: false, stdin: "ignore" },
+      ...{ all: true, reject: false, detached: true },
+    });
+    let interruptedAt: number | undefined;
+    let said = "";
+    running.all.on("data", (bytes: Buffer) => {
+      said += bytes.toString("utf8");
+      if (interruptedAt !== undefined || !said.includes(text)) return;
+      interruptedAt = Date.now();
+      process.kill(-(running.pid ?? 0), "SIGINT");
+    });
+    const { exitCode, all } = await running;
+    if (interruptedAt === undefined) throw new Error(`never said "${text}":\n${all}`);
+    return { exitCode: exitCode ?? -1, output: all, seconds: (Date.now() - interruptedAt) / 1000 };
+  }
+
   /** Runs `berth`. */
   berth(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
     return this.#run(process.execPath, [join(repository, "dist", "cli", "main.js"), ...args], environment);
@@ -236,10 +257,10 @@ export function freePort(wanted = 0): Promise<number> {
   });
 }
 
-/** Downloads of an earlier sandbox, so that each does not fetch them anew. Everything is verified all the same. */
+/** Downloads of an earlier sandbox for a data directory, so that each does not fetch them anew. Everything is verified all the same. */
 const sharedCache = join(repository, ".berth", "test-cache");
 
-function seedCache(dataDir: string): void {
+export function seedCache(dataDir: string): void {
   const wheels = join(sharedCache, "wheels");
   if (existsSync(wheels)) cpSync(wheels, join(dataDir, "cache", "wheels"), { recursive: true });
 }

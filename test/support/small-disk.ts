@@ -16,10 +16,10 @@ export class SmallDisk {
     return new SmallDisk(folder);
   }
 
-  /** Leaves no free byte. */
-  fill(): void {
+  /** Leaves no free byte, or so many megabytes. */
+  fill(leftMegabytes = 0): void {
     const { bavail, bsize } = statfsSync(this.folder);
-    writeFileSync(join(this.folder, "filler"), Buffer.alloc(bavail * bsize));
+    writeFileSync(join(this.folder, "filler"), Buffer.alloc(bavail * bsize - leftMegabytes * 2 ** 20));
   }
 
   /** Takes away what filled it. */

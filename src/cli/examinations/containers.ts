@@ -12,7 +12,8 @@ const subject = "container engine";
 
 /** A container engine and whether this user may talk to it. A host needs none. */
 export function judgeContainers({ engine, warnings, survey: { sockets, user } }: ContainersSight): Finding[] {
-  if (engine !== undefined) return [{ state: "good", subject, found: `${engine.engine} ${engine.version}` }];
+  if (engine !== undefined && engine.problem === undefined)
+    return [{ state: "good", subject, found: `${engine.engine} ${engine.version}` }];
   const closed = sockets.find(({ writable }) => !writable);
   if (closed !== undefined) {
     const { path, owner, group } = closed;

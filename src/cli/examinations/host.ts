@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 
+import { findDockerInfo } from "../../host/docker-info.js";
 import { defaultDataDir, gatherHost, type HostSighting } from "../../host/facts.js";
 import type { Host } from "../../host/host.js";
 import { readHostLock } from "../../host/lock.js";
@@ -8,12 +9,14 @@ import { surveySshd } from "../../host/sshd-survey.js";
 import { surveyHost, type HostSurvey } from "../../host/survey.js";
 import type { Clock } from "../../lib/clock.js";
 import { withinSeconds } from "../../lib/deadline.js";
+import { lookAtDocker } from "../../runtime/docker-sight.js";
 import { supervisordPaths } from "../../runtime/supervisord-configuration.js";
 import { readBinFolder } from "../../runtime/supervisord-control.js";
 import type { HostWarning } from "../../schema/facts.js";
 import type { HostEntry } from "../../schema/hosts.js";
 import { judgeAccelerators } from "./accelerators.js";
 import { judgeClock } from "./clock.js";
+import { judgeContainerNeeds } from "./container-needs.js";
 import { judgeContainers } from "./containers.js";
 import type { Finding } from "./finding.js";
 import { judgeFolder } from "./folder.js";
@@ -72,7 +75,7 @@ async function examineSystem(
   dataDir: string,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { facts, warnings } = await gatherHost(host, { dataDir, signal });
+  const { facts, warnings } = await gatherHost(host, { dataDir, signal, lookAtDocker });
   const about = (subject: HostWarning["subject"]) =>
     warnings.filter((warning) => warning.subject === subject).map(({ text }) => text);
   return [
@@ -81,8 +84,16 @@ async function examineSystem(
     ...(await examineSupervision(host, entry, survey, facts, dataDir)),
     ...judgeGateway(entry.gateway, facts),
     ...judgeContainers({ engine: facts.containerEngine, warnings: about("containerEngine"), survey }),
+    ...judgeContainerNeeds({ facts, ...(await findEngineNeeds(host, facts, signal)) }),
     ...judgeAccelerators({ accelerators: facts.accelerators, warnings: about("accelerators"), survey }),
   ];
+}
+
+async function findEngineNeeds(host: Host, { containerEngine }: HostSighting["facts"], signal: AbortSignal) {
+  const info = containerEngine?.engine === "docker" ? await findDockerInfo(host, signal) : undefined;
+  // Another user may not look into the engine's folder; then the disk is not told of.
+  const freeBytes = info === undefined ? undefined : await host.freeBytes(info.root).catch(() => undefined);
+  return { info, freeBytes };
 }
 
 async function examineSupervision(

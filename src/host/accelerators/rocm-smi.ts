@@ -1,6 +1,6 @@
 import { identify } from "./identity.js";
 import { notUnderstood, sight, type Finding, type Sighting } from "./detector.js";
-import { entriesOf, jsonText, parseJson } from "./json.js";
+import { entriesOf, jsonText, parseJson, valueAt } from "./json.js";
 import { readBusId, readBytes, told, wholeNumber } from "./values.js";
 
 /** Options that both AMD's `rocm-smi` and Hygon's have. */
@@ -14,25 +14,27 @@ export const rocmSmiOptions = [
   "--showdriverversion",
 ] as const;
 
-interface Versions {
+interface Beside {
   readonly driverVersion?: string | undefined;
   readonly runtimeVersion: string | undefined;
+  /** The cards' bus ids, by `--showbus --json`, where they are not in the text. */
+  readonly buses?: string | undefined;
 }
 
 /**
  * The JSON of `rocm-smi`, a card each: AMD's in the forms of ROCm 4 to 6, or Hygon's, whose DTK has a `rocm-smi` of its
  * own. Cards of the other vendor are left out. It does not tell which process uses which card.
  */
-export function readRocmSmi(text: string, vendor: "amd" | "hygon", versions: Versions): Sighting {
+export function readRocmSmi(text: string, vendor: "amd" | "hygon", beside: Beside): Sighting {
   const json = parseJson(text);
   const cards = entriesOf(json).filter(([key]) => /^card\d{1,4}$/.test(key));
   if (cards.length === 0) return notUnderstood("rocm-smi --json");
   const system = entriesOf(json).find(([key]) => key === "system")?.[1];
   const driverVersion =
-    told(versions.driverVersion) ?? told(textOf(system, "driver version")) ?? told(textOf(json, "driver version"));
+    told(beside.driverVersion) ?? told(textOf(system, "driver version")) ?? told(textOf(json, "driver version"));
   const found = cards
     .filter(([, card]) => isHygon(card) === (vendor === "hygon"))
-    .map(([key, card]) => readCard(Number(key.slice("card".length)), card, vendor, { ...versions, driverVersion }));
+    .map(([key, card]) => readCard(Number(key.slice("card".length)), card, vendor, { ...beside, driverVersion }));
   return sight(found, vendor === "hygon" ? "hy-smi" : "rocm-smi");
 }
 
@@ -51,11 +53,12 @@ function readCard(
   index: number,
   card: unknown,
   vendor: "amd" | "hygon",
-  { driverVersion = "unknown", runtimeVersion }: Versions,
+  { driverVersion = "unknown", runtimeVersion, buses = "" }: Beside,
 ): Finding {
+  const busId = textOf(card, "pci bus") ?? textOf(valueAt(parseJson(buses), `card${index}`), "pci bus");
   const identity = identify({
     uuid: readSerial(textOf(card, "unique id")) ?? readSerial(textOf(card, "serial number")),
-    pciBusId: readBusId(textOf(card, "pci bus")),
+    pciBusId: readBusId(busId),
     fallback: `${vendor}-${index}`,
   });
   const llvmTarget = told(textOf(card, "gfx version"));

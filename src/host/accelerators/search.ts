@@ -5,7 +5,7 @@ import { detectors as allDetectors } from "./detectors.js";
 
 /** A driver that hangs does so for good; healthy tools take some seconds on hosts with many devices. */
 export const toolSeconds = 15;
-const mostRounds = 4;
+const usualRounds = 4;
 const longestReason = 200;
 
 type Commands = Pick<Host, "run">;
@@ -15,6 +15,8 @@ export interface SearchOptions {
   readonly signal?: AbortSignal | undefined;
   readonly detectors?: readonly Detector[];
   readonly timeoutSeconds?: number;
+  /** How often a detector may ask something new. */
+  readonly mostRounds?: number;
 }
 
 /** Commands that are asked first. */
@@ -37,6 +39,7 @@ export async function findAccelerators(host: Commands, options: SearchOptions): 
 }
 
 async function askVendor(host: Commands, detector: Detector, options: SearchOptions): Promise<Sighting> {
+  const { mostRounds = usualRounds } = options;
   const answers: Record<string, string> = {};
   const warnings: string[] = [];
   const asked = new Set<string>();

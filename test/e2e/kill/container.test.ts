@@ -5,6 +5,7 @@ import { containersOf } from "../../support/docker-api.js";
 import { serveModels } from "../../support/fake-stack.js";
 import type { FileServer } from "../../support/file-server.js";
 import { points, upAndKill } from "../../support/kill.js";
+import { complete, underLoad } from "../../support/load.js";
 import { Sandbox } from "../../support/sandbox.js";
 import { TestImages, whyNoTestImages } from "../../support/test-image.js";
 
@@ -12,7 +13,20 @@ import { TestImages, whyNoTestImages } from "../../support/test-image.js";
 const runAll = process.env.BERTH_TEST_ALL === "1";
 const reason = runAll ? undefined : await whyNoTestImages();
 
-const scenarios = [
+/** Behind a gateway, so that it is updated without a moment in which nothing serves. */
+const switched = { update: "strategy: blueGreen, drainTimeout: 5s" };
+
+interface ContainerScenario {
+  readonly title: string;
+  readonly base: Record<string, BoxedDeployment>;
+  readonly edited: Record<string, BoxedDeployment>;
+  readonly answers: string;
+  readonly points: ReturnType<typeof points>;
+  /** Whether it answers all the time. */
+  readonly steady?: boolean;
+}
+
+const scenarios: readonly ContainerScenario[] = [
   {
     title: "created",
     base: {},
@@ -32,6 +46,29 @@ const scenarios = [
       "record what runs",
       "remove the old runner",
     ]),
+  },
+  {
+    title: "created behind a gateway",
+    base: {},
+    edited: { chat: switched },
+    answers: "five",
+    // The other steps are those of one without a gateway.
+    points: points("Instance", "create", "chat-0", ["send requests to it"]).slice(0, 1),
+  },
+  {
+    title: "updated behind a gateway, where it serves all the time",
+    base: { chat: switched },
+    edited: { chat: { ...switched, version: "2", fields: ['extraParameters: ["--text", "six"]'] } },
+    answers: "six",
+    points: points("Instance", "update", "chat-0", [
+      "start the runner",
+      "wait until it answers",
+      "send requests to it",
+      "record what runs",
+      "let requests in progress end",
+      "remove the old runner",
+    ]),
+    steady: true,
   },
 ];
 
@@ -54,28 +91,30 @@ describe.skipIf(reason !== undefined)(title, () => {
     await server.close();
   });
 
+  const endpoint = () => `http://127.0.0.1:${sandbox.portRange[0]}/v1`;
+
   async function bringTo(deployments: Record<string, BoxedDeployment>): Promise<void> {
     sandbox.writeStack(containerStack(server, sandbox.portRange, deployments));
     const { exitCode, output } = await sandbox.up();
     expect(exitCode, output).toBe(0);
   }
 
-  describe.each(scenarios)("while a container is $title", ({ base, edited, answers, points: all }) => {
+  describe.each(scenarios)("while a container is $title", ({ base, edited, answers, points: all, steady = false }) => {
     const chosen = runAll
       ? all
       : [all[Math.floor(all.length / 2)] ?? { kind: "", operation: "create", name: "", step: "" }];
     it.each(chosen)('at "$step": the next up converges to one container, which serves', async (point) => {
       await bringTo(base);
       sandbox.writeStack(containerStack(server, sandbox.portRange, edited));
-      await upAndKill(sandbox, point, "provider");
-      await bringTo(edited);
+      const killAndGoOn = async () => {
+        await upAndKill(sandbox, point, "provider");
+        await bringTo(edited);
+      };
+      if (steady) expect((await underLoad(endpoint(), killAndGoOn)).failed).toEqual([]);
+      else await killAndGoOn();
       const found = await containersOf(sandbox.dataDir);
       expect(found.map(({ State }) => State)).toEqual(["running"]);
-      const response = await fetch(`http://127.0.0.1:${sandbox.portRange[0]}/v1/completions`, {
-        method: "POST",
-        body: "{}",
-      });
-      expect(await response.json()).toMatchObject({ choices: [{ text: answers }] });
+      expect(await complete(endpoint())).toBe(answers);
     });
   });
 });

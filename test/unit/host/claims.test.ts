@@ -12,7 +12,9 @@ import {
   releaseClaims,
   reserveClaims,
   takeClaims,
+  SeenClaims,
   type ClaimPlace,
+  type HeldClaimPlace,
 } from "../../../src/host/claims.js";
 import { writeEntry } from "../../../src/host/journal.js";
 import { MemoryHost } from "../support/memory-host.js";
@@ -20,7 +22,12 @@ import { rejectionOf } from "../support/thrown.js";
 
 const day = new Date("2026-01-01T00:00:00.000Z");
 const later = new Date(day.getTime() + claimTtlSeconds * 1000 + 1000);
-const placeOf = (host: MemoryHost, now = day): ClaimPlace => ({ host, dataDir: "/data", now });
+const placeOf = (host: MemoryHost, now = day): ClaimPlace & HeldClaimPlace => ({
+  host,
+  dataDir: "/data",
+  now,
+  seen: new SeenClaims(),
+});
 
 const dev = { owner: "shop/dev", instance: "chat-0" };
 const prod = { owner: "shop/prod", instance: "chat-0" };
@@ -31,6 +38,15 @@ const prodClaims = claimsOf(prod, 14_000, ["GPU-1"]);
 /** The instance is on the host: the journal has it. */
 const journalled = (host: MemoryHost, holder: typeof dev) =>
   writeEntry(host, "/data", { schemaVersion: 1, ...instanceKey(holder), identity: "i", recorded: true });
+
+class CountingHost extends MemoryHost {
+  reads = 0;
+
+  override readText(path: string): Promise<string | undefined> {
+    this.reads += 1;
+    return super.readText(path);
+  }
+}
 
 describe("a claim", () => {
   it("is had by whoever comes first, and the second is told whose it is", async () => {
@@ -112,6 +128,30 @@ describe("a claim", () => {
     expect(await listClaims(place)).toEqual([devDevice, ...other]);
     await releaseClaims(place, ({ owner }) => owner === "shop/dev");
     expect(await listClaims(place)).toEqual(other);
+  });
+
+  it("of many instances is read once while one process holds the host lock, and what it writes it knows", async () => {
+    const host = new CountingHost();
+    const place = placeOf(host);
+    const instances = Array.from({ length: 20 }, (_, index) => `chat-${index}`);
+    const claimOf = (instance: string, index: number) => ({ port: 14_000 + index, owner: "shop/dev", instance });
+    await reserveClaims(place, instances.slice(0, 10).map(claimOf));
+    await takeClaims(place, instances.map(claimOf).slice(10));
+    host.reads = 0;
+    await Promise.all(instances.map((name) => releaseClaims(place, ({ instance }) => instance === name)));
+    expect(host.reads).toBe(10);
+    expect(await listClaims(place)).toEqual([]);
+  });
+
+  it("that took the place of one that holds no more is not given back by whom it was before", async () => {
+    const host = new MemoryHost();
+    const { seen } = placeOf(host);
+    await reserveClaims(placeOf(host), [devPort]);
+    const place = { ...placeOf(host, later), seen };
+    await releaseClaims(place, ({ owner }) => owner === "nobody/else");
+    await takeClaims(place, [{ ...devPort, ...prod }]);
+    await releaseClaims(place, ({ owner }) => owner === dev.owner);
+    expect(await listClaims(place)).toEqual([{ ...devPort, ...prod }]);
   });
 
   it("that another version wrote, or a person, is an error that names the file", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { gatherFacts, gatherHost } from "../../../src/host/facts.js";
+import { gatherFacts, gatherHost, gatherSharedFacts } from "../../../src/host/facts.js";
+import { BerthError } from "../../../src/lib/errors.js";
+import type { RunResult } from "../../../src/host/host.js";
 import { readAnswers } from "../support/accelerator-fixtures.js";
 import { hangs, ToolHost } from "../support/tool-host.js";
 
@@ -28,6 +30,18 @@ class Machine extends ToolHost {
   }
 }
 
+const foundPython = { path: "/usr/bin/python3", version: "3.11.2" };
+
+class MachineWithPython extends Machine {
+  searches = 0;
+
+  override run(argv: readonly [string, ...string[]]): Promise<RunResult> {
+    if (argv[0] !== "python3") return super.run(argv);
+    this.searches += 1;
+    return Promise.resolve({ exitCode: 0, stdout: JSON.stringify({ ...foundPython, pipx: null }), stderr: "" });
+  }
+}
+
 describe("what is known of a host", () => {
   it("is its system, container engine and ports, where there is no accelerator", async () => {
     const machine = new Machine({ ...system, ...docker });
@@ -51,6 +65,44 @@ describe("what is known of a host", () => {
     });
   });
 
+  it("is the engine at its socket, whatever the commands say, and the ports that lead into its containers", async () => {
+    const engine = { engine: "docker", version: "20.10.24", apiVersion: "1.41" } as const;
+    const look = () => Promise.resolve({ engine, publishedPorts: [8080, 80] });
+    const { facts, usage } = await gatherHost(new Machine({ ...system, ...docker }), { lookAtDocker: look });
+    expect(facts.containerEngine).toEqual(engine);
+    expect(usage.listeningPorts).toEqual([22, 80, 8080]);
+  });
+
+  it.each([
+    ["as the socket tells it", { engine: "docker", version: "19.03.15", apiVersion: "1.40" } as const],
+    ["as the command tells it", undefined],
+  ])("is an engine that cannot be used, %s, with what is wrong and a warning", async (_, engine) => {
+    const problem = { what: "it is of no use", hint: "mend it" };
+    const look = () => Promise.resolve({ engine, problem, publishedPorts: [] });
+    const { facts, warnings } = await gatherHost(new Machine({ ...system, ...docker }), { lookAtDocker: look });
+    const told = engine ?? { engine: "docker", version: "27.5.1", apiVersion: "1.47" };
+    expect(facts.containerEngine).toEqual({ ...told, problem });
+    expect(warnings).toEqual([{ subject: "containerEngine", text: "it is of no use; mend it" }]);
+  });
+
+  it("is one error, told once, when the host is lost while all looks go on", async () => {
+    const lost = new BerthError("host-unreachable", { what: "the connection was lost" });
+    class LostMachine extends Machine {
+      override run(): Promise<RunResult> {
+        return Promise.reject(lost);
+      }
+    }
+    const untold: unknown[] = [];
+    const hear = (reason: unknown) => untold.push(reason);
+    process.on("unhandledRejection", hear);
+    const looking = { lookAtDocker: () => Promise.reject(lost) };
+    await expect(gatherHost(new LostMachine({}), looking)).rejects.toBe(lost);
+    await expect(gatherFacts(new LostMachine({}), undefined, looking.lookAtDocker)).rejects.toBe(lost);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", hear);
+    expect(untold).toEqual([]);
+  });
+
   it("has who uses its accelerators, with the instances of Berth's own runners and what descends from them", async () => {
     const machine = new Machine({ ...system, ...nvidia, "ps -axo pid=,ppid=": " 5001 4000\n 5002 4000\n 4000 1\n" });
     const findRunners = () => Promise.resolve(new Map([[4000, "chat-0"]]));
@@ -68,6 +120,15 @@ describe("what is known of a host", () => {
     const { facts } = await gatherHost(machine, {});
     expect(await gatherFacts(machine, undefined)).toEqual(facts);
     expect(JSON.stringify(facts)).not.toMatch(/pid|used/i);
+  });
+
+  it("is told without a search for Python where that depends on who looks", async () => {
+    const machine = new MachineWithPython({ ...system, "python3 --version": "" });
+    const { python, ...shared } = await gatherFacts(machine, undefined);
+    expect(python).toEqual(foundPython);
+    expect(machine.searches).toBe(1);
+    expect(await gatherSharedFacts(machine, "/data")).toEqual(shared);
+    expect(machine.searches).toBe(1);
   });
 
   it.each([

@@ -5,6 +5,8 @@ import { findPinnedImage, pinnedName, pullImage, removeNames, verifyImage } from
 import type { ContainerEngine, PullOptions } from "../../../src/runtime/container-engine.js";
 import { containerBody } from "../../../src/runtime/container-body.js";
 import { specOf } from "../support/container-specs.js";
+import type { FileStatus } from "../../../src/host/host.js";
+import { MemoryHost } from "../support/memory-host.js";
 import { FakeEngine } from "../../support/fake-engine.js";
 import { rejectionOf } from "../support/thrown.js";
 
@@ -67,7 +69,9 @@ describe("an image that the engine has", () => {
 });
 
 describe("pulling an image", () => {
-  const request = { where: "host local: engine 1.0", image, from, findLogin: () => Promise.resolve(undefined) };
+  const where = "host local: engine 1.0";
+  const request = { host: new MemoryHost(), where, image, from, findLogin: () => Promise.resolve(undefined) };
+  const dataFolder = () => Promise.resolve(undefined);
   const login = { username: "ann", password: "canary-pull-5e1" };
 
   it("asks for the digest at the mirror, with the login of the mirror", async () => {
@@ -90,13 +94,13 @@ describe("pulling an image", () => {
       return Promise.resolve(undefined);
     };
     for (const name of ["team/engine:1.0", "engine:1.0", "docker.io/team/engine:1.0"])
-      await pullImage({ pull: () => Promise.resolve() }, { ...request, from: name, findLogin });
+      await pullImage({ pull: () => Promise.resolve(), dataFolder }, { ...request, from: name, findLogin });
     expect(asked).toEqual(["docker.io", "docker.io", "docker.io"]);
   });
 
   it("tells a part of its progress, and the end of it", async () => {
     const told: number[] = [];
-    const engine: Pick<ContainerEngine, "pull"> = { pull };
+    const engine: Pick<ContainerEngine, "pull" | "dataFolder"> = { pull, dataFolder };
     function pull(_: string, options?: PullOptions) {
       for (let bytes = 0; bytes <= 100_000; bytes += 1)
         options?.onProgress?.({ layers: 1, doneLayers: bytes === 100_000 ? 1 : 0, bytes, totalBytes: 100_000 });
@@ -106,6 +110,39 @@ describe("pulling an image", () => {
     expect(told.length).toBeLessThan(105);
     expect(told.at(0)).toBe(0);
     expect(told.at(-1)).toBe(100_000);
+  });
+
+  describe("with so much room on the engine's disk", () => {
+    const total = { layers: 2, doneLayers: 0, bytes: 0, totalBytes: 3_000_000 };
+
+    /** Whether the engine was told to give it up when it had told of its layers. */
+    async function pullInto(freeBytes: number, dataFolder: string | undefined, folder = dataFolder): Promise<unknown> {
+      const status = (path: string) => Promise.resolve(path === folder ? ({ size: 1 } as FileStatus) : undefined);
+      const host = { name: "local", freeBytes: () => Promise.resolve(freeBytes), status };
+      const pull = (_: string, { onProgress, signal }: PullOptions = {}) => {
+        onProgress?.(total);
+        return signal?.aborted === true ? Promise.reject(signal.reason as Error) : Promise.resolve();
+      };
+      const engine = { pull, dataFolder: () => Promise.resolve(dataFolder) };
+      return pullImage(engine, { ...request, host }).then(() => "pulled");
+    }
+
+    it("goes on when its layers fit", async () => {
+      expect(await pullInto(3_000_000, "/engine")).toBe("pulled");
+    });
+
+    it("is given up when they do not, with what is free and needed", async () => {
+      const error = await rejectionOf(pullInto(2_999_999, "/engine"));
+      expect(error).toMatchObject({ code: "disk-full", parts: { where: "host local: /engine" } });
+      expect(String(error)).toMatch(/got: .*free\n {2}expected: .* for what is missing of registry\.example\.net/);
+    });
+
+    it.each([
+      ["does not tell where its images are", undefined, "/engine"],
+      ["has them elsewhere than on the host", "/engine", "/other"],
+    ])("goes on when the engine %s", async (_, dataFolder, folder) => {
+      expect(await pullInto(0, dataFolder, folder)).toBe("pulled");
+    });
   });
 
   it("is not believed when the engine does not have the digest afterwards", async () => {

@@ -13,6 +13,7 @@ import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { writtenStack, type WrittenStack } from "../support/stacks.js";
+import { rejectionOf } from "../support/thrown.js";
 
 const owner = "shop/dev";
 const build = async (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>
@@ -68,6 +69,47 @@ describe("buildLock", () => {
     expect(lock.release.chat?.parameters).toContain("1024");
     expect(warnings).toEqual(["host local: does not answer; what the lock before knew of it is taken"]);
     await expect(buildLock(problem(512), lost)).rejects.toBe(away);
+  });
+
+  it("spreads replicas over hosts that need the same release, and refuses hosts that need another", async () => {
+    const hosts = { a: { connection: "local", dataDir: "/a" }, b: { connection: "local", dataDir: "/b" } } as const;
+    const stack = stackOf({ chat: chat({ replicas: 2 }) }, { hosts });
+    const edges = fakeEdges();
+    const knowHost: typeof edges.knowHost = async (name, entry) => {
+      const known = await edges.knowHost(name, entry);
+      return { ...known, facts: { ...known.facts, os: name === "b" ? "darwin" : "linux" } };
+    };
+    const both = { ...edges, knowHost };
+    expect(Object.values((await build(stack, undefined, both)).placement.instances).map(({ host }) => host)).toEqual([
+      "a",
+      "b",
+    ]);
+    const artifact = {
+      os: "darwin",
+      arch: "x64",
+      url: "https://files.example/engine",
+      sha256: sha256("engine"),
+    } as const;
+    const mixed = engineBackend({
+      versions: {
+        "2.0": {
+          install: {
+            binary: [artifact],
+            manual: {},
+          },
+        },
+      },
+    });
+    const error = await rejectionOf(build(stack, undefined, both, catalogueOf([mixed])));
+    expect([error.code, error.message]).toEqual([
+      "stack-inconsistent",
+      [
+        "deployment chat: its hosts need different releases of the backend",
+        "  got: linux/x64 with cpu: engine 2.0 by manual; darwin/x64 with cpu: engine 2.0 by binary",
+        "  expected: hosts of one kind for each deployment",
+        "  to do: choose hosts of one kind by `hostSelector`, and make a deployment for each kind",
+      ].join("\n"),
+    ]);
   });
 
   it("warns of a command that likely holds a secret in plain text", async () => {

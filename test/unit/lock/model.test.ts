@@ -35,6 +35,7 @@ function fakeHub(files: Readonly<Record<string, string | Buffer>> = tiny) {
       read.push(path);
       return Promise.resolve(contentOf(path).subarray(0, firstBytes));
     },
+    readRange: (path, offset, bytes) => Promise.resolve(contentOf(path).subarray(offset, offset + bytes)),
     readGguf: () => Promise.resolve({ "general.architecture": "qwen2" }),
   });
   const edges: ModelEdges = {

@@ -231,7 +231,9 @@ describe("an image whose digest nobody told", () => {
   it("is an error when the registry refuses, with its reason and what to do", async () => {
     const error = await refusing({ kind: "refused", reason: "HTTP status 401" });
     expect([error.code, error.parts.got]).toEqual(["download-failed", "HTTP status 401"]);
-    expect(error.parts.hint).toContain("write `digest` into the backend file");
+    expect(error.parts.hint).toContain(
+      "as `digest` in the backend file, or in a deployment's `imageName`, as NAME@sha256:...",
+    );
   });
 });
 

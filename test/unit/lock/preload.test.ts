@@ -128,6 +128,7 @@ function repository(digit: string): ReturnType<typeof fakeEdges>["openRepository
         { path: "model.safetensors", sizeBytes: weights.length, sha256: sha256(weights), gitSha1: undefined },
       ],
       read: (path) => Promise.resolve(path === "config.json" ? content : weights),
+      readRange: () => Promise.resolve(weights),
       readGguf: () => Promise.resolve({}),
     });
 }

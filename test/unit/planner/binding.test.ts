@@ -7,17 +7,18 @@ import { thrownBy } from "../support/thrown.js";
 function bind(changes: Parameters<typeof chat>[0], binding: Partial<Binding>) {
   const deployment = stackOf({ chat: chat(changes) }).deployments.chat;
   if (deployment === undefined) throw new Error("no deployment");
-  const { host, bindAddress, port } = bindDeployment("chat", deployment, { host: "box", accelerators: 0, ...binding });
-  return { host, bindAddress, port };
+  const none = { selector: { pool: "a" }, accelerators: new Map([["box", 0]]) };
+  const { hostSelector, bindAddress, port } = bindDeployment("chat", deployment, { ...none, ...binding });
+  return { hostSelector, bindAddress, port };
 }
 
 describe("a bound deployment", () => {
-  it("is on the host that was chosen, and keeps what nothing binds", () => {
-    expect(bind({ port: 9000 }, {})).toEqual({ host: "box", bindAddress: "127.0.0.1", port: 9000 });
+  it("asks for the labels that were decided, and keeps what nothing binds", () => {
+    expect(bind({ port: 9000 }, {})).toEqual({ hostSelector: { pool: "a" }, bindAddress: "127.0.0.1", port: 9000 });
   });
 
   it("has the port and address that its parameters give", () => {
-    const bound = { host: "box", bindAddress: "10.0.0.1", port: 9000 };
+    const bound = { hostSelector: { pool: "a" }, bindAddress: "10.0.0.1", port: 9000 };
     expect(bind({}, { address: "10.0.0.1", port: 9000 })).toEqual(bound);
     expect(bind({ port: 9000, bindAddress: "10.0.0.1" }, { address: "10.0.0.1", port: 9000 })).toEqual(bound);
   });
@@ -28,15 +29,16 @@ describe("a bound deployment", () => {
     );
   });
 
-  it("is refused when its parameters ask for more devices than the host has", () => {
-    const error = thrownBy(() => bind({}, { tensorParallelSize: 4, accelerators: 2 }));
-    expect([error.code, error.parts.got, error.parts.expected]).toEqual([
+  it("is refused when its parameters ask for more devices than one of its hosts has", () => {
+    const on = (...counts: number[]) => new Map(counts.map((count, index) => [`box${index}`, count]));
+    const error = thrownBy(() => bind({}, { tensorParallelSize: 4, accelerators: on(8, 2) }));
+    expect([error.code, error.parts.what, error.parts.got, error.parts.expected]).toEqual([
       "host-unsuitable",
+      "the parameters ask for more devices than the host box1 has",
       "tensor parallel size 4",
       "at most 2",
     ]);
-    expect(bind({}, { tensorParallelSize: 2, accelerators: 2 }).host).toBe("box");
-    expect(bind({}, { tensorParallelSize: 2, accelerators: 0 }).host).toBe("box");
+    expect(() => bind({}, { tensorParallelSize: 2, accelerators: on(2, 0) })).not.toThrow();
   });
 
   it.each([

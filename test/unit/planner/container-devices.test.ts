@@ -31,9 +31,48 @@ describe("the devices of a container", () => {
     });
   });
 
+  it("are cards without a number by their device files, each once, and the groups that own them", () => {
+    const shared = { path: "/dev/mxgd", groupId: 0 };
+    const files = (number: number) => [
+      { path: `/dev/dri/renderD${128 + number}`, groupId: 992 },
+      { path: `/dev/dri/card${number}`, groupId: 44 },
+      shared,
+    ];
+    const accelerators = [0, 1, 2].map((index) => ({
+      ...card("maca", index, `GPU-${index}`),
+      deviceFiles: files(index),
+    }));
+    expect(containerDevices(["GPU-2", "GPU-0"], { accelerators }, where)).toEqual({
+      form: "drmNodes",
+      acceleratorType: "maca",
+      ids: ["GPU-2", "GPU-0"],
+      nodes: ["/dev/dri/card0", "/dev/dri/card2", "/dev/dri/renderD128", "/dev/dri/renderD130", "/dev/mxgd"],
+      groups: [44, 992],
+    });
+  });
+
+  it("are numbered cards with what else their hosts have of device files", () => {
+    const deviceFiles = [{ path: "/dev/dvpp_cmdlist", groupId: 1000 }];
+    const accelerators = [{ ...card("cann", 4, "npu-a"), deviceFiles }];
+    expect(containerDevices(["npu-a"], { accelerators }, where)).toMatchObject({ nodes: ["/dev/dvpp_cmdlist"] });
+  });
+
   it.each<[string, Accelerator[], string[], string]>([
     ["two types", [card("cuda", 0, "GPU-0"), card("cann", 0, "npu")], ["GPU-0", "npu"], "got: cuda, cann"],
-    ["files without a card's number", [card("rocm", 0, "amd-0")], ["amd-0"], "got: rocm"],
+    ["files that nobody knows", [card("rocm", 0, "amd-0")], ["amd-0"], "got: rocm, without a PCI bus id"],
+    [
+      "a picture's file alone",
+      [
+        {
+          ...card("rocm", 0, "amd-0"),
+          pciBusId: "0000:0c:00.0",
+          deviceFiles: [{ path: "/dev/dri/card0", groupId: 44 }],
+        },
+      ],
+      ["amd-0"],
+      "got: rocm, PCI bus id 0000:0c:00.0",
+    ],
+    ["a type that no container has", [card("metal", 0, "m3")], ["m3"], "got: metal"],
     ["something that nobody knows", [], ["what"], "got: unknown"],
   ])("are refused for %s", (_, accelerators, ids, got) => {
     expect(() => containerDevices(ids, { accelerators }, where)).toThrow(got);

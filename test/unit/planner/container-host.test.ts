@@ -33,6 +33,15 @@ describe("a backend version that is an image", () => {
     expect(() => place(imageProblem(facts))).toThrow("has no Docker Engine that answers");
   });
 
+  it.each([
+    ["is too old", { version: "19.03.15", apiVersion: "1.40" }, "install a newer Docker Engine on the host"],
+    ["this user may not use", { version: "unknown" }, "usermod --append --groups docker USER"],
+  ])("is refused on a host whose Docker %s, with what to do", (what, engine, hint) => {
+    const problem = { what, hint };
+    const facts: Partial<HostFacts> = { containerEngine: { engine: "docker", ...engine, problem } };
+    for (const said of [what, hint, engine.version]) expect(() => place(imageProblem(facts))).toThrow(said);
+  });
+
   it("is pulled and run by its digest, from where the stack's mirrors have it", () => {
     const problem = imageProblem(docker, { mirrors: { registries: { "ghcr.io": "registry.example.net/hub" } } });
     const { backendVersions, instances } = desiredStack({ release: problem.release, placement: place(problem) }, "/");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { chooseHost, labelsOf } from "../../../src/planner/host-choice.js";
+import { labelsOf } from "../../../src/planner/host-choice.js";
+import { chooseHosts } from "../../../src/planner/replicas.js";
 import type { HostSelector } from "../../../src/schema/selector.js";
 import type { WrittenStack } from "../support/stacks.js";
 import { chat, knownHost, stackOf } from "../support/problems.js";
@@ -20,7 +21,9 @@ function choose(deployment: Parameters<typeof chat>[0] = {}, selector: HostSelec
   const stack = stackOf({ chat: chat(deployment) }, { hosts: chosen });
   const entry = stack.deployments.chat;
   if (entry === undefined) throw new Error("no deployment");
-  return chooseHost({ stack, hosts: known, selector }, "chat", entry);
+  const [host, ...others] = chooseHosts({ stack, hosts: known, selector }, "chat", entry, undefined);
+  expect(others).toEqual([]);
+  return host;
 }
 
 describe("the host of a deployment", () => {
@@ -51,7 +54,7 @@ describe("the host of a deployment", () => {
       "several fit",
       {},
       {},
-      "deployment chat: the stack has several hosts and the deployment names none\n  got: no `host`\n  expected: amd, arm\n  to do: add `host`",
+      "deployment chat: the stack has several hosts and the deployment names none\n  got: no `host`\n  expected: amd, arm\n  to do: add `host`, or `replicas`, which are spread over all of them",
     ],
     [
       "none fits",

@@ -153,7 +153,12 @@ describe("place chooses hosts", () => {
   });
 
   it.each([
-    [undefined, "the stack has several hosts and the deployment names none", "no `host`", "add `host`"],
+    [
+      undefined,
+      "the stack has several hosts and the deployment names none",
+      "no `host`",
+      "add `host`, or `replicas`, which are spread over all of them",
+    ],
     ["c", "the stack has no such host", "c", "correct `host`"],
   ])("and refuses %s when there are a and b", (host, what, got, hint) => {
     const stack = stackOf({ chat: chat(host === undefined ? {} : { host }) }, twoHosts);

@@ -5,6 +5,8 @@ import { assignPorts, type PortRequest } from "../../../src/planner/ports.js";
 import { thrownBy } from "../support/thrown.js";
 
 const request = (deployment: string, changes: Partial<PortRequest> = {}): PortRequest => ({
+  name: deployment,
+  order: 0,
   deployment,
   host: "local",
   machine: "local",
@@ -102,6 +104,27 @@ describe("assignPorts", () => {
         "  to do: give one of them another `port`",
       ].join("\n"),
     ]);
+  });
+
+  it("refuses a port that several replicas of a deployment on one machine ask for", () => {
+    const replica = (number: number, changes: Partial<PortRequest> = {}) =>
+      request("a", { name: `a-${number}`, asked: 80, ...changes });
+    expect(assign(replica(0), replica(1, { host: "other", machine: "other" }))).toEqual({ "a-0": 80, "a-1": 80 });
+    expect(thrownBy(() => assign(replica(0), replica(1))).message).toBe(
+      [
+        "deployment a: several of its replicas are on host local, or on one machine with it, and a port is for one",
+        "  got: 80",
+        "  expected: a free port",
+        "  to do: leave `port` out, or have no more `replicas` than hosts",
+      ].join("\n"),
+    );
+  });
+
+  it("gives the lowest ports to those that come first", () => {
+    expect(assign(request("a-10", { order: 2 }), request("a-9", { order: 1 }))).toEqual({
+      "a-9": 14_000,
+      "a-10": 14_001,
+    });
   });
 
   it("refuses when the range is used up", () => {

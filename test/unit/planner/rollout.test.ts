@@ -17,20 +17,26 @@ function gpu(memoryBytes: number, unifiedMemory?: true): Accelerator {
 
 interface Wish {
   strategy?: "blueGreen" | "recreate";
+  maxSurge?: number;
   ramBytes?: number;
   vramBytes?: number;
 }
 
-function rollout(deployment: string, { strategy, ...resources }: Wish, changes: Partial<Rollout> = {}): Rollout {
+function rollout(
+  deployment: string,
+  { strategy, maxSurge = 1, ...resources }: Wish,
+  changes: Partial<Rollout> = {},
+): Rollout {
   const told = Object.keys(resources).length === 0 ? {} : { resources };
   const { update, resources: parsed } = deploymentEntry.parse(
-    chat({ ...(strategy && { update: { strategy } }), ...told }),
+    chat({ update: { maxSurge, ...(strategy && { strategy }) }, ...told }),
   );
   const facts = { haproxy, ramBytes: 8 * gb, accelerators: [] };
   return {
     deployment,
     entry: { update, resources: parsed },
     host: "local",
+    replicas: 1,
     gateway: undefined,
     facts,
     before: false,
@@ -39,8 +45,8 @@ function rollout(deployment: string, { strategy, ...resources }: Wish, changes: 
 }
 
 const onGpus = (...accelerators: Accelerator[]) => ({ facts: { haproxy, ramBytes: 8 * gb, accelerators } });
-const isChosen = (wish: Wish, changes?: Partial<Rollout>) =>
-  chooseBlueGreen([rollout("chat", wish, changes)]).has("chat");
+const chosenOf = (rollouts: readonly Rollout[]) => [...chooseBlueGreen(rollouts)].map(({ deployment }) => deployment);
+const isChosen = (wish: Wish, changes?: Partial<Rollout>) => chosenOf([rollout("chat", wish, changes)]).length === 1;
 
 describe("chooseBlueGreen", () => {
   it.each<[string, Wish, Partial<Rollout>, boolean]>([
@@ -60,6 +66,9 @@ describe("chooseBlueGreen", () => {
       onGpus(gpu(8 * gb, true)),
       false,
     ],
+    ["has three replicas there, with room for one more", { ramBytes: 2 * gb }, { replicas: 3 }, true],
+    ["has three replicas there, updated two at a time", { ramBytes: 2 * gb, maxSurge: 2 }, { replicas: 3 }, false],
+    ["has fewer replicas there than may be updated at a time", { ramBytes: 4 * gb, maxSurge: 2 }, {}, true],
     ["has a host without HAProxy", { ramBytes: gb }, { facts: { ramBytes: 8 * gb, accelerators: [] } }, false],
     ["has a host that is to have no gateway", { ramBytes: gb }, { gateway: "none" }, false],
   ])("for a deployment that %s", (_, wish, changes, chosen) => {
@@ -69,12 +78,10 @@ describe("chooseBlueGreen", () => {
   it("counts what all deployments of a host need, and gives what is left to those that had it before", () => {
     const rollouts = (before: string) =>
       ["a", "b", "c"].map((name) => rollout(name, { ramBytes: 2 * gb }, { before: name === before }));
-    expect([...chooseBlueGreen(rollouts(""))]).toEqual(["a"]);
-    expect([...chooseBlueGreen(rollouts("b"))]).toEqual(["b"]);
-    expect([...chooseBlueGreen([...rollouts("b"), rollout("z", { ramBytes: 2 * gb }, { host: "other" })])]).toEqual([
-      "b",
-      "z",
-    ]);
+    expect(chosenOf(rollouts(""))).toEqual(["a"]);
+    expect(chosenOf(rollouts("b"))).toEqual(["b"]);
+    const elsewhere = rollout("z", { ramBytes: 2 * gb }, { host: "other" });
+    expect(chosenOf([...rollouts("b"), elsewhere])).toEqual(["b", "z"]);
   });
 
   it.each<[string, Wish, Partial<Rollout>, RegExp]>([
@@ -102,13 +109,13 @@ describe("chooseBlueGreen", () => {
     fc.assert(
       fc.property(wishes, fc.infiniteStream(fc.nat()), (all, order) => {
         const rollouts = all.map((wish, index) => rollout(`d${index}`, wish));
-        const chosen = chooseBlueGreen(rollouts);
+        const chosen = new Set(chosenOf(rollouts));
         const once = all.reduce((sum, { ramBytes }) => sum + ramBytes, 0);
         const twice = all.reduce((sum, { ramBytes }, index) => sum + (chosen.has(`d${index}`) ? ramBytes : 0), once);
         expect(chosen.size === 0 || twice <= 8 * gb).toBe(true);
         const keys = new Map(rollouts.map((each) => [each, order.next().value ?? 0]));
         const shuffled = rollouts.toSorted((a, b) => (keys.get(a) ?? 0) - (keys.get(b) ?? 0));
-        expect([...chooseBlueGreen(shuffled)].sort()).toEqual([...chosen].sort());
+        expect(chosenOf(shuffled).sort()).toEqual([...chosen].sort());
       }),
     );
   });

@@ -75,6 +75,47 @@ async function setUp(changes: Partial<BackendVersionInputs> = {}, login: Registr
 }
 
 describe("a backend version that is an image", () => {
+  it("that could not be pulled and that somebody then pulls by hand is theirs, and stays", async () => {
+    const { engine, converge, observe, remove } = await setUp();
+    engine.spoil({ method: "pull", loss: "request" });
+    await rejectionOf(converge());
+    engine.spoil();
+    engine.addImage(pinned);
+    expect((await observe()).drift).toEqual([]);
+    expect(await converge()).toEqual([]);
+    await remove();
+    expect(await engine.findImage(pinned)).toBeDefined();
+  });
+
+  it("of whose pull only the answer was lost is Berth's, and goes with it", async () => {
+    const { engine, converge, remove } = await setUp();
+    engine.spoil({ method: "pull", loss: "answer" });
+    await rejectionOf(converge());
+    engine.spoil();
+    await remove();
+    expect(await engine.findImage(pinned)).toBeUndefined();
+  });
+
+  it("is given up where its engine was uninstalled, and not where that is only down", async () => {
+    for (const remains of ["", "/var/lib/docker\n"]) {
+      const { engine, host, converge, remove, context } = await setUp();
+      await converge();
+      engine.spoil({ method: "findImage", loss: "request" });
+      Object.assign(context, {
+        host: new Proxy(host, {
+          get: (target, name) => {
+            if (name === "run") return () => Promise.resolve({ exitCode: 0, stdout: remains, stderr: "" });
+            const member: unknown = Reflect.get(target, name, target);
+            return typeof member === "function" ? (member as () => unknown).bind(target) : member;
+          },
+        }),
+      });
+      const removed = remove();
+      if (remains === "") await removed;
+      else await expect(removed).rejects.toThrow("/var/lib/docker");
+    }
+  });
+
   it("is pulled by its digest, verified, and known by the engine's id of it; a second run does nothing", async () => {
     const { engine, pulls, log, converge, observe } = await setUp();
     expect(await observe()).toMatchObject({ installation: "", drift: [expect.stringContaining(pinned)] });

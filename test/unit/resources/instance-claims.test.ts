@@ -5,7 +5,9 @@ import type { HttpAnswer, HttpRequest, RunResult } from "../../../src/host/host.
 import { sha256 } from "../../../src/lib/canonical.js";
 import { instanceKind } from "../../../src/resources/instance.js";
 import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
+import { containerSettings } from "../../../src/schema/container.js";
 import type { Accelerator } from "../../../src/schema/facts.js";
+import { settingsOf } from "../support/container-specs.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { instanceOf } from "../support/instances.js";
@@ -59,9 +61,10 @@ const gpu: Accelerator = {
 
 function stage(host = new RunnerHost()) {
   const supervisor = new FakeSupervisor();
+  const accelerators = [gpu];
   const context = {
     ...contextOf(host, supervisor),
-    facts: () => Promise.resolve({ ...facts, accelerators: [gpu] }),
+    facts: () => Promise.resolve({ ...facts, accelerators }),
   };
   const { operation, steps } = operationOf();
   const converge = (changes: Partial<InstanceInputs> = {}) =>
@@ -72,7 +75,7 @@ function stage(host = new RunnerHost()) {
     );
   const remove = () =>
     instanceKind.remove(context, operation, { owner: "shop/dev", name: "chat-0", uses: "instances/shop/dev/chat-0" });
-  return { host, supervisor, steps, converge, remove, claims: () => listClaims(place(host)) };
+  return { host, supervisor, accelerators, steps, converge, remove, claims: () => listClaims(place(host)) };
 }
 
 describe("what an instance claims", () => {
@@ -168,6 +171,31 @@ describe("an instance is refused, and nothing is touched", () => {
     expect(steps).toEqual([]);
     await converge({ devices: ["MIG-1"] });
     expect(supervisor.runners.size).toBe(1);
+  });
+
+  const cann = (uuid: string, index: number): Accelerator => ({ ...gpu, type: "cann", uuid, index, mig: undefined });
+  const numbered = (indexes: number[]) => ({
+    container: containerSettings.parse(
+      settingsOf({
+        devices: { form: "numberedNodes", acceleratorType: "cann", ids: ["npu-a", "npu-b"], indexes },
+      }),
+    ),
+  });
+
+  it("when its container's devices have other numbers than it was given, or are not there", async () => {
+    const { converge, steps, accelerators } = stage();
+    accelerators.splice(0, 1, cann("npu-a", 3), cann("npu-b", 2));
+    const moved = await rejectionOf(converge(numbered([2, 3])));
+    expect([moved.code, moved.parts.got]).toEqual([
+      "host-unsuitable",
+      "npu-a has the number 3, and had 2; npu-b has the number 2, and had 3",
+    ]);
+    accelerators.pop();
+    const gone = await rejectionOf(converge(numbered([3, 2])));
+    expect([gone.code, gone.parts.expected]).toEqual(["host-unsuitable", "npu-b"]);
+    expect(steps).toEqual([]);
+    accelerators.push(cann("npu-b", 2));
+    await converge(numbered([3, 2]));
   });
 
   it("when a file of its runner is not there", async () => {

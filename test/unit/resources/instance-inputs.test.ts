@@ -39,6 +39,11 @@ const settings: Partial<InstanceInputs>[] = [
   { stopSeconds: 5 },
   { drainSeconds: 5 },
 ];
+const unfelt: Partial<InstanceInputs>[] = [
+  { maxSurge: 2 },
+  { maxUnavailable: 2 },
+  { rollout: { wave: 1, waves: 2, later: 3, pauseSeconds: 60, maxFailures: 0 } },
+];
 const created = deriveStrategy(undefined, instanceOf()) as InstanceInputs;
 const changesOf = (change: Partial<InstanceInputs>) =>
   compareFields(instanceDifferences, instanceOf(), instanceOf(change)).map(({ field, change: what }) => [field, what]);
@@ -50,9 +55,9 @@ describe("instanceInputs", () => {
     expect(undescribed.map(([field]) => field)).toEqual([]);
   });
 
-  it("has every field but the strategy of a change in the tables below", () => {
-    const tested = [...restarts, ...settings].flatMap((change) => Object.keys(change));
-    expect([...tested, "name", "owner", "host", "runtime", "strategy"].sort()).toEqual(
+  it("has every field but adopt and the strategy of a change in the tables below", () => {
+    const tested = [...restarts, ...settings, ...unfelt].flatMap((change) => Object.keys(change));
+    expect([...tested, "name", "owner", "host", "runtime", "adopt", "strategy"].sort()).toEqual(
       Object.keys(instanceInputs.shape).sort(),
     );
   });
@@ -61,6 +66,10 @@ describe("instanceInputs", () => {
 describe("what a changed input does", () => {
   it.each([...restarts, ...settings])("updates for %j", (change) => {
     expect(changesOf(change)).toEqual([[Object.keys(change)[0], "update"]]);
+  });
+
+  it.each(unfelt)("changes nothing for %j, which is about others beside it", (change) => {
+    expect(changesOf(change)).toEqual([]);
   });
 
   it.each<[Partial<InstanceInputs>, string]>([
@@ -86,6 +95,19 @@ describe("deriveStrategy", () => {
     expect(kindOf({ slots }, { slots })).toBe("blueGreen");
     expect(kindOf({}, { slots })).toBe("recreate");
     expect(kindOf({ slots }, {})).toBe("recreate");
+  });
+
+  it("tells how many replicas change at a time, where that is limited and a runner goes or comes", () => {
+    const slots: [number, number] = [14_001, 14_002];
+    const paceOf = (olds: Partial<InstanceInputs>, news: Partial<InstanceInputs>) => {
+      const limits = { maxSurge: 2, maxUnavailable: 1 };
+      return deriveStrategy(instanceOf(olds), instanceOf({ ...limits, ...news })).strategy?.pace;
+    };
+    expect(paceOf({ slots }, { slots, env: {} })).toBe("2 at a time");
+    expect(paceOf({}, { env: {} })).toBe("1 at a time");
+    expect(paceOf({}, { stopSeconds: 5 })).toBeUndefined();
+    expect(paceOf({}, { env: {}, maxSurge: undefined, maxUnavailable: undefined })).toBeUndefined();
+    expect(created.strategy?.pace).toBeUndefined();
   });
 
   it("creates what is not there", () => {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import type { HttpAnswer, HttpRequest } from "../../../src/host/host.js";
+import { BerthError } from "../../../src/lib/errors.js";
 import { readRecord, type InstanceRecord } from "../../../src/resources/instance-files.js";
 import { planInstance } from "../../../src/resources/instance-plan.js";
 import { desiredRunner, recordedTarget } from "../../../src/resources/instance-runner.js";
 import { performSteps, type InstanceWork } from "../../../src/resources/instance-steps.js";
+import type { Operation } from "../../../src/resources/kind.js";
 import { writeRunnerFiles } from "../../../src/runtime/runner-files.js";
+import type { RunnerDefinition, RunnerObservation } from "../../../src/runtime/supervisor.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
@@ -29,15 +32,25 @@ class AnsweringHost extends MemoryHost {
   }
 }
 
-/** An update from the old runner, which serves, to the new one; a step of the given text fails. */
-async function update(failsAt?: string) {
+class WatchedSupervisor extends FakeSupervisor {
+  looks = 0;
+
+  override observe(definition: RunnerDefinition): Promise<RunnerObservation> {
+    this.looks += 1;
+    return super.observe(definition);
+  }
+}
+
+/** An update from the old runner, which serves, to the new one; a step of the given text fails, or is interrupted. */
+async function update(failsAt?: string, interruptedAt?: string) {
   const host = new AnsweringHost();
-  const supervisor = new FakeSupervisor();
+  const supervisor = new WatchedSupervisor();
+  const interrupter = new AbortController();
   await writeRunnerFiles(host, oldRunner);
   supervisor.runners.set(oldRunner.id, true);
   const record: InstanceRecord = { schemaVersion: 1, salt: "salt", current: oldRunner.generation, restarts: 0, pid: 1 };
   const work: InstanceWork = {
-    context: contextOf(host, supervisor),
+    context: { ...contextOf(host, supervisor), signal: interrupter.signal },
     inputs: newInputs,
     folder,
     record,
@@ -50,13 +63,21 @@ async function update(failsAt?: string) {
     },
   };
   const { operation, steps } = operationOf(failsAt);
-  const updating = performSteps(work, operation, planInstance(work.desired, work.seen));
+  const interrupting: Operation = {
+    ...operation,
+    step(name, action) {
+      if (name === interruptedAt) interrupter.abort(new BerthError("interrupted", { what: "interrupted" }));
+      return operation.step(name, action);
+    },
+  };
+  const updating = performSteps(work, interrupting, planInstance(work.desired, work.seen));
   const failure = await updating.then(
     () => undefined,
     (error: unknown) => String(error),
   );
   const { current } = (await readRecord(host, folder)) ?? record;
-  return { failure, steps, runners: [...supervisor.runners], current };
+  const { looks } = supervisor;
+  return { failure, steps, runners: [...supervisor.runners], current, looks };
 }
 
 const started = ["stop the old runner", "start the runner", "wait until it answers", "record what runs"];
@@ -68,6 +89,8 @@ describe("performSteps of an update", () => {
       steps: [...started, "remove the old runner"],
       runners: [[newRunner.id, true]],
       current: newRunner.generation,
+      // While it is verified, and when it is recorded.
+      looks: 2,
     });
   });
 
@@ -81,6 +104,23 @@ describe("performSteps of an update", () => {
       "go back: record what runs",
     ]);
     expect([runners, current]).toEqual([[[oldRunner.id, true]], oldRunner.generation]);
+  });
+
+  it.each(started.slice(0, -1))("brings the old runner back when it is interrupted: %s", async (interruptedAt) => {
+    const { failure, steps, runners, current } = await update(undefined, interruptedAt);
+    expect(failure).toContain("interrupted; the runner before it serves again");
+    expect(steps.slice(started.indexOf(interruptedAt) + 1)).toEqual([
+      "go back: remove the new runner",
+      "go back: start the old runner",
+      "go back: wait until it answers",
+      "go back: record what runs",
+    ]);
+    expect([runners, current]).toEqual([[[oldRunner.id, true]], oldRunner.generation]);
+  });
+
+  it("goes on to its end when it is interrupted after the new runner was recorded", async () => {
+    const { failure, runners } = await update(undefined, "remove the old runner");
+    expect([failure, runners]).toEqual([undefined, [[newRunner.id, true]]]);
   });
 
   it("keeps the new runner, which was verified and recorded, when only removing the old one fails", async () => {

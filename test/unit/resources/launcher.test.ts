@@ -8,13 +8,20 @@ import { rejectionOf } from "../support/thrown.js";
 const python = "/usr/bin/python3";
 const words = [python, "-I", "/data/tools/exec.py"];
 
-function launcherOf(host: MemoryHost, { script = "import os", pythons = [python] } = {}) {
+interface Given {
+  script?: string;
+  find?: () => Promise<{ path: string } | undefined>;
+}
+
+const finding = (path?: string) => () => Promise.resolve(path === undefined ? undefined : { path });
+
+function launcherOf(host: MemoryHost, { script = "import os", find = finding(python) }: Given = {}) {
   return createLauncher({
     host,
     dataDir: "/data",
     serial: new Serial(),
     content: { backendFile: () => Promise.reject(new Error()), pythonTool: () => Promise.resolve(script) },
-    foundPython: () => Promise.resolve(pythons.map((path) => ({ path }))[0]),
+    find,
   });
 }
 
@@ -35,11 +42,20 @@ describe("a launcher", () => {
     const host = new MemoryHost();
     host.files.set(python, "");
     await launcherOf(host).makeLauncher();
-    const upgraded = launcherOf(host, { script: "import sys", pythons: ["/opt/bin/python3"] });
+    const upgraded = launcherOf(host, { script: "import sys", find: finding("/opt/bin/python3") });
     expect(await upgraded.findLauncher()).toEqual(words);
     expect(host.files.get("/data/tools/exec.py")).toBe("import os");
     expect(await upgraded.makeLauncher()).toEqual(words);
     expect(host.files.get("/data/tools/exec.py")).toBe("import sys");
+  });
+
+  it("needs no search where the recorded Python is there", async () => {
+    const host = new MemoryHost();
+    host.files.set(python, "");
+    host.files.set("/data/tools/python", `${python}\n`);
+    const launcher = launcherOf(host, { find: () => Promise.reject(new Error("a search")) });
+    expect(await launcher.findLauncher()).toEqual(words);
+    expect(await launcher.makeLauncher()).toEqual(words);
   });
 
   it("is the Python that is found, when the recorded one is gone", async () => {
@@ -53,7 +69,7 @@ describe("a launcher", () => {
 
   it("is none where no Python is found", async () => {
     const host = new MemoryHost();
-    const launcher = launcherOf(host, { pythons: [] });
+    const launcher = launcherOf(host, { find: finding() });
     expect(await launcher.findLauncher()).toBeUndefined();
     expect((await rejectionOf(launcher.makeLauncher())).code).toBe("host-unsuitable");
   });

@@ -56,6 +56,8 @@ describe.each(recorded)("a container as %s tells of it", (_, answers) => {
     ["ports", host({ PortBindings: { "8000/tcp": [{ HostIp: "0.0.0.0", HostPort: "14000" }] } })],
     ["ports", host({ PublishAllPorts: true })],
     ["network", host({ NetworkMode: "host" })],
+    ["network", { ...full, NetworkingConfig: { EndpointsConfig: {} } }],
+    ["network", { ...full, NetworkingConfig: { EndpointsConfig: { "berth_shop_dev_gpu-1_lan": {}, other: {} } } }],
     ["restart policy", host({ RestartPolicy: { Name: "no", MaximumRetryCount: 0 } })],
     ["restart policy", host({ AutoRemove: true })],
     ["log rotation", host({ LogConfig: { Type: "json-file", Config: {} } })],
@@ -97,6 +99,13 @@ describe("what of a container is not as it was written", () => {
     const body = containerBody(specOf({ environment: { ENGINE_KEY: "canary-old" } }));
     const seen = containerBody(specOf({ environment: { ENGINE_KEY: "canary-new" } }));
     expect(differences(body, seen)).toEqual(["environment"]);
+  });
+
+  it("is not the engine's bridge, which a container without networks of its own is in", () => {
+    const seen = { ...writtenOf("cpu"), NetworkingConfig: { EndpointsConfig: { bridge: {} } } };
+    expect(differences(writtenOf("cpu"), seen)).toEqual([]);
+    const more = { ...seen, NetworkingConfig: { EndpointsConfig: { bridge: {}, other: {} } } };
+    expect(differences(writtenOf("cpu"), more)).toEqual(["network"]);
   });
 
   it("is everything that is told of nothing", () => {

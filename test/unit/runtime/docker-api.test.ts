@@ -80,6 +80,7 @@ describe("the Docker Engine API over a socket", () => {
   it("goes over the user's own socket where the system has none", async () => {
     server.spoil({ trouble: version({}) });
     expect(await engineAt(["/run/user/1000/docker.sock"]).version()).toEqual({
+      product: "docker",
       version: "20.10.24",
       apiVersion: "1.41",
     });

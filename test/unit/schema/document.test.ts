@@ -9,11 +9,11 @@ const model = `model: { source: file, path: /m.gguf, sha256: ${"a".repeat(64)} }
 /** A stack with one deployment, whose given lines begin on line 6. */
 const chat = (...lines: string[]) => `${head}deployments:\n  chat:\n    ${[...lines, model].join("\n    ")}\n`;
 
-const stackKeys = "schemaVersion, hostDefaults, hosts, mirrors, registryLogins, deployments, preload";
+const stackKeys = "schemaVersion, hostDefaults, hosts, mirrors, registryLogins, deployments, preload, rollout";
 const deploymentKeys =
   "backend, backendVersion, prefer, install, imageName, entrypoint, runCommand, category, architecture, model, " +
-  "contextLength, parameters, extraParameters, env, secretEnv, host, hostSelector, port, bindAddress, apiKey, " +
-  "insecure, update, container, resources, verify";
+  "contextLength, parameters, extraParameters, env, secretEnv, replicas, host, hostSelector, port, bindAddress, apiKey, " +
+  "insecure, update, adopt, container, resources, verify";
 const nameRule = "expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit";
 const empty = "1:1: the file is empty; expected Berth stack file: the desired state of one environment";
 

@@ -37,7 +37,7 @@ describe("stackFile", () => {
           secretEnv: {},
           bindAddress: "127.0.0.1",
           insecure: false,
-          update: { minHealthyTime: 10, healthyDeadline: 300, stopTimeout: 10 },
+          update: { minHealthyTime: 10, healthyDeadline: 300, stopTimeout: 10, maxSurge: 1, maxUnavailable: 1 },
         },
       },
     });
@@ -47,4 +47,33 @@ describe("stackFile", () => {
     const parsed = parseYaml("schemaVersion: 1\nhosts: { a: { connection: local } }\n", "a.yaml", stackFile);
     expect(parsed.deployments).toEqual({});
   });
+
+  const withRollout = (rollout: string) =>
+    parseYaml(`schemaVersion: 1\nhosts: { a: { connection: local } }\nrollout: ${rollout}\n`, "a.yaml", stackFile)
+      .rollout;
+
+  it("takes waves by numbers and percentages, a pause with its unit, and failures that it bears", () => {
+    expect(withRollout("{ waves: [1, 10%, 100%], pause: 15m, maxFailures: 2 }")).toEqual({
+      waves: [1, "10%", "100%"],
+      pause: 900,
+      maxFailures: 2,
+    });
+    expect(withRollout("{ waves: [1] }")).toEqual({ waves: [1], pause: 0, maxFailures: 0 });
+  });
+
+  it.each(["[]", "[0]", "[101%]", "[0%]", "[1.5]", "[many]", "[2, 1]", "[1, 1]", "[50%, 10%]"])(
+    "refuses the waves %s",
+    (waves) => {
+      expect(() => withRollout(`{ waves: ${waves} }`)).toThrow("rollout.waves");
+    },
+  );
+
+  it.each(["replicas: 0", "replicas: 1.5", "update: { maxSurge: 0 }", "update: { maxUnavailable: 0 }"])(
+    "refuses a deployment with %s",
+    (field) => {
+      const chat = `{ backend: engine, model: { source: file, path: /m, sha256: ${"0".repeat(64)} }, ${field} }`;
+      const text = `schemaVersion: 1\nhosts: { a: { connection: local } }\ndeployments:\n  chat: ${chat}\n`;
+      expect(() => parseYaml(text, "a.yaml", stackFile)).toThrow(/chat\.(replicas|update)/);
+    },
+  );
 });

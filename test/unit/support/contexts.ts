@@ -1,7 +1,9 @@
+import { SeenClaims } from "../../../src/host/claims.js";
 import type { Host } from "../../../src/host/host.js";
 import { silentLog } from "../../../src/lib/log.js";
 import { createRedact } from "../../../src/lib/redact.js";
 import { Serial } from "../../../src/lib/serial.js";
+import { AcceleratorUses } from "../../../src/resources/accelerator-uses.js";
 import type { Context, Operation } from "../../../src/resources/kind.js";
 import type { Gateway } from "../../../src/runtime/gateway.js";
 import type { Supervisor } from "../../../src/runtime/supervisor.js";
@@ -17,11 +19,13 @@ export function contextOf(
   gateway: Partial<Gateway> = new FakeGateway(),
 ): Context {
   let ids = 0;
+  const { signal } = new AbortController();
   return {
     host,
     reference: { name: "local", connection: "local", dataDir: "/data" },
     clock: new FakeClock(),
-    signal: new AbortController().signal,
+    signal,
+    gone: signal,
     log: silentLog,
     redact: createRedact(["hunter2"]),
     serial: new Serial(),
@@ -31,6 +35,7 @@ export function contextOf(
     },
     newId: () => `id-${(ids += 1)}`,
     facts: () => Promise.resolve(facts),
+    acceleratorUse: new AcceleratorUses(host),
     supervisor: () => supervisor,
     containerEngine: () => Promise.reject(new Error("no container engine here")),
     gateway: () => gateway as Gateway,
@@ -38,9 +43,11 @@ export function contextOf(
 }
 
 /** An operation that remembers its steps, and fails before the one with the given text. */
-export function operationOf(failsAt?: string): { operation: Operation; steps: string[] } {
+export function operationOf(failsAt?: string, isFirst = false): { operation: Operation; steps: string[] } {
   const steps: string[] = [];
   const operation: Operation = {
+    isFirst,
+    seenClaims: new SeenClaims(),
     async step(name, action) {
       steps.push(name);
       if (name === failsAt) throw new Error(`${name}: failed`);

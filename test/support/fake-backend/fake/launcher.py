@@ -1,7 +1,8 @@
 """An engine for tests: starts at once, answers as an OpenAI server does, and fails on demand.
 
 The model file is read as text: a line `fail: load` makes the start fail, `fail: never-healthy` makes the health path
-answer 503 for ever, `fail: no-answer` makes requests fail, `fail: crash` ends the engine after 3 s of service.
+answer 503 for ever, `fail: no-answer` makes requests fail, `fail: crash` ends the engine after 3 s of service. The
+environment's FAKE_FAIL_BELOW names a folder: with a model in it the start fails.
 
 A request with `"stream": N` is answered by an event each second for N seconds.
 """
@@ -38,6 +39,10 @@ def main():
         for number in range(80):
             print(f"fake: tensor {number} is broken", flush=True)
         sys.exit("fake: failed to load the model")
+
+    broken = os.environ.get("FAKE_FAIL_BELOW")
+    if broken and arguments.model.startswith(broken):
+        sys.exit("fake: this host is broken")
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self, status, body):

@@ -72,16 +72,13 @@ describe("Hygon DCUs", () => {
   it("are told by hy-smi, whatever it writes around its JSON", () => {
     const { accelerators, usage, warnings } = seen("hygon/synthetic-hy-smi");
     expect(
-      accelerators.map(({ type, name, uuid, memoryBytes, driverVersion }) => [
-        type,
-        name,
-        uuid,
-        memoryBytes,
-        driverVersion,
+      accelerators.map(({ type, name, uuid, memoryBytes, driverVersion, pciBusId }) => [
+        ...[type, name, uuid],
+        ...[memoryBytes, driverVersion, pciBusId],
       ]),
     ).toEqual([
-      ["dtk", "K100_AI", "a000000000000001", 65_520 * mib, "6.3.8-V1.0.0"],
-      ["dtk", "Z100L", "TEST00000002", 32_752 * mib, "6.3.8-V1.0.0"],
+      ["dtk", "K100_AI", "a000000000000001", 65_520 * mib, "6.3.8-V1.0.0", "0000:9f:00.0"],
+      ["dtk", "Z100L", "TEST00000002", 32_752 * mib, "6.3.8-V1.0.0", "0000:56:00.0"],
     ]);
     expect(usage.map(({ memoryUsedBytes }) => memoryUsedBytes)).toEqual([2 * mib, 2048 * mib]);
     expect(warnings).toEqual([]);

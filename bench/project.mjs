@@ -23,17 +23,21 @@ export class Project {
   }
 
   /**
-   * @param {{ name: string, folder: string, program: string, modules: Record<string, string>, instances: number }} what
-   * program: the file that is run; modules: what else it finds in node_modules, by name; folder: made here
+   * @param {{
+   *   name: string, folder: string, program: string, modules: Record<string, string>,
+   *   config: Record<string, string>, options: string,
+   * }} what
+   * program: the file that is run; modules: what else it finds in node_modules, by name; folder: made here; options: of
+   * Pulumi.yaml
    * @param {{ binDir: string, signal: AbortSignal }} how binDir: where the Pulumi CLI is
    */
-  static async create({ name, folder, program, modules, instances }, { binDir, signal }) {
+  static async create({ name, folder, program, modules, config, options }, { binDir, signal }) {
     const state = join(folder, "state");
     await mkdir(state, { recursive: true });
     await mkdir(join(folder, "node_modules"));
     await symlink(program, join(folder, "index.mjs"));
     for (const [module, target] of Object.entries(modules)) await symlink(target, join(folder, "node_modules", module));
-    await writeFile(join(folder, "Pulumi.yaml"), projectFile(name));
+    await writeFile(join(folder, "Pulumi.yaml"), projectFile(name, options));
     await writeFile(join(folder, "package.json"), '{ "type": "module" }\n');
     const environment = {
       ...process.env,
@@ -46,22 +50,27 @@ export class Project {
     };
     const project = new Project(name, folder, environment, signal);
     await project.#pulumi(["stack", "init"]);
-    await project.#pulumi(["config", "set", "instances", String(instances)]);
+    for (const [key, value] of Object.entries(config)) await project.#pulumi(["config", "set", key, value]);
     return project;
   }
 
-  /** Runs `pulumi up` as it is run in the field; returns its wall time, seconds. */
-  async up(...options) {
+  /** What Pulumi runs with, for whoever prepares something for it. */
+  get environment() {
+    return this.#environment;
+  }
+
+  /** Runs `pulumi up`, `refresh` or `destroy` as it is run in the field; returns its wall time, seconds. */
+  async run(command, ...options) {
     const begun = performance.now();
-    await this.#pulumi(["up", "--yes", "--skip-preview", ...options]);
+    await this.#pulumi([command, "--yes", "--skip-preview", ...options]);
     return (performance.now() - begun) / 1000;
   }
 
-  /** The bytes of the stack's state file, and how many instances are in it. */
-  async state() {
+  /** The bytes of the stack's state file, and how many resources of a type are in it. */
+  async state(type) {
     const text = await readFile(join(this.#folder, "state", ".pulumi", "stacks", this.#name, `${stack}.json`), "utf8");
-    const instances = JSON.parse(text).checkpoint.latest.resources.filter(({ type }) => type.endsWith(":Instance"));
-    return { bytes: Buffer.byteLength(text), instances: instances.length };
+    const { resources = [] } = JSON.parse(text).checkpoint.latest;
+    return { bytes: Buffer.byteLength(text), count: resources.filter((each) => each.type.endsWith(`:${type}`)).length };
   }
 
   async #pulumi(args) {
@@ -85,10 +94,10 @@ export class Project {
   }
 }
 
-function projectFile(name) {
+function projectFile(name, options) {
   return `name: ${name}
 runtime: { name: nodejs, options: { typescript: false } }
 main: index.mjs
-options: { refresh: always }
+options: ${options}
 `;
 }

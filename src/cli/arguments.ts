@@ -1,0 +1,26 @@
+import { InvalidArgumentError } from "commander";
+
+/** What options hold, read from what was written. */
+export function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("expected a whole number");
+}
+
+export function parseSize(text: string): number {
+  const count = parseCount(text);
+  if (count > 0) return count;
+  throw new InvalidArgumentError("expected a whole number above 0");
+}
+
+export function parsePart(text: string): number {
+  if (/^\d*\.?\d+$/.test(text) && Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError("expected a positive number");
+}
+
+export function parseSplit(text: string): number[] {
+  return text.split(",").map(parsePart);
+}
+
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,42 @@
+/** Hosts of different kinds may need different artifacts of one backend version. Pure. */
+import type { DraftRelease } from "../catalog/release.js";
+import type { Platform } from "../catalog/selection.js";
+import { digest } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
+import type { KnownHost } from "../planner/host-choice.js";
+import type { LockedInstall } from "../schema/lock.js";
+import { platformOf } from "./platform.js";
+
+/** What decides the artifacts of hosts, each kind once, in the order of the hosts. */
+export function kindsOf(names: readonly string[], hosts: Readonly<Record<string, KnownHost>>): Platform[] {
+  const kinds = new Map(
+    names.map((name) => {
+      const platform = platformOf(hosts[name]);
+      return [`${platform.os} ${platform.arch} ${platform.acceleratorType}`, platform] as const;
+    }),
+  );
+  return [...kinds.values()];
+}
+
+/** A release as it is for one kind of host. */
+export interface KindRelease {
+  readonly draft: DraftRelease;
+  readonly install: LockedInstall;
+}
+
+/** @throws BerthError `stack-inconsistent` when the kinds of hosts of a deployment need different releases of it */
+export function assertOneRelease(deployment: string, kinds: readonly KindRelease[]): void {
+  const digests = new Set(kinds.map(({ draft, install }) => digest({ ...draft.release, install })));
+  if (digests.size <= 1) return;
+  const ways = kinds.map(({ draft: { release, platform }, install }) => {
+    const on = `${platform.os}/${platform.arch} with ${platform.acceleratorType}`;
+    return `${on}: ${release.backend} ${release.backendVersion} by ${install.method}`;
+  });
+  throw new BerthError("stack-inconsistent", {
+    where: `deployment ${deployment}`,
+    what: "its hosts need different releases of the backend",
+    got: ways.join("; "),
+    expected: "hosts of one kind for each deployment",
+    hint: "choose hosts of one kind by `hostSelector`, and make a deployment for each kind",
+  });
+}
