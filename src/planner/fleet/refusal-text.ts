@@ -1,0 +1,45 @@
+import type { ErrorParts } from "../../lib/errors.js";
+import { formatGibibytes } from "../../lib/format.js";
+import type { Amount, Refusal } from "./problem.js";
+
+/** A refusal as people read it: what it needs, what the best host has, and what would make it fit. Pure. */
+export function describeRefusal(refusal: Refusal): ErrorParts {
+  const { deployment, replicas, option, reason, needs, best, remedies } = refusal;
+  const which = replicas.length === 1 ? `replica ${replicas.join()} has` : `replicas ${replicas.join(", ")} have`;
+  return {
+    where: `deployment ${deployment}`,
+    what: `${which} no place: ${reasons[reason]}`,
+    got: best === undefined ? "no such host" : `host ${best.host} has ${describeAmount({ hosts: 1, ...best })}`,
+    expected: `${describeAmount(needs)} (${option})`,
+    hint: hintOf(refusal, remedies),
+  };
+}
+
+const reasons: Readonly<Record<Refusal["reason"], string>> = {
+  selector: "no host has the labels that are asked for",
+  accelerator: "no host has enough accelerators of the kind",
+  memory: "no host has enough free memory on its devices",
+  ram: "the host that comes closest has too little RAM",
+  instances: "the host that comes closest takes no more instances",
+  apart: "the host that comes closest has a deployment that it is to be apart from",
+  group: "no host has enough devices of one group with room",
+  whole: "no host has enough devices that nothing else uses",
+  hosts: "too few hosts have room at once",
+};
+
+function describeAmount({ hosts, devices, bytesPerDevice, ramBytes }: Amount): string {
+  const each = devices === 0 ? [] : [`${devices} × ${formatGibibytes(bytesPerDevice)}`];
+  const ram = ramBytes === 0 ? [] : [`${formatGibibytes(ramBytes)} of RAM`];
+  const amount = [...each, ...ram].join(" and ");
+  return hosts === 1 ? amount : `${hosts} hosts with ${amount}`;
+}
+
+function hintOf({ fitsAlone, needs, best, reason }: Refusal, remedies: readonly string[]): string {
+  const [first] = remedies;
+  if (first !== undefined) return `${remedies.join(", or ")}: then it fits`;
+  const host = `add a host with ${describeAmount(needs)}`;
+  if (best === undefined || reason === "selector") return `change \`hostSelector\`, or ${host}`;
+  const missing = needs.bytesPerDevice - best.bytesPerDevice;
+  const less = reason === "memory" ? `it lacks ${formatGibibytes(missing)} on each device; ` : "";
+  return `${less}${fitsAlone ? "take another deployment off, or " : ""}${host}`;
+}

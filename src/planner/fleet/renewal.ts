@@ -1,0 +1,126 @@
+/**
+ * Mends a plan by ruin and recreate (Schrimpf et al. 2000; Christiaens and Vanden Berghe 2020): takes some replicas off
+ * a few hosts, and places them and others anew; what comes out stays when it is no worse.
+ */
+import type { Chance } from "./chance.js";
+import { findSpot, type Manner } from "./choice.js";
+import { compareCosts } from "./cost.js";
+import type { Bank, Replica, Shape } from "./fleet.js";
+import type { Occupancy } from "./occupancy.js";
+import { findHome, weightOf } from "./start.js";
+
+/** How many replicas that wait are tried in one round, and how many where more than so many do. */
+const [triedAtMost, triedOfMany, many] = [24, 6, 60];
+/** One of so many worse plans is followed, for so many rounds. */
+const [wanderingOdds, patience] = [10, 50];
+
+export interface Renewal {
+  /** Counted, not timed, so that it is the same on every machine. */
+  readonly rounds: number;
+  /** Replicas that no change could place. */
+  readonly hopeless: ReadonlySet<Replica>;
+  /** Whether a worse plan is followed for a while, to get out of a dead end. */
+  readonly wanders: boolean;
+}
+
+/** The best plan found is the one that is left. */
+export function renew(occupancy: Occupancy, chance: Chance, { rounds, hopeless, wanders }: Renewal): void {
+  let best = { cost: occupancy.cost(), spots: [...occupancy.spots], round: 0 };
+  for (let round = 0; round < rounds && !isBest(occupancy, hopeless); round += 1) {
+    const target = pickTarget(occupancy, chance, hopeless);
+    if (target === undefined) continue;
+    occupancy.attempt(() => {
+      const before = occupancy.cost();
+      recreate(occupancy, chance, ruin(occupancy, chance, target), hopeless);
+      return compareCosts(occupancy.cost(), before) <= 0 || (wanders && chance.below(wanderingOdds) === 0);
+    });
+    if (!wanders) continue;
+    if (compareCosts(occupancy.cost(), best.cost) < 0)
+      best = { cost: occupancy.cost(), spots: [...occupancy.spots], round };
+    else if (round - best.round > patience) {
+      occupancy.restore(best.spots);
+      best.round = round;
+    }
+  }
+  if (wanders) occupancy.restore(best.spots);
+}
+
+/** Whether nothing is left to mend: what could have a place has one, where it was or with its best option. */
+export function isBest({ waiting, improvable }: Occupancy, hopeless: ReadonlySet<Replica>): boolean {
+  return improvable.members.length === 0 && waiting.members.every((replica) => hopeless.has(replica));
+}
+
+/** A replica that waits, or one that could be placed better. */
+function pickTarget({ waiting, improvable }: Occupancy, chance: Chance, hopeless: ReadonlySet<Replica>) {
+  for (let tries = 0; tries < 4 && waiting.members.length > 0; tries += 1) {
+    const replica = chance.pick(waiting.members);
+    if (replica !== undefined && !hopeless.has(replica) && chance.below(8) > 0) return replica;
+  }
+  return chance.pick(improvable.members);
+}
+
+/** Takes replicas off a host that the target could be on, and off one or two others. */
+function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Replica[] {
+  const shape = chance.pick(target.want.shapes);
+  if (shape === undefined) return [];
+  const out: Replica[] = [];
+  const remove = (replica: Replica | undefined) => {
+    if (replica !== undefined && occupancy.take(replica) !== undefined) out.push(replica);
+  };
+  occupancy.take(target);
+  out.push(target);
+  const hosts = shape.hosts + chance.below(3);
+  for (let host = 0; host < hosts; host += 1) {
+    const bank = pickBank(occupancy, chance, target, shape, host === 0);
+    const tenants = [...(occupancy.tenants[bank?.host ?? -1] ?? [])];
+    const share = 1 + chance.below(4);
+    for (const tenant of tenants) if (chance.below(4) < share) remove(occupancy.fleet.replicas[tenant]);
+  }
+  return out;
+}
+
+function pickBank(
+  { fleet }: Occupancy,
+  chance: Chance,
+  { homes: [home] }: Replica,
+  { banks }: Shape,
+  first: boolean,
+): Bank | undefined {
+  if (first && home !== undefined && chance.below(2) === 0) return chance.pick(home.parts)?.bank;
+  return chance.pick(banks) ?? chance.pick(fleet.banks);
+}
+
+/** Places what was taken off and some of what waits, in one of several orders. */
+function recreate(occupancy: Occupancy, chance: Chance, out: readonly Replica[], hopeless: ReadonlySet<Replica>): void {
+  const waiting = occupancy.waiting.members;
+  const from = waiting.length <= triedAtMost ? 0 : chance.below(waiting.length);
+  const tried = waiting.length > many ? triedOfMany : triedAtMost;
+  const others = [...waiting.slice(from, from + tried)].filter((each) => !hopeless.has(each));
+  const order = orders[chance.below(orders.length)] ?? (() => 0);
+  const keys = new Map([...new Set([...out, ...others])].map((each) => [each, order(each, chance)]));
+  const sorted = [...keys].sort(
+    ([a, left], [b, right]) => a.want.rank - b.want.rank || left - right || a.index - b.index,
+  );
+  const frugal = chance.below(2) === 0;
+  const [target] = out;
+  const ordered = sorted.map(([replica]) => replica);
+  for (const replica of chance.below(2) === 0 && target !== undefined ? [target, ...ordered] : ordered) {
+    if (occupancy.spots[replica.index] !== undefined) continue;
+    const home = chance.below(8) === 0 ? undefined : findHome(occupancy, replica);
+    const { frugal: cheapest, shapes } = replica.want;
+    const manner = manners[chance.below(manners.length)] ?? "tight";
+    const spot = home ?? findSpot(occupancy, replica, manner, frugal && chance.below(4) > 0 ? cheapest : shapes);
+    if (spot !== undefined) occupancy.put(replica, spot);
+  }
+}
+
+/** How places are chosen, the more often written the more often. */
+const manners: readonly Manner[] = ["tight", "tight", "tight", "any", "wish"];
+
+/** What is placed first of what has the same priority. */
+const orders: readonly ((replica: Replica, chance: Chance) => number)[] = [
+  ({ want }) => -weightOf(want),
+  ({ want }) => weightOf(want),
+  (_replica, chance) => chance.below(1 << 20),
+  ({ want }, chance) => -weightOf(want) * (1 + chance.below(1000) / 1000),
+];

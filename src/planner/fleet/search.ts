@@ -1,0 +1,69 @@
+/** Looks for the best plan: several starts, of which the best is mended. */
+import { findSpot, type Manner } from "./choice.js";
+import { Chance } from "./chance.js";
+import { compareCosts } from "./cost.js";
+import { isBest, renew } from "./renewal.js";
+import { settle } from "./settling.js";
+import type { Fleet, Replica } from "./fleet.js";
+import { Occupancy } from "./occupancy.js";
+import { keepHomes, orderReplicas, placeInOrder, type Order } from "./start.js";
+
+interface Start {
+  readonly order: Order;
+  readonly manner: Manner;
+}
+
+const starts: readonly [Start, ...Start[]] = [
+  { order: "heavy", manner: "wish" },
+  { order: "heavy", manner: "tight" },
+  { order: "wide", manner: "tight" },
+  { order: "heavy", manner: "first" },
+  { order: "narrow", manner: "tight" },
+  { order: "light", manner: "tight" },
+];
+/** Numbers of devices up to which a fleet is small, and beyond which it is large. */
+const [small, large] = [16, 2000];
+
+/** The best plan that was found; the same for the same fleet. */
+export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
+  const [first, ...others] = startsFor(fleet);
+  let best = runStart(fleet, first);
+  const hopeless = findHopeless(fleet, best.waiting.members);
+  if (isBest(best, hopeless)) return best;
+  for (const start of others) {
+    const found = runStart(fleet, start);
+    if (compareCosts(found.cost(), best.cost()) < 0) best = found;
+  }
+  const wanders = fleet.replicas.length <= 300;
+  renew(best, new Chance(1), { rounds: rounds ?? roundsFor(best), hopeless, wanders });
+  settle(best);
+  return best;
+}
+
+/** In a large fleet, first fit would look at every host each time; where most replicas stay, a start changes little. */
+function startsFor({ devices, replicas }: Fleet): readonly [Start, ...Start[]] {
+  const [first, ...others] = starts;
+  if (replicas.some(({ homes }) => homes.length > 0) && devices.length > small) return [first];
+  return devices.length <= large ? starts : [first, ...others.filter(({ manner }) => manner !== "first")];
+}
+
+/** Small fleets are searched long, others as long as their size and what is left to mend allow. */
+function roundsFor({ fleet: { devices, replicas }, waiting, improvable }: Occupancy): number {
+  const bySize = 4000 * Math.min(1, (small / devices.length) ** 2);
+  const toMend = 50 * (waiting.members.length + improvable.members.length);
+  return Math.max(bySize, Math.min(replicas.length, Math.max(200, toMend)));
+}
+
+/** What has a home stays there; the others come in order. */
+function runStart(fleet: Fleet, { order, manner }: Start): Occupancy {
+  const occupancy = new Occupancy(fleet);
+  keepHomes(occupancy);
+  placeInOrder(occupancy, orderReplicas(fleet.replicas, order), manner);
+  return occupancy;
+}
+
+/** Replicas that would have no place in a fleet that had nothing else. */
+export function findHopeless(fleet: Fleet, replicas: readonly Replica[]): Set<Replica> {
+  const empty = new Occupancy(fleet);
+  return new Set(replicas.filter((replica) => findSpot(empty, replica, "any") === undefined));
+}
