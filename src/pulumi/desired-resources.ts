@@ -87,6 +87,7 @@ export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, p
       port: placed.port,
       ...defined({ slots: placed.slots, drainSeconds: placed.drainSeconds, adopt: placed.adopt }),
       ...(placed.devices.length === 0 ? {} : { devices: placed.devices }),
+      ...defined({ memory: placed.memory }),
       servedModel: release.servedModel ?? placed.deployment,
       ...keyVariable(desired),
       healthPath: release.healthPath,

@@ -35,6 +35,7 @@ export type InstanceArgs = Args<
   | "drainSeconds"
   | "adopt"
   | "devices"
+  | "memory"
   | "env"
   | "secretEnv"
   | "apiKeyVariable"

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { healthRequest } from "../schema/backend.js";
 import { containerSettings } from "../schema/container.js";
+import { placedMemory } from "../schema/placement.js";
 import { adoption, category, mostSeconds } from "../schema/scalars.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
@@ -43,6 +44,7 @@ export const instanceInputs = z.strictObject({
     .optional()
     .describe("Ports of its runners behind the gateway, which then has `port`; without them updates have downtime"),
   devices: z.array(z.string()).min(1).optional().describe("Identities of the accelerators that are its own"),
+  memory: placedMemory.optional(),
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
@@ -105,6 +107,7 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   slots: restart,
   // What the runner sees of them is in its arguments and environment.
   devices: settings,
+  memory: settings,
   servedModel: settings,
   apiKeyVariable: settings,
   healthPath: settings,

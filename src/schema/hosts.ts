@@ -95,6 +95,13 @@ const fields = {
     .describe(
       "Where the host's container images come from. `neverPull`: from nowhere, as a host without a network needs it; a missing image is an error that says how to load it. Default: pull",
     ),
+  reserved: z
+    .strictObject({
+      ramBytes: z.int().min(0).default(0).describe("Of the host's memory, bytes. Default 0"),
+      vramBytes: z.int().min(0).default(0).describe("Of each accelerator's memory, bytes. Default 0"),
+    })
+    .optional()
+    .describe("What placement leaves free for others"),
   setup: setupCommands.optional(),
   networks: networks.optional(),
   volumes: volumes.optional(),

@@ -8,6 +8,7 @@ import { networks, volumes } from "./docker.js";
 import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
+import { placedMemory } from "./placement.js";
 import {
   adoption,
   category,
@@ -174,6 +175,11 @@ const placedInstance = z
     deployment: name,
     host: name,
     devices: z.array(z.string()).describe("UUIDs of its accelerators"),
+    memory: placedMemory.optional(),
+    arguments: z
+      .array(z.string())
+      .optional()
+      .describe("Arguments that follow from its devices, after the parameters of its release"),
     runtime: z.enum(["systemd", "supervisord", "docker"]).describe("What keeps the runner alive"),
     port,
     slots: z

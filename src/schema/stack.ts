@@ -5,6 +5,7 @@ import { verifyCommands } from "./commands.js";
 import { deploymentContainer } from "./container-options.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
+import { placementEntry } from "./placement.js";
 import { preloadEntry } from "./preload.js";
 import { rolloutEntry } from "./rollout.js";
 import {
@@ -153,6 +154,7 @@ export const deploymentEntry = z
         "What is done about a runner that is on the host already and that the state does not know. `ifLabelled`: one of this stack's own goes on, without a restart when it is as wanted; somebody else's container is refused. `never`: its own is refused too. `always`: somebody else's container is replaced. Default ifLabelled",
       ),
     container: deploymentContainer.optional(),
+    placement: placementEntry.prefault({}),
     resources: resourcesEntry.optional(),
     verify: verifyCommands.optional(),
   })
