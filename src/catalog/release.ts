@@ -38,6 +38,8 @@ export interface DraftEngine {
 export interface DraftRelease extends DraftEngine {
   readonly release: Omit<LockedDeployment, "id" | "install">;
   readonly constraints: ParameterConstraints;
+  /** Whether the version can be told exactly what memory to take. */
+  readonly isExact: boolean;
 }
 
 /** What a deployment is: backend version, way to install it, model and command. The same in every environment. */
@@ -51,6 +53,8 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   const category = chooseCategory(backend, deployment.category ?? model.category, where);
   const { way, onCpu } = chooseWay(problem, chosen);
   const placed = onCpu ? { ...platform, acceleratorType: "cpu" as const } : platform;
+  const satisfies = (release: string, constraint: string) =>
+    covers(release, parseConstraint(constraint, where), backend.buildNumber);
   const templates = chooseRunnerTemplates({
     backend,
     version,
@@ -58,7 +62,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     deployment,
     form:
       way.method === "image" ? { kind: "container", image: way.image.reference } : { kind: "process", executable: "" },
-    satisfies: (release, constraint) => covers(release, parseConstraint(constraint, where), backend.buildNumber),
+    satisfies,
   });
   const given = [...(deployment.parameters ?? backend.defaultParameters), ...deployment.extraParameters];
   const parameters = readParameters(
@@ -96,6 +100,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     backend,
     platform: placed,
     constraints: { host, port, tensorParallelSize },
+    isExact: backend.memory?.exact !== undefined && satisfies(version, backend.memory.exact),
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
     warnings: warningsOf(problem, chosen, rest, onCpu),
   };

@@ -1,24 +1,16 @@
+import { splitFlag } from "../model/engine-flags.js";
+
 /**
  * Parameters by which a person says where the parts of a model go: to the host's memory, to some layers' devices, or in
  * other parts than even ones. llama.cpp's and llama-box's, vLLM's, SGLang's.
  */
 const flags: ReadonlySet<string> = new Set([
-  ...[
-    "-ts",
-    "--tensor-split",
-    "-sm",
-    "--split-mode",
-    "-mg",
-    "--main-gpu",
-    "-dev",
-    "--device",
-    "--rpc",
-    "--rpc-servers",
-  ],
+  ...["-sm", "--split-mode", "-mg", "--main-gpu", "-dev", "--device", "--rpc", "--rpc-servers"],
   ...["-ot", "--override-tensor", "-cmoe", "--cpu-moe", "-ncmoe", "--n-cpu-moe"],
   ...["--cpu-offload-gb", "--cpu-offload-params", "--offload-group-size", "--kt-cpuinfer"],
 ]);
 
+const splitFlags: ReadonlySet<string> = new Set(["-ts", "--tensor-split"]);
 const layerFlags: ReadonlySet<string> = new Set(["-ngl", "--gpu-layers", "--n-gpu-layers"]);
 
 /** No model has as many layers: all are meant. */
@@ -33,7 +25,8 @@ export function isPlacedByHand(argv: readonly string[], environment: Readonly<Re
     name.startsWith(variablePrefix) ? [[toFlag(name), value]] : [],
   );
   return [...argv.map((word, index) => splitFlag(word, argv[index + 1])), ...variables].some(
-    ([flag, value]) => flags.has(flag) || (layerFlags.has(flag) && !isAll(value)),
+    ([flag, value]) =>
+      flags.has(flag) || (layerFlags.has(flag) && !isAll(value)) || (splitFlags.has(flag) && !isEven(value)),
   );
 }
 
@@ -41,10 +34,8 @@ function toFlag(variable: string): string {
   return `--${variable.slice(variablePrefix.length).toLowerCase().replaceAll("_", "-")}`;
 }
 
-/** `--flag=value`, or a flag and the word after it. vLLM takes `_` for `-`. */
-function splitFlag(word: string, next = ""): [flag: string, value: string] {
-  const [, flag = word, value = next] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
-  return [flag.startsWith("--") ? flag.replaceAll("_", "-") : flag, value];
+function isEven(value: string): boolean {
+  return new Set(value.split(/[,/]/)).size === 1;
 }
 
 function isAll(value: string): boolean {

@@ -12,6 +12,7 @@ export const errorCodes = {
   "lock-missing": "The lock file is missing and this run may not write it.",
   "lock-stale": "The lock file does not match the stack and this run may not write it.",
   "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
+  "does-not-fit": "A replica has no place: no host has the memory, the devices or the labels that it needs.",
   "index-unreachable": "A package index did not answer or does not have the package.",
   "packages-unsolvable": "No set of Python packages fits what a backend version asks for.",
   "secret-missing": "A secret that the stack names is found nowhere.",

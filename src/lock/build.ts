@@ -1,24 +1,25 @@
 import { usableBackends } from "../catalog/backend-choice.js";
 import type { Catalogue } from "../catalog/catalogue.js";
-import { draftRelease, finishRelease, type DraftRelease } from "../catalog/release.js";
+import { finishRelease, type DraftRelease } from "../catalog/release.js";
 import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { bindDeployment } from "../planner/binding.js";
 import type { KnownHost } from "../planner/host-choice.js";
+import { explainPlaces } from "../planner/place-text.js";
 import { place } from "../planner/placement.js";
 import { findPlainSecrets } from "../planner/plain-secrets.js";
-import { chooseHosts } from "../planner/replicas.js";
+import { placeReplicas, type ReplicaPlace, type ReplicaProblem } from "../planner/replica-placement.js";
 import type { LockedDeployment, LockedPreload, LockFile, PlacedHost } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { HostSelector } from "../schema/selector.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
-import { assertOneRelease, kindsOf } from "./kind.js";
+import { draftReleases, type Draft, type DraftEdges } from "./draft.js";
+import { assertOneRelease, kindOf } from "./kind.js";
 import { askOnce, type LookUps } from "./look-ups.js";
-import { lockModel, type ModelEdges } from "./model.js";
 import { pinInstall, type Pinned } from "./pin.js";
 import { draftPreloads, pinPreload, type DraftPreload } from "./preload.js";
-import { knownEngine, knownModel, lockedEngines } from "./previous.js";
+import { lockedEngines } from "./previous.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
@@ -39,7 +40,7 @@ export interface LockProblem {
 type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue">;
 
 /** What has to be looked up outside. */
-export interface LockEdges extends LookUps, ModelEdges {
+export interface LockEdges extends LookUps, DraftEdges {
   knowHost(name: string, entry: HostEntry): Promise<KnownHost>;
 }
 
@@ -62,11 +63,14 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     ),
   );
   const hosts = Object.fromEntries(known);
-  const drafts = await draftReleases(problem, hosts, edges);
+  const candidates = await draftReleases(problem, hosts, edges);
+  const places = placeReplicas(replicaProblem(problem, hosts, candidates));
+  const drafts = candidates.map((draft) => settleDraft(draft, hosts, places));
   const ready = await draftPreloads(problem, hosts, edges);
   const stack = bindStack(problem.stack, hosts, drafts, ready);
   const { release, preload, pinned } = await pinDrafts(problem, drafts, ready, askOnce(edges));
-  const placement = place({ owner: problem.owner, stack, release, preload, hosts, previous: previous?.placement });
+  const { owner } = problem;
+  const placement = place({ owner, stack, release, preload, hosts, places, previous: previous?.placement });
   const decided = { release, ...(ready.length === 0 ? {} : { preload }), placement };
   const warnings = [...drafts.flatMap(({ draft }) => draft.warnings), ...pinned.flatMap((each) => each.warnings)];
   return {
@@ -74,6 +78,7 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
     files: Object.fromEntries(pinned.flatMap(({ file }) => (file === undefined ? [] : [[file.path, file.text]]))),
     reasons: [
       ...drafts.map(({ name, draft }) => `${name}: ${draft.reason}`),
+      ...candidates.flatMap((draft) => explainPlaces(draft, places)),
       ...ready.flatMap(({ name, engines: [engine] }) =>
         engine === undefined ? [] : [`preload ${name}: ${engine.reason}`],
       ),
@@ -82,9 +87,42 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   };
 }
 
+function replicaProblem(
+  { owner, stack, previous }: LockProblem,
+  hosts: Readonly<Record<string, KnownHost>>,
+  drafts: readonly Draft[],
+): ReplicaProblem {
+  const candidates = drafts.map(({ model, ...draft }) => ({ ...draft, modelSha256: model.sha256 }));
+  const before = Object.entries(previous?.release ?? {}).map(([name, { model }]) => [name, model.sha256] as const);
+  const modelsBefore = Object.fromEntries(before);
+  return { owner, stack, hosts, candidates, previous: previous?.placement, modelsBefore };
+}
+
+/** A deployment whose hosts are chosen. */
+interface SettledDraft {
+  readonly name: string;
+  readonly selector: HostSelector;
+  readonly hosts: readonly string[];
+  readonly draft: DraftRelease;
+  /** As it is for each kind of its hosts; the first is the draft. */
+  readonly kinds: readonly DraftRelease[];
+}
+
+function settleDraft(
+  { name, selector, kinds }: Draft,
+  hosts: Readonly<Record<string, KnownHost>>,
+  places: ReadonlyMap<string, ReplicaPlace>,
+): SettledDraft {
+  const chosen = [...places.values()].filter(({ deployment }) => deployment === name).map(({ host }) => host);
+  const own = [...new Set(chosen.map((host) => kindOf(host, hosts)))].flatMap((kind) => kinds.get(kind) ?? []);
+  const [draft] = own;
+  if (draft === undefined) throw new Error(`deployment ${name} has no host`);
+  return { name, selector, hosts: chosen, draft, kinds: own };
+}
+
 async function pinDrafts(
   { stack: { mirrors }, catalogue, previous, resolved }: LockProblem,
-  drafts: readonly Draft[],
+  drafts: readonly SettledDraft[],
   ready: readonly DraftPreload[],
   lookUps: LookUps,
 ): Promise<{ release: LockFile["release"]; preload: Record<string, LockedPreload>; pinned: readonly Pinned[] }> {
@@ -137,48 +175,11 @@ function hostWarnings(hosts: Readonly<Record<string, KnownHost>>): string[] {
   );
 }
 
-interface Draft {
-  readonly name: string;
-  readonly selector: HostSelector;
-  /** The host of each of its replicas. */
-  readonly hosts: readonly string[];
-  readonly draft: DraftRelease;
-  /** As it is for each kind of its hosts; the first is the draft. */
-  readonly kinds: readonly DraftRelease[];
-}
-
-async function draftReleases(
-  { stack, catalogue, previous, upgradeModels = false }: LockProblem,
-  hosts: Readonly<Record<string, KnownHost>>,
-  edges: LockEdges,
-): Promise<Draft[]> {
-  const drafts: Draft[] = [];
-  for (const [name, deployment] of Object.entries(stack.deployments)) {
-    const asker = { part: "release", name } as const;
-    const before = knownEngine(previous, stack, asker);
-    const selector = deployment.hostSelector ?? lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
-    const chosen = chooseHosts({ stack, hosts, selector }, name, deployment, previous?.placement);
-    const where = `deployment ${name}`;
-    const isUpgraded = upgradeModels && deployment.model.source === "huggingface";
-    const known = isUpgraded ? undefined : knownModel(previous, deployment.model, asker);
-    const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
-    const wanted = { model: deployment.model, before: known, indexUrl, hubEndpoint, where };
-    const model = await lockModel(wanted, edges);
-    const kinds = kindsOf(chosen, hosts).map((platform) =>
-      draftRelease({ catalogue, deployment, model, platform, before, where }),
-    );
-    const [draft] = kinds;
-    if (draft === undefined) throw new Error(`deployment ${name} has no host`);
-    drafts.push({ name, selector, hosts: chosen, draft, kinds });
-  }
-  return drafts;
-}
-
 /** The stack, with what was decided before placing in the fields of its deployments. */
 function bindStack(
   stack: StackFile,
   hosts: Readonly<Record<string, KnownHost>>,
-  drafts: readonly Draft[],
+  drafts: readonly SettledDraft[],
   ready: readonly DraftPreload[],
 ): StackFile {
   const bound = drafts.map(({ name, selector, hosts: chosen, draft: { constraints } }) => {

@@ -1,4 +1,4 @@
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 
 import { listClaims } from "../host/claims.js";
 import { defaultDataDir, gatherHost } from "../host/facts.js";
@@ -14,6 +14,7 @@ import type { StackFile } from "../schema/stack.js";
 import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
+import { readLockedMemory } from "./memory-reader.js";
 import { createPinEdges } from "./pin-edges.js";
 import { secretMissing } from "./secret.js";
 import { createStackLogins } from "./stack-login.js";
@@ -74,6 +75,7 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges {
       if (secret !== undefined && token === undefined) throw secretMissing(secret);
       return openHubRepository({ repo, endpoint, token, where }, revision);
     },
+    readMemory: (request) => readLockedMemory(request, { folder: join(workDir, "cache", "headers"), findSecret }),
     ...pins,
   };
 }

@@ -92,7 +92,7 @@ async function readFile(source: HubSource, path: string, firstBytes: number | un
 }
 
 /** No more than so many bytes, whatever the server sends. */
-async function readBody(response: Response, most: number): Promise<Uint8Array> {
+export async function readBody(response: Response, most: number): Promise<Uint8Array> {
   const reader = response.body?.getReader();
   const parts: Uint8Array[] = [];
   for (let size = 0; reader !== undefined && size < most;) {

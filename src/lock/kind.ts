@@ -9,13 +9,13 @@ import { platformOf } from "./platform.js";
 
 /** What decides the artifacts of hosts, each kind once, in the order of the hosts. */
 export function kindsOf(names: readonly string[], hosts: Readonly<Record<string, KnownHost>>): Platform[] {
-  const kinds = new Map(
-    names.map((name) => {
-      const platform = platformOf(hosts[name]);
-      return [`${platform.os} ${platform.arch} ${platform.acceleratorType}`, platform] as const;
-    }),
-  );
-  return [...kinds.values()];
+  return [...new Map(names.map((name) => [kindOf(name, hosts), platformOf(hosts[name])])).values()];
+}
+
+/** A word for the kind of a host. */
+export function kindOf(name: string, hosts: Readonly<Record<string, KnownHost>>): string {
+  const { os, arch, acceleratorType } = platformOf(hosts[name]);
+  return `${os} ${arch} ${acceleratorType}`;
 }
 
 /** A release as it is for one kind of host. */

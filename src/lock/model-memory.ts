@@ -6,6 +6,7 @@ import { readGgufHeader, type GgufHeader } from "../model/gguf-header.js";
 import { readConfig, type HubConfig } from "../model/hub-config.js";
 import { deriveTensors } from "../model/hub-tensors.js";
 import type { LlamaModel } from "../model/llama-estimate.js";
+import type { MemoryModel } from "../model/memory-model.js";
 import type { ModelRepository } from "../model/repository.js";
 import {
   readHeaderLength,
@@ -13,14 +14,9 @@ import {
   safetensorsLengthBytes,
   type WeightTensor,
 } from "../model/safetensors-header.js";
-import type { VllmModel } from "../model/vllm-estimate.js";
 
 /** What is read of a model to know its memory, wherever it is. */
 export type ModelFiles = Pick<ModelRepository, "files" | "read" | "readRange">;
-
-export type MemoryModel =
-  | { readonly engine: "llama-cpp"; readonly model: LlamaModel }
-  | { readonly engine: "vllm"; readonly model: VllmModel; readonly isDerived: boolean };
 
 /**
  * Reads what a model's memory depends on: headers of its files and its configuration, and no weights. Where a

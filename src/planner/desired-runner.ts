@@ -15,6 +15,7 @@ import { containerSettings, type ContainerSettings } from "../schema/container.j
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, PlacedInstance } from "../schema/lock.js";
 import { containerDevices } from "./container-devices.js";
+import { deviceVariables } from "./device-variables.js";
 
 export interface RunnerProblem {
   readonly release: LockedDeployment;
@@ -30,16 +31,19 @@ export interface DesiredRunner {
   readonly modelPath: string;
   /** Of a container its arguments, after the entrypoint. */
   readonly argv: readonly string[];
+  /** Which devices a process sees. A container is given no others. */
+  readonly env: Readonly<Record<string, string>>;
   readonly container: ContainerSettings | undefined;
 }
 
 export function desiredRunner(problem: RunnerProblem): DesiredRunner {
-  const { release, host, image } = problem;
+  const { release, placed, host, image } = problem;
   const { from, sha256, file } = release.model;
   const path = from.source === "file" ? from.path : modelPath(host.dataDir, sha256, file);
   const { argv, entrypoint } = runnerCommand(problem, path);
-  const container = image === undefined ? undefined : containerOf(problem, entrypoint, image, path);
-  return { modelPath: path, argv, container };
+  if (image !== undefined)
+    return { modelPath: path, argv, env: {}, container: containerOf(problem, entrypoint, image, path) };
+  return { modelPath: path, argv, env: deviceVariables(placed.devices, problem.facts), container: undefined };
 }
 
 /** The image by its digest, as an engine names what it pulled. */
@@ -109,5 +113,11 @@ function runnerCommand({ release, placed, host, image }: RunnerProblem, path: st
       ? { kind: "process", executable: executablePath(host, backend, backendVersion) }
       : { kind: "container", image };
   const projector = projectorFlag === undefined || projectorPath === undefined ? [] : [projectorFlag, projectorPath];
-  return renderRunnerTemplates(templates, form, values, [...projector, ...parameters], `backends/${backend}.yaml`);
+  return renderRunnerTemplates(
+    templates,
+    form,
+    values,
+    [...projector, ...parameters, ...(placed.arguments ?? [])],
+    `backends/${backend}.yaml`,
+  );
 }

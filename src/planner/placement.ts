@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { placeSetup, placeVerify } from "../schema/commands.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
@@ -12,7 +13,7 @@ import { assertContainers } from "./container-host.js";
 import { placeNetworks } from "./container-networks.js";
 import { machineOf, placePorts, type PortProblem, type Ports, type Replica } from "./port-placement.js";
 import { placePreload } from "./preload.js";
-import { chooseHosts, instanceName } from "./replicas.js";
+import type { ReplicaPlace } from "./replica-placement.js";
 import { assertGateway, findHaproxy } from "./rollout.js";
 import { assertOneFileEach, assertOneInstallEach, type Use } from "./sharing.js";
 import { placeRollout } from "./waves.js";
@@ -22,13 +23,15 @@ const drainSeconds = 60;
 
 export interface PlacementProblem extends PortProblem {
   readonly release: Readonly<Record<string, LockedDeployment>>;
+  /** Where each replica runs, by the name of its instance, in the order of deployments and numbers. */
+  readonly places: ReadonlyMap<string, ReplicaPlace>;
   /** What lies ready before a deployment wants it. */
   readonly preload?: Readonly<Record<string, LockedPreload>>;
 }
 
 /**
- * Decides where every replica runs, and on which port. The same problem gives the same placement; what was placed
- * before stays unless the stack asks for something else. Pure.
+ * Decides ports, supervisors and gateways for replicas that have their hosts and devices. The same problem gives the
+ * same placement; what was placed before stays unless the stack asks for something else. Pure.
  */
 export function place(problem: PlacementProblem): Placement {
   const { stack, hosts } = problem;
@@ -58,14 +61,12 @@ export function place(problem: PlacementProblem): Placement {
   };
 }
 
-/** The replicas of all deployments, in the order of their names. */
-function listReplicas({ stack, hosts, previous }: PlacementProblem): Replica[] {
-  const named = Object.entries(stack.deployments).sort(([a], [b]) => (a < b ? -1 : 1));
-  return named.flatMap(([deployment, entry]) =>
-    chooseHosts({ stack, hosts, selector: {} }, deployment, entry, previous).map((host, number) => {
-      return { name: instanceName(deployment, number), deployment, entry, host };
-    }),
-  );
+function listReplicas({ stack, places }: PlacementProblem): Replica[] {
+  return [...places].map(([name, { deployment, host, memory }]) => {
+    const entry = lookUp(stack.deployments, deployment);
+    if (entry === undefined) throw new Error(`no deployment ${deployment}`);
+    return { name, deployment, entry, host, memory };
+  });
 }
 
 /** What hosts need: of each instance, and of what lies ready. */
@@ -129,7 +130,7 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
 
 function placeInstance(
   problem: PlacementProblem,
-  { deployment: name, entry: deployment, host }: Replica,
+  { name: instance, deployment: name, entry: deployment, host }: Replica,
   { port, slots }: Ports,
 ): PlacedInstance {
   const { stack } = problem;
@@ -145,7 +146,7 @@ function placeInstance(
   return {
     deployment: name,
     host,
-    devices: [],
+    ...placeDevices(problem.places.get(instance)),
     runtime: inContainer ? "docker" : chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
     port,
     ...(slots === undefined ? {} : { slots }),
@@ -163,6 +164,17 @@ function placeInstance(
     ...(networks.length === 0 ? {} : { networks }),
     ...(replicas === 1 ? {} : { maxSurge, maxUnavailable }),
     ...(verify === undefined ? {} : { verify: placeVerify(verify) }),
+  };
+}
+
+function placeDevices(
+  place: Pick<ReplicaPlace, "devices" | "memory" | "arguments"> | undefined,
+): Pick<PlacedInstance, "devices" | "memory" | "arguments"> {
+  const { devices = [], memory, arguments: words = [] } = place ?? {};
+  return {
+    devices: [...devices],
+    ...(memory === undefined ? {} : { memory }),
+    ...(words.length === 0 ? {} : { arguments: [...words] }),
   };
 }
 

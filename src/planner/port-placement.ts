@@ -1,6 +1,7 @@
 /** Which replicas have a gateway before them, and which ports they have. Pure. */
 import { lookUp } from "../lib/record.js";
 import type { PlacedInstance, Placement } from "../schema/lock.js";
+import type { PlacedMemory } from "../schema/placement.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
 import { knownHost, type KnownHost } from "./host-choice.js";
 import { assignPorts, takenPort, type PortClaim, type PortRequest } from "./ports.js";
@@ -21,6 +22,8 @@ export interface Replica {
   readonly deployment: string;
   readonly entry: DeploymentEntry;
   readonly host: string;
+  /** What it takes, where that is known. */
+  readonly memory: PlacedMemory | undefined;
 }
 
 export type Ports = Pick<PlacedInstance, "port" | "slots">;
@@ -70,7 +73,8 @@ function rolloutOf(problem: PortProblem, group: readonly Replica[]): { rollout: 
   const { gateway } = problem.stack.hosts[host] ?? {};
   const { facts } = knownHost(problem.hosts, host);
   const before = group.some(({ name }) => slotsBefore(problem, name) !== undefined);
-  return [{ rollout: { deployment, entry, host, replicas: group.length, gateway, facts, before }, group }];
+  const memories = group.map(({ memory }) => memory);
+  return [{ rollout: { deployment, entry, host, memories, gateway, facts, before }, group }];
 }
 
 function slotsBefore({ previous }: PortProblem, instance: string): PlacedInstance["slots"] {

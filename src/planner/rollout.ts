@@ -2,15 +2,16 @@
 import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import type { HostFacts } from "../schema/facts.js";
+import type { PlacedMemory } from "../schema/placement.js";
 import type { DeploymentEntry, HostEntry } from "../schema/stack.js";
 
 /** The replicas of a deployment on one host. */
 export interface Rollout {
   readonly deployment: string;
-  readonly entry: Pick<DeploymentEntry, "update" | "resources">;
+  readonly entry: Pick<DeploymentEntry, "update">;
   readonly host: string;
-  /** How many there are. */
-  readonly replicas: number;
+  /** What each takes, where that is known. */
+  readonly memories: readonly (PlacedMemory | undefined)[];
   /** What the stack says of the host's gateway. */
   readonly gateway: HostEntry["gateway"];
   readonly facts: Pick<HostFacts, "haproxy" | "ramBytes" | "accelerators">;
@@ -21,35 +22,37 @@ export interface Rollout {
 /** The oldest HAProxy whose master answers all that a gateway asks. */
 const leastVersion = [2, 4] as const;
 
+/** Memory of a host and of each of its devices, bytes. */
 interface Memory {
   readonly ram: number;
-  readonly vram: number;
+  readonly devices: ReadonlyMap<string, number>;
 }
 
+const nothing: Memory = { ram: 0, devices: new Map() };
+
 /**
- * Those whose updates are blue/green: those that ask for it, then, while the memory of their host is enough for as many
- * more runners of each as an update has at a time, those that tell what they need. What was so before comes first. Where nothing tells that
- * both runners fit, they do not.
+ * Those whose updates are blue/green: those that ask for it, then, while their host and their devices have room for as
+ * many more runners of each as an update has at a time, those whose memory is known. What was so before comes first.
+ * Where nothing tells that both runners fit, they do not.
  *
  * @throws BerthError when what a deployment asks for is not possible
  */
 export function chooseBlueGreen(rollouts: readonly Rollout[]): ReadonlySet<Rollout> {
   const chosen = new Set<Rollout>();
   const used = new Map<string, Memory>();
-  const take = ({ host }: Rollout, need: Memory) => {
-    used.set(host, add(used.get(host), need));
-  };
-  for (const rollout of rollouts) take(rollout, times(needOf(rollout), rollout.replicas));
+  const take = (host: string, need: Memory) => used.set(host, add(used.get(host) ?? nothing, need));
+  for (const { host, memories } of rollouts) for (const memory of memories) take(host, needOf(memory));
   for (const rollout of rollouts.toSorted(byPrecedence)) {
-    const { host, entry, facts, replicas } = rollout;
-    const surge = times(needOf(rollout), Math.min(replicas, entry.update.maxSurge));
-    const both = add(used.get(host), surge);
-    const fits = isWithin(both, capacityOf(facts));
+    const { host, entry, facts } = rollout;
+    const surge = surgeOf(rollout);
+    const both = add(used.get(host) ?? nothing, surge);
+    const capacity = capacityOf(facts);
+    const fits = isWithin(both, capacity);
     if (entry.update.strategy === "recreate") continue;
     if (entry.update.strategy === "blueGreen") assertPossible(rollout, fits ? undefined : both);
-    else if (!tellsNeed(rollout) || !fits || findHaproxy(rollout) === undefined) continue;
+    else if (!isKnown(rollout) || !fits || findHaproxy(rollout) === undefined) continue;
     chosen.add(rollout);
-    take(rollout, surge);
+    take(host, surge);
   }
   return chosen;
 }
@@ -82,10 +85,9 @@ function assertPossible(rollout: Rollout, tooMuch: Memory | undefined): void {
   const capacity = capacityOf(facts);
   throw new BerthError("stack-inconsistent", {
     where,
-    what: `by its \`resources\` host ${host} has not enough memory for two runners${rollout.replicas === 1 ? "" : " of each replica that is updated at a time"}`,
-    got: `${describe(tooMuch)} with the other deployments of the host`,
-    expected: `at most ${describe(capacity)}`,
-    hint: "leave `strategy` out, or correct `resources`",
+    what: `host ${host} has not enough memory for two runners${rollout.memories.length === 1 ? "" : " of each replica that is updated at a time"}`,
+    ...describeLack(tooMuch, capacity),
+    hint: "leave `strategy` out, or give the deployment another host; `resources` says what it needs where the estimate is wrong",
   });
 }
 
@@ -115,40 +117,64 @@ function nameOf({ deployment, host }: Rollout): string {
   return `${deployment} ${host}`;
 }
 
-/** Whether what runs on a host has no memory but the host's own. */
-function sharesRam({ accelerators }: Rollout["facts"]): boolean {
-  return accelerators.every(({ unifiedMemory }) => unifiedMemory === true);
+/** What is taken whole may be so because nobody knows what it needs. */
+function isKnown({ memories }: Rollout): boolean {
+  return memories.every((memory) => memory !== undefined && memory.basis !== "whole");
 }
 
-function tellsNeed({ entry: { resources = {} }, facts }: Rollout): boolean {
-  return resources.vramBytes !== undefined || (sharesRam(facts) && resources.ramBytes !== undefined);
+/** What the runners take that an update has at a time beside those that are there, at most. */
+function surgeOf({ memories, entry }: Rollout): Memory {
+  const needs = memories.map((memory) => (memory?.basis === "whole" ? nothing : needOf(memory)));
+  const count = Math.min(needs.length, entry.update.maxSurge);
+  // Whichever of them come first: on each device the largest.
+  const devices = new Map<string, number>();
+  for (const device of new Set(needs.flatMap((need) => [...need.devices.keys()]))) {
+    const sizes = needs.map((need) => need.devices.get(device) ?? 0).sort((a, b) => b - a);
+    devices.set(device, sum(sizes.slice(0, count)));
+  }
+  const rams = needs.map(({ ram }) => ram).sort((a, b) => b - a);
+  return { ram: sum(rams.slice(0, count)), devices };
 }
 
-function needOf({ entry: { resources = {} }, facts }: Rollout): Memory {
-  const { ramBytes = 0, vramBytes = 0 } = resources;
-  return sharesRam(facts) ? { ram: ramBytes + vramBytes, vram: 0 } : { ram: ramBytes, vram: vramBytes };
+function needOf(memory: PlacedMemory | undefined): Memory {
+  if (memory === undefined) return nothing;
+  return { ram: memory.hostBytes, devices: new Map(memory.devices.map((each) => [each.device, each.takenBytes])) };
 }
 
-/** Until devices are chosen, all of a host's runners may meet on any one of its accelerators. */
 function capacityOf({ ramBytes, accelerators }: Rollout["facts"]): Memory {
-  const memories = accelerators.map(({ memoryBytes }) => memoryBytes);
-  return { ram: ramBytes, vram: memories.length === 0 ? 0 : Math.min(...memories) };
+  const parts = accelerators.flatMap(({ uuid, memoryBytes, mig }) => [
+    [uuid, memoryBytes] as const,
+    ...(mig?.devices ?? []).map((part) => [part.uuid, part.memoryBytes] as const),
+  ]);
+  return { ram: ramBytes, devices: new Map(parts) };
 }
 
-function add(a: Memory = { ram: 0, vram: 0 }, b: Memory): Memory {
-  return { ram: a.ram + b.ram, vram: a.vram + b.vram };
+function add(a: Memory, b: Memory): Memory {
+  const devices = new Map(a.devices);
+  for (const [device, bytes] of b.devices) devices.set(device, (devices.get(device) ?? 0) + bytes);
+  return { ram: a.ram + b.ram, devices };
 }
 
-function times({ ram, vram }: Memory, count: number): Memory {
-  return { ram: ram * count, vram: vram * count };
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function isWithin(need: Memory, capacity: Memory): boolean {
-  return need.ram <= capacity.ram && need.vram <= capacity.vram;
+  return need.ram <= capacity.ram && findFull(need, capacity) === undefined;
 }
 
-function describe({ ram, vram }: Memory): string {
-  return vram === 0
-    ? `${formatBytes(ram)} of memory`
-    : `${formatBytes(ram)} of memory, ${formatBytes(vram)} of an accelerator's`;
+/** A device of which more is needed than it has. */
+function findFull(need: Memory, capacity: Memory): string | undefined {
+  return [...need.devices].find(([device, bytes]) => bytes > (capacity.devices.get(device) ?? 0))?.[0];
+}
+
+function describeLack(need: Memory, capacity: Memory): { got: string; expected: string } {
+  const device = need.ram > capacity.ram ? undefined : findFull(need, capacity);
+  const [got, most] =
+    device === undefined ? [need.ram, capacity.ram] : [need.devices.get(device), capacity.devices.get(device)];
+  const whose = device === undefined ? "of the host's memory" : `of device ${device}`;
+  return {
+    got: `${formatBytes(got ?? 0)} ${whose} with the other deployments there`,
+    expected: `at most ${formatBytes(most ?? 0)}`,
+  };
 }

@@ -66,7 +66,7 @@ export interface InstanceNeeds {
 }
 
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
-  const { name, host, placed, release, modelPath, argv, container, rollout } = desired;
+  const { name, host, placed, release, modelPath, argv, env, container, rollout } = desired;
   const { backendVersion, model, gateway, networks = [], after = [] } = needs;
   return new Instance(
     name,
@@ -81,7 +81,7 @@ export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, p
       placement: model.placement,
       runtime: placed.runtime,
       argv: [...argv],
-      env: release.env,
+      env: { ...env, ...release.env },
       secretEnv: needs.secretEnv,
       bindAddress: placed.bindAddress,
       port: placed.port,

@@ -287,6 +287,17 @@ const backendFields = z.strictObject({
     .default([...installMethods])
     .describe("Ways to install it that are tried unasked. Default: binary, pipx, image, manual"),
   versionProbe: versionProbe.optional(),
+  memory: z
+    .strictObject({
+      engine: z.enum(["llama-cpp", "vllm"]).describe("The engine whose way of making memory it has"),
+      exact: versionRange
+        .optional()
+        .describe(
+          "Versions that can be told what to take: of llama-cpp by --fit off, of vllm by --kv-cache-memory-bytes",
+        ),
+    })
+    .optional()
+    .describe("How its memory is known before it starts. Without it an instance has its devices alone"),
   images: z.array(imageCommand).default([]).describe("Entrypoints of the backend's images, by repository and version"),
   hostSelector: hostSelector
     .default({})

@@ -35,8 +35,7 @@ function describeAmount({ hosts, devices, bytesPerDevice, ramBytes }: Amount): s
 }
 
 function hintOf({ fitsAlone, needs, best, reason }: Refusal, remedies: readonly string[]): string {
-  const [first] = remedies;
-  if (first !== undefined) return `${remedies.join(", or ")}: then it fits`;
+  if (remedies.length > 0) return `${[...new Set(remedies)].join(", or ")}: then it fits`;
   const host = `add a host with ${describeAmount(needs)}`;
   if (best === undefined || reason === "selector") return `change \`hostSelector\`, or ${host}`;
   const missing = needs.bytesPerDevice - best.bytesPerDevice;

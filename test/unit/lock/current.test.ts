@@ -126,7 +126,7 @@ describe("currentLock with a lock that holds", () => {
     await writeFile(join(project.root, "dev.lock.yaml"), handwritten);
     const asked = () => Promise.reject(new Error());
     const lookUps = { lockPackages: asked, fetchReleaseFile: asked, askImageDigest: asked };
-    const noEdges = { knowHost: asked, findWheel: asked, openRepository: asked, ...lookUps };
+    const noEdges = { knowHost: asked, findWheel: asked, openRepository: asked, readMemory: asked, ...lookUps };
     const kept = await currentLock(project, noEdges, options);
     expect([kept.lock, kept.outcome]).toEqual([lock, { kind: "kept" }]);
     expect(await textOf(project)).toBe(handwritten);

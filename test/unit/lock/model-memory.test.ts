@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { openHubRepository } from "../../../src/lock/hub.js";
 import { openLocalModel } from "../../../src/lock/local-model.js";
-import { readMemoryModel, type MemoryModel } from "../../../src/lock/model-memory.js";
+import { readMemoryModel } from "../../../src/lock/model-memory.js";
+import type { MemoryModel } from "../../../src/model/memory-model.js";
 import { sum } from "../../../src/model/memory.js";
 import { HubServer } from "../../support/hub-server.js";
 import { llamaShape } from "../../support/gguf-shapes.js";

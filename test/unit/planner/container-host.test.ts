@@ -69,20 +69,28 @@ describe("a backend version that is an image", () => {
   });
 });
 
-describe("the devices of a container that the placement gives none", () => {
-  it("are all that the host has, as a process sees them", () => {
+describe("the devices of a container", () => {
+  it("are those that its placement gives it, or, where a program gives none, all that the host has", () => {
     const card = { type: "cuda", name: "H100", index: 0, memoryBytes: 1, driverVersion: "550" } as const;
     const accelerators = [
       { ...card, uuid: "GPU-0" },
       { ...card, index: 1, uuid: "GPU-1", mig: { mode: "enabled" as const, devices: [migDevice("MIG-1")] } },
     ];
     const problem = imageProblem({ ...docker, accelerators });
-    const [instance] = desiredStack({ release: problem.release, placement: place(problem) }, "/").instances;
-    expect(instance?.container?.devices).toEqual({
-      form: "request",
-      acceleratorType: "cuda",
-      ids: ["GPU-0", "MIG-1"],
-    });
+    const placement = place(problem);
+    const devicesOf = (devices: string[] | undefined) => {
+      const [[name, placed] = []] = Object.entries(placement.instances);
+      if (name === undefined || placed === undefined) throw new Error("no instance");
+      const instances = { [name]: devices === undefined ? placed : { ...placed, devices } };
+      const { instances: desired } = desiredStack(
+        { release: problem.release, placement: { ...placement, instances } },
+        "/",
+      );
+      return desired[0]?.container?.devices;
+    };
+    const request = { form: "request", acceleratorType: "cuda" };
+    expect(devicesOf(undefined)).toEqual({ ...request, ids: ["GPU-0"] });
+    expect(devicesOf([])).toEqual({ ...request, ids: ["GPU-0", "MIG-1"] });
   });
 });
 

@@ -152,20 +152,22 @@ describe("place chooses hosts", () => {
     expect(place(problemOf(stack)).instances["constructor-0"]?.host).toBe("constructor");
   });
 
-  it.each([
-    [
-      undefined,
-      "the stack has several hosts and the deployment names none",
-      "no `host`",
-      "add `host`, or `replicas`, which are spread over all of them",
-    ],
-    ["c", "the stack has no such host", "c", "correct `host`"],
-  ])("and refuses %s when there are a and b", (host, what, got, hint) => {
-    const stack = stackOf({ chat: chat(host === undefined ? {} : { host }) }, twoHosts);
+  it("the first of several that are as good, and stays there when another becomes as good", () => {
+    const before = place(problemOf(stackOf({ chat: chat() }, twoHosts)));
+    expect(before.instances["chat-0"]?.host).toBe("a");
+    const { b } = twoHosts.hosts;
+    const moved = place(problemOf(stackOf({ chat: chat() }, { hosts: { b } }), { previous: before }));
+    expect(moved.instances["chat-0"]?.host).toBe("b");
+    const back = place(problemOf(stackOf({ chat: chat() }, twoHosts), { previous: moved }));
+    expect(back.instances["chat-0"]?.host).toBe("b");
+  });
+
+  it("and refuses c when there are a and b", () => {
+    const stack = stackOf({ chat: chat({ host: "c" }) }, twoHosts);
     const error = thrownBy(() => place(problemOf(stack)));
     expect([error.code, error.message]).toEqual([
       "stack-inconsistent",
-      `deployment chat: ${what}\n  got: ${got}\n  expected: a, b\n  to do: ${hint}`,
+      "deployment chat: the stack has no such host\n  got: c\n  expected: a, b\n  to do: correct `host`",
     ]);
   });
 

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { assertGateway, chooseBlueGreen, findHaproxy, type Rollout } from "../../../src/planner/rollout.js";
 import { deploymentEntry } from "../../../src/schema/stack.js";
 import type { Accelerator } from "../../../src/schema/facts.js";
+import { plainMemory } from "../../../src/planner/way.js";
+import type { PlacedMemory } from "../../../src/schema/placement.js";
 import { chat } from "../support/problems.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -11,7 +13,8 @@ const haproxy = { path: "/usr/sbin/haproxy", version: "2.6.12-1+deb12u4" };
 const gb = 1_000_000_000;
 
 function gpu(memoryBytes: number, unifiedMemory?: true): Accelerator {
-  const accelerator = { type: "cuda", name: "GPU", index: 0, uuid: "GPU-1", memoryBytes, driverVersion: "1" } as const;
+  const uuid = `GPU-${memoryBytes}`;
+  const accelerator = { type: "cuda", name: "GPU", index: 0, uuid, memoryBytes, driverVersion: "1" } as const;
   return unifiedMemory ? { ...accelerator, unifiedMemory } : accelerator;
 }
 
@@ -27,22 +30,37 @@ function rollout(
   { strategy, maxSurge = 1, ...resources }: Wish,
   changes: Partial<Rollout> = {},
 ): Rollout {
-  const told = Object.keys(resources).length === 0 ? {} : { resources };
-  const { update, resources: parsed } = deploymentEntry.parse(
-    chat({ update: { maxSurge, ...(strategy && { strategy }) }, ...told }),
-  );
-  const facts = { haproxy, ramBytes: 8 * gb, accelerators: [] };
+  const { update } = deploymentEntry.parse(chat({ update: { maxSurge, ...(strategy && { strategy }) } }));
+  const { facts = { haproxy, ramBytes: 8 * gb, accelerators: [] } } = changes;
+  const memories = [memoryOf(resources, facts)];
   return {
     deployment,
-    entry: { update, resources: parsed },
+    entry: { update },
     host: "local",
-    replicas: 1,
+    memories,
     gateway: undefined,
     facts,
     before: false,
     ...changes,
   };
 }
+
+/** What a replica on the last accelerator takes, as its placement says. */
+function memoryOf(
+  { ramBytes, vramBytes }: Pick<Wish, "ramBytes" | "vramBytes">,
+  { accelerators }: Pick<Rollout["facts"], "accelerators">,
+): PlacedMemory | undefined {
+  const device = accelerators.findLast(({ unifiedMemory }) => unifiedMemory !== true);
+  const ram = ramBytes ?? 0;
+  if (device !== undefined) {
+    const each = [{ id: device.uuid, bytes: vramBytes ?? device.memoryBytes }];
+    return plainMemory("sample", vramBytes === undefined ? "whole" : "stated", each, ram);
+  }
+  const isTold = ramBytes !== undefined || vramBytes !== undefined;
+  return isTold ? plainMemory("sample", "stated", [], ram + (vramBytes ?? 0)) : undefined;
+}
+
+const times = (count: number, wish: Wish) => Array.from({ length: count }, () => memoryOf(wish, { accelerators: [] }));
 
 const onGpus = (...accelerators: Accelerator[]) => ({ facts: { haproxy, ramBytes: 8 * gb, accelerators } });
 const chosenOf = (rollouts: readonly Rollout[]) => [...chooseBlueGreen(rollouts)].map(({ deployment }) => deployment);
@@ -58,7 +76,12 @@ describe("chooseBlueGreen", () => {
     ["tells an accelerator's memory, of which the host has its own", { vramBytes: 4 * gb }, {}, true],
     ["tells that two fit on the accelerator", { vramBytes: 12 * gb }, onGpus(gpu(24 * gb)), true],
     ["tells that two do not fit on the accelerator", { vramBytes: 13 * gb }, onGpus(gpu(24 * gb)), false],
-    ["needs more than the smallest accelerator", { vramBytes: 12 * gb }, onGpus(gpu(80 * gb), gpu(16 * gb)), false],
+    [
+      "has two accelerators, of which its own is too small",
+      { vramBytes: 12 * gb },
+      onGpus(gpu(80 * gb), gpu(16 * gb)),
+      false,
+    ],
     ["does not tell what it needs of the accelerator", { ramBytes: gb }, onGpus(gpu(24 * gb)), false],
     [
       "shares its memory with the accelerator",
@@ -66,8 +89,13 @@ describe("chooseBlueGreen", () => {
       onGpus(gpu(8 * gb, true)),
       false,
     ],
-    ["has three replicas there, with room for one more", { ramBytes: 2 * gb }, { replicas: 3 }, true],
-    ["has three replicas there, updated two at a time", { ramBytes: 2 * gb, maxSurge: 2 }, { replicas: 3 }, false],
+    ["has three replicas there, with room for one more", {}, { memories: times(3, { ramBytes: 2 * gb }) }, true],
+    [
+      "has three replicas there, updated two at a time",
+      { maxSurge: 2 },
+      { memories: times(3, { ramBytes: 2 * gb }) },
+      false,
+    ],
     ["has fewer replicas there than may be updated at a time", { ramBytes: 4 * gb, maxSurge: 2 }, {}, true],
     ["has a host without HAProxy", { ramBytes: gb }, { facts: { ramBytes: 8 * gb, accelerators: [] } }, false],
     ["has a host that is to have no gateway", { ramBytes: gb }, { gateway: "none" }, false],

@@ -13,7 +13,7 @@ const stackKeys = "schemaVersion, hostDefaults, hosts, mirrors, registryLogins, 
 const deploymentKeys =
   "backend, backendVersion, prefer, install, imageName, entrypoint, runCommand, category, architecture, model, " +
   "contextLength, parameters, extraParameters, env, secretEnv, replicas, host, hostSelector, port, bindAddress, apiKey, " +
-  "insecure, update, adopt, container, resources, verify";
+  "insecure, update, adopt, container, placement, resources, verify";
 const nameRule = "expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit";
 const empty = "1:1: the file is empty; expected Berth stack file: the desired state of one environment";
 

@@ -22,6 +22,10 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(`${repo} at ${revision}`);
       return Promise.reject(new Error("no repository here"));
     },
+    readMemory({ where }) {
+      asked.push(`memory of ${where}`);
+      return Promise.resolve(undefined);
+    },
     lockPackages({ package: name, version, indexUrl }) {
       asked.push(`requirements of ${name} ${version}${indexUrl === undefined ? "" : ` from ${indexUrl}`}`);
       return Promise.resolve(`${name}==${version} --hash=sha256:${sha256(name + version)}\n`);

@@ -1,8 +1,11 @@
 import { resolveRelease } from "../../../src/catalog/release.js";
 import type { Platform } from "../../../src/catalog/selection.js";
 import { sha256 } from "../../../src/lib/canonical.js";
-import type { KnownHost } from "../../../src/planner/host-choice.js";
+import { stockOf } from "../../../src/planner/fleet-hosts.js";
+import { findFitting, knownHost as knownIn, type KnownHost } from "../../../src/planner/host-choice.js";
 import type { PlacementProblem } from "../../../src/planner/placement.js";
+import { placeReplicas } from "../../../src/planner/replica-placement.js";
+import { listWays } from "../../../src/planner/ways.js";
 import type { HostClaim, HostFacts } from "../../../src/schema/facts.js";
 import type { LockedModel, ModelSource } from "../../../src/schema/model.js";
 import { stackFile, type StackFile } from "../../../src/schema/stack.js";
@@ -67,7 +70,28 @@ export function problemOf(stack: StackFile, changes: Partial<PlacementProblem> =
   const hosts = Object.fromEntries(
     Object.entries(stack.hosts).map(([name, { dataDir }]) => [name, knownHost(dataDir ?? `/srv/${name}`)]),
   );
-  return { owner: "shop/dev", stack, release, hosts, previous: undefined, ...changes };
+  const problem = { owner: "shop/dev", stack, release, hosts, previous: undefined, ...changes };
+  return { ...problem, places: changes.places ?? placesOf(problem) };
+}
+
+/** Where its replicas run, when nothing is known of the memory of any engine. */
+function placesOf({ owner, stack, hosts, previous }: Omit<PlacementProblem, "places">): PlacementProblem["places"] {
+  const candidates = Object.entries(stack.deployments).map(([name, deployment]) => {
+    const fitting = findFitting({ stack, hosts, selector: {} }, name, deployment);
+    const ways = listWays({
+      deployment,
+      parameters: [],
+      engine: { kind: "unknown", reason: "it is a sample" },
+      tensorParallelSize: undefined,
+      tensorParallelFlag: undefined,
+      devices: stockOf(
+        "cuda",
+        fitting.map((host) => knownIn(hosts, host).facts),
+      ),
+    });
+    return { name, deployment, hosts: fitting, ways, modelSha256: deployment.model.source };
+  });
+  return placeReplicas({ owner, stack, hosts, candidates, previous, modelsBefore: {} });
 }
 
 function lockedModel(model: ModelSource): LockedModel {
