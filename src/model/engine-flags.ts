@@ -6,16 +6,26 @@ export function splitFlag(word: string, next = ""): [flag: string, value: string
   return [flag.startsWith("--") ? flag.replaceAll("_", "-") : flag, value];
 }
 
-/** What each flag was given last. The word after a flag without a value is taken for one, which those who ask ignore. */
+/**
+ * What each flag was given last, in the order of those. The word after a flag without a value is taken for one, which
+ * those who ask ignore.
+ */
 export type GivenFlags = ReadonlyMap<string, string>;
 
 export function readFlags(argv: readonly string[]): GivenFlags {
-  return new Map(argv.flatMap((word, index) => (isFlag(word) ? [splitFlag(word, argv[index + 1])] : [])));
+  const given = new Map<string, string>();
+  for (const [index, word] of argv.entries()) {
+    if (!isFlag(word)) continue;
+    const [flag, value] = splitFlag(word, argv[index + 1]);
+    given.delete(flag);
+    given.set(flag, value);
+  }
+  return given;
 }
 
-/** The first of several names that was given. */
+/** What was given last by any of several names. */
 export function flagValue(given: GivenFlags, ...names: readonly string[]): string | undefined {
-  return names.map((name) => given.get(name)).find((value) => value !== undefined);
+  return [...given].findLast(([flag]) => names.includes(flag))?.[1];
 }
 
 export function hasFlag(given: GivenFlags, ...names: readonly string[]): boolean {

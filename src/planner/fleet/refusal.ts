@@ -43,7 +43,7 @@ function refuseWant(occupancy: Occupancy, empty: Occupancy, want: Want, replicas
     needs: {
       hosts: shape?.hosts ?? 1,
       devices: shape?.devices ?? 0,
-      bytesPerDevice: shape?.bytes ?? 0,
+      bytesPerDevice: shape === undefined ? 0 : leastBytes(shape),
       ramBytes: shape?.option.ramBytes ?? 0,
     },
     ...(nearest === undefined ? {} : { best: describeNearest(occupancy, nearest) }),
@@ -93,17 +93,22 @@ function measure({ free, users, ram }: Occupancy, shape: Shape, bank: Bank): Nea
   const bytesPerDevice = rooms[shape.devices - 1] ?? 0;
   const shares = [
     shape.devices === 0 ? 1 : Math.min(1, rooms.length / shape.devices),
-    shape.bytes === 0 ? 1 : Math.min(1, bytesPerDevice / shape.bytes),
+    shape.bytes === 0 ? 1 : Math.min(1, bytesPerDevice / leastBytes(shape)),
     shape.option.ramBytes === 0 ? 1 : Math.min(1, (ram[bank.host] ?? 0) / shape.option.ramBytes),
   ];
   return { shape, bank, share: Math.min(...shares), devices: rooms.length, bytesPerDevice };
+}
+
+/** What has to be free on each device: of what is taken by a share, so much that the share is enough. */
+function leastBytes({ bytes, option: { share = 1 } }: Shape): number {
+  return Math.ceil(bytes / share);
 }
 
 function reasonOf(occupancy: Occupancy, want: Want, near: Nearest): Refusal["reason"] {
   const { shape, bank } = near;
   const { ram, tenants, fleet } = occupancy;
   if (near.devices < shape.devices) return shape.option.exclusive === true ? "whole" : "accelerator";
-  if (near.bytesPerDevice < shape.bytes) return "memory";
+  if (near.bytesPerDevice < leastBytes(shape)) return "memory";
   if ((ram[bank.host] ?? 0) < shape.option.ramBytes) return "ram";
   if ((tenants[bank.host] ?? []).length >= (fleet.hosts[bank.host]?.maxInstances ?? Infinity)) return "instances";
   if (!allowsHost(occupancy, want, shape, bank.host)) return "apart";

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+
+import { readLlamaArguments } from "../../../src/model/llama-arguments.js";
+import { readVllmArguments } from "../../../src/model/vllm-arguments.js";
+
+describe("readLlamaArguments", () => {
+  it("knows flags by all their names, and takes the last of two", () => {
+    expect(readLlamaArguments(["-c", "4096", "--ctx-size", "8192", "-np", "2", "--cache-type-k=q8_0", "-kvu"])).toEqual(
+      {
+        kind: "known",
+        layers: undefined,
+        options: expect.objectContaining({ contextLength: 8192, parallel: 2, keyType: "q8_0", sharedCache: true }),
+      },
+    );
+    expect(readLlamaArguments(["-ngl", "-1"])).toMatchObject({ layers: "all" });
+    expect(readLlamaArguments(["--n-gpu-layers", "20", "-ts", "3,1"])).toMatchObject({
+      layers: 20,
+      options: { split: [3, 1] },
+    });
+    expect(readLlamaArguments(["-fa", "off", "--no-mmap"])).toMatchObject({
+      options: { flashAttention: false, mapped: false },
+    });
+    expect(readLlamaArguments(["-np", "-1"])).toMatchObject({ options: { parallel: undefined } });
+  });
+
+  it.each([
+    [["-ot", "exps=CPU"], "-ot"],
+    [["--rpc", "host:50052"], "--rpc"],
+    [["-md", "draft.gguf"], "-md"],
+    [["-np", "many"], "-np"],
+    [["-ngl", "some"], "--n-gpu-layers"],
+    [["-ts", "a,b"], "--tensor-split"],
+    [["-ctk", "q3_k"], "-ctk"],
+  ])("does not foresee %j", (argv, flag) => {
+    expect(readLlamaArguments(argv)).toEqual({ kind: "unknown", flag });
+  });
+});
+
+describe("readVllmArguments", () => {
+  it("knows flags with one word or two, with - or _", () => {
+    const argv = ["--max_model_len=4096", "-tp", "2", "--gpu-memory-utilization", "0.8", "--kv-cache-dtype=fp8_e4m3"];
+    expect(readVllmArguments(argv)).toEqual({
+      kind: "known",
+      options: {
+        contextLength: 4096,
+        tensorParallel: 2,
+        utilization: 0.8,
+        eightBitCache: true,
+        batchTokens: undefined,
+      },
+    });
+  });
+
+  it.each([
+    [["--speculative-config", "{}"], "--speculative-config"],
+    [["--enable-lora"], "--enable-lora"],
+    [["--max-model-len", "8k"], "--max-model-len"],
+    [["--gpu-memory-utilization", "1.5"], "--gpu-memory-utilization"],
+    [["--dtype", "float32"], "--dtype"],
+    [["--data-parallel-size", "2"], "--data-parallel-size"],
+  ])("does not foresee %j", (argv, flag) => {
+    expect(readVllmArguments(argv)).toEqual({ kind: "unknown", flag });
+  });
+});

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+
+import { deviceVariables } from "../../../src/planner/device-variables.js";
+import { gpu } from "../support/gpus.js";
+
+const part = { uuid: "MIG-1", index: 0, gpuInstance: 1, computeInstance: 0, memoryBytes: 1 };
+
+describe("deviceVariables", () => {
+  it.each([
+    ["NVIDIA's by identity", [gpu(0), gpu(1)], ["GPU-1", "GPU-0"], { CUDA_VISIBLE_DEVICES: "GPU-1,GPU-0" }],
+    [
+      "a part of one",
+      [gpu(0, { mig: { mode: "enabled" as const, devices: [part] } })],
+      ["MIG-1"],
+      { CUDA_VISIBLE_DEVICES: "MIG-1" },
+    ],
+    ["AMD's by number", [gpu(3, { type: "rocm" as const })], ["GPU-3"], { HIP_VISIBLE_DEVICES: "3" }],
+    [
+      "one without an identity by number",
+      [gpu(2, { identifiedBy: "pciBusId" as const })],
+      ["GPU-2"],
+      { CUDA_VISIBLE_DEVICES: "2" },
+    ],
+    ["none where none is given", [gpu(0)], [], {}],
+    ["none where one is not known", [gpu(0)], ["GPU-0", "GPU-9"], {}],
+  ])("names %s", (_, accelerators, devices, expected) => {
+    expect(deviceVariables(devices, { accelerators })).toEqual(expected);
+  });
+
+  it("names none where nothing is known of the host", () => {
+    expect(deviceVariables(["GPU-0"], undefined)).toEqual({});
+  });
+});
