@@ -30,7 +30,7 @@ export interface Draft {
   readonly deployment: DeploymentEntry;
   readonly selector: HostSelector;
   readonly model: LockedModel;
-  /** The hosts that come into question; all need the same release. */
+  /** The hosts that come into question; all need the same release, and have accelerators of one type, or use none. */
   readonly hosts: readonly string[];
   /** As it is for each kind of them, by the word of {@link kindOf}. */
   readonly kinds: ReadonlyMap<string, DraftRelease>;
@@ -107,7 +107,7 @@ async function draftDeployment(
 type Chosen = Pick<Draft, "hosts" | "kinds" | "leftOut">;
 
 /**
- * The hosts of one kind: those for which the release is the same. Of several kinds the one that has the deployment
+ * The hosts of one kind: those for which the release and the type of accelerator are the same. Of several kinds the one that has the deployment
  * already, else one whose accelerators the backend uses, else the one with the most hosts.
  */
 function chooseKind(
@@ -130,7 +130,8 @@ function chooseKind(
     const kind = kindOf(host, hosts);
     const draft = drafts.get(kind);
     if (draft === undefined || draft instanceof BerthError) continue;
-    const key = digest({ release: draft.release, install: draft.install });
+    const { release, install, platform } = draft;
+    const key = digest({ release, install, type: platform.acceleratorType });
     const group = groups.get(key) ?? { hosts: [], kinds: new Map<string, DraftRelease>() };
     group.hosts.push(host);
     group.kinds.set(kind, draft);
@@ -160,7 +161,7 @@ function compare([one = ""]: readonly string[], [other = ""]: readonly string[])
 function describeLeftOut(host: string, draft: DraftRelease | BerthError | undefined): string {
   if (draft instanceof BerthError) return `not on host ${host}: ${draft.parts.what}`;
   const { os, arch, acceleratorType } = draft?.platform ?? {};
-  return `not on host ${host}, which would need another release: ${os}/${arch} with ${acceleratorType}`;
+  return `not on host ${host}, which is of another kind: ${os}/${arch} with ${acceleratorType}`;
 }
 
 function attempt(draft: () => DraftRelease): DraftRelease | BerthError {

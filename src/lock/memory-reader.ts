@@ -41,6 +41,8 @@ async function openFiles(
   token: string | undefined,
 ): Promise<ModelFiles | undefined> {
   const { from } = model;
+  // A single file that is no GGUF does not tell what it is the weights of.
+  if (from.source !== "huggingface" && !/\.gguf$/i.test(model.file)) return undefined;
   switch (from.source) {
     case "huggingface":
       return hubFiles(from, { repo: from.repo, endpoint: from.endpoint ?? hubEndpoint, token, where });

@@ -48,14 +48,21 @@ function countsOf({ problem: { devices, tensorParallelSize }, options: { split }
   return Array.from({ length: most }, (_, index) => index + 1);
 }
 
-function estimate({ model, options }: Setting, count: number, layers: number): readonly DeviceMemory[] {
+function estimate(
+  { model, options }: Setting,
+  count: number,
+  layers: number,
+  changed: Pick<LlamaOptions, "mapped"> = {},
+): readonly DeviceMemory[] {
   const split = options.split ?? Array.from({ length: count }, () => 1);
-  return estimateLlama(model, { ...options, split, layers }).places;
+  return estimateLlama(model, { ...options, ...changed, split, layers }).places;
 }
 
 function makeWay(setting: Setting, count: number, layers: number): Way {
   const { problem } = setting;
   const places = estimate(setting, count, layers);
+  // Weights that the server has laid out anew stay mapped too, and the system takes those pages back when it needs them.
+  const least = estimate(setting, count, layers, { mapped: false });
   const isFull = layers >= setting.layers;
   const name = isFull ? `gpu${count}` : `layers${layers}on${count}`;
   const option: PlacementOption = {
@@ -64,7 +71,7 @@ function makeWay(setting: Setting, count: number, layers: number): Way {
     devices: count,
     acceleratorType: problem.devices.type,
     bytesPerDevice: Math.max(...onDevices(places).map(totalBytes)),
-    ramBytes: problem.deployment.resources?.ramBytes ?? hostBytes(places),
+    ramBytes: problem.deployment.resources?.ramBytes ?? hostBytes(least),
   };
   return { option, describe: (devices) => describe(setting, option, { layers, places }, devices) };
 }
@@ -80,7 +87,7 @@ function hostBytes(places: readonly DeviceMemory[]): number {
 
 function describe(
   setting: Setting,
-  { name, ramBytes, bytesPerDevice }: PlacementOption,
+  { name, bytesPerDevice }: PlacementOption,
   { layers, places }: { readonly layers: number; readonly places: readonly DeviceMemory[] },
   devices: readonly ChosenDevice[],
 ): WayDetail {
@@ -92,7 +99,7 @@ function describe(
     return { device: id, weightsBytes, cacheBytes, otherBytes, takenBytes: bytesPerDevice };
   });
   return {
-    memory: { option: name, basis: "estimate", devices: each, hostBytes: ramBytes },
+    memory: { option: name, basis: "estimate", devices: each, hostBytes: hostBytes(places) },
     arguments: argumentsOf(setting, devices.length, layers),
   };
 }
