@@ -30,10 +30,13 @@ export function findFitting(choice: HostChoice, name: string, deployment: Deploy
   const { stack } = choice;
   const wanted = deployment.hostSelector ?? choice.selector;
   const all = Object.keys(stack.hosts).sort();
-  const fitting = all.filter((host) => unmetBy(labelsOf(choice, host), wanted).length === 0);
+  const open = all.filter((host) => stack.hosts[host]?.drain !== true);
+  const fitting = open.filter((host) => unmetBy(labelsOf(choice, host), wanted).length === 0);
   if (deployment.host !== undefined) {
     if (!all.includes(deployment.host))
       throw inconsistent(name, "the stack has no such host", deployment.host, all.join(", "), "correct `host`");
+    if (!open.includes(deployment.host))
+      throw inconsistent(name, "the host is drained", deployment.host, open.join(", "), "name another host");
     if (fitting.includes(deployment.host)) return [deployment.host];
     throw unfit(choice, name, [deployment.host], wanted);
   }

@@ -95,6 +95,10 @@ const fields = {
     .describe(
       "Where the host's container images come from. `neverPull`: from nowhere, as a host without a network needs it; a missing image is an error that says how to load it. Default: pull",
     ),
+  drain: z
+    .boolean()
+    .optional()
+    .describe("Whether replicas go from it to other hosts, and none come. What lies ready on it stays. Default false"),
   reserved: z
     .strictObject({
       ramBytes: z.int().min(0).default(0).describe("Of the host's memory, bytes. Default 0"),

@@ -126,9 +126,9 @@ export const deploymentEntry = z
     replicas: replicaCount
       .optional()
       .describe(
-        "How many instances there are. They are spread evenly over the hosts that fit, and stay where they are. Default: 1, on the only host that fits",
+        "How many instances there are. They are placed on hosts that fit, as `placement` says, and stay where they are. Default: 1",
       ),
-    host: name.optional().describe("The host to run on. Needed, or `replicas`, when the stack has several that fit"),
+    host: name.optional().describe("The one host to run on. Default: placement chooses of those that fit"),
     hostSelector: hostSelector
       .optional()
       .describe(

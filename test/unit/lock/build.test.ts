@@ -13,7 +13,6 @@ import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges, resolvedBy } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { writtenStack, type WrittenStack } from "../support/stacks.js";
-import { rejectionOf } from "../support/thrown.js";
 
 const owner = "shop/dev";
 const build = async (stack: StackFile, previous?: LockFile, edges = fakeEdges(), catalogue = catalogueOf()) =>

@@ -48,6 +48,22 @@ describe("the host of a deployment", () => {
     expect(choose({ hostSelector: { os: { exists: true }, arch: ["arm64"], accelerator: "cpu" } })).toBe("arm");
   });
 
+  it("is none that is drained, and the drained one may not be named", () => {
+    const { amd, arm } = hosts;
+    const drained = { ...amd, connection: "local", drain: true } as const;
+    const stack = stackOf(
+      { chat: chat(), next: chat({ host: "amd" }) },
+      { hosts: { amd: drained, ...(arm && { arm }) } },
+    );
+    const { chat: entry, next } = stack.deployments;
+    if (entry === undefined || next === undefined) throw new Error("no deployment");
+    const choice = { stack, hosts: known, selector: {} };
+    expect(findFitting(choice, "chat", entry)).toEqual(["arm"]);
+    expect(thrownBy(() => findFitting(choice, "next", next)).message).toBe(
+      "deployment next: the host is drained\n  got: amd\n  expected: arm\n  to do: name another host",
+    );
+  });
+
   it.each<[string, Parameters<typeof chat>[0], HostSelector, string]>([
     [
       "none fits",
