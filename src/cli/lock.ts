@@ -4,7 +4,8 @@ import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
-import { readProject } from "../lock/project.js";
+import type { LockEdges } from "../lock/build.js";
+import { readProject, type Project } from "../lock/project.js";
 import { findPlainSecret } from "../lock/secret.js";
 import { findPulumi } from "./toolchain.js";
 import {
@@ -46,6 +47,16 @@ export async function solveLock(
   options: { frozen: boolean; anew: boolean; upgradeModels?: boolean },
 ): Promise<CurrentLock> {
   const { environment, root } = workplace;
+  const { project, edges } = openLock(workplace, stack);
+  const frozen = options.frozen || environment.BERTH_FROZEN === "1";
+  const upgradeModels = options.upgradeModels === true;
+  const owner = `${projectName(root)}/${stack}`;
+  return currentLock(project, edges, { owner, frozen, anew: options.anew && !frozen, write: true, upgradeModels });
+}
+
+/** What a lock of a stack is solved from, and by. */
+export function openLock(workplace: Workplace, stack: string): { project: Project; edges: LockEdges } {
+  const { environment, root } = workplace;
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
   const edges = createLockEdges({
     openHost: createOpenHost({ environment, projectRoot: root }),
@@ -58,10 +69,7 @@ export async function solveLock(
     now: () => new Date(),
     findSecret: (name) => findSecret(name, workplace, stack),
   });
-  const frozen = options.frozen || environment.BERTH_FROZEN === "1";
-  const upgradeModels = options.upgradeModels === true;
-  const owner = `${projectName(root)}/${stack}`;
-  return currentLock(project, edges, { owner, frozen, anew: options.anew && !frozen, write: true, upgradeModels });
+  return { project, edges };
 }
 
 /** The same places as at `pulumi up`, in the same order; the configuration's only where there is a Pulumi to read it. */

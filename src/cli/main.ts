@@ -14,6 +14,7 @@ import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { printEnvironment } from "./env.js";
 import { estimate, type EstimateOptions } from "./estimate.js";
+import { explain, type ExplainOptions } from "./explain.js";
 import { facts, type FactsOptions } from "./facts.js";
 import { forgetHost } from "./host-forget.js";
 import { collectGarbage, type GcOptions } from "./gc.js";
@@ -98,6 +99,13 @@ program
   .description("show what is wanted beside what is there")
   .option("--json", "for programs")
   .action((stack: string | undefined, options: { json?: boolean }) => status(here(), stack, options));
+
+program
+  .command("explain <deployment>")
+  .description("tell why the replicas of a deployment are where they are, and why not on other hosts")
+  .option("-s, --stack <stack>", "the stack that has it")
+  .option("--json", "for programs")
+  .action((deployment: string, options: ExplainOptions) => explain(here(), deployment, options));
 
 program
   .command("facts [hosts...]")

@@ -56,13 +56,7 @@ export interface SolvedLock {
 /** Solves a stack: every version, digest, host, port and command is decided here. Equal inputs give an equal lock. */
 export async function buildLock(problem: LockProblem, edges: LockEdges): Promise<SolvedLock> {
   const { previous } = problem;
-  const known = await Promise.all(
-    Object.entries(problem.stack.hosts).map(
-      async ([name, entry]) =>
-        [name, await knowOrRemember(name, entry, previous?.placement.hosts[name], edges)] as const,
-    ),
-  );
-  const hosts = Object.fromEntries(known);
+  const hosts = await knowHosts(problem, edges);
   const candidates = await draftReleases(problem, hosts, edges);
   const places = placeReplicas(replicaProblem(problem, hosts, candidates));
   const drafts = candidates.map((draft) => settleDraft(draft, hosts, places));
@@ -87,8 +81,20 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   };
 }
 
-function replicaProblem(
-  { owner, stack, previous }: LockProblem,
+/** What the hosts of a stack are now. */
+export async function knowHosts(
+  { stack, previous }: Pick<LockProblem, "stack" | "previous">,
+  edges: Pick<LockEdges, "knowHost">,
+): Promise<Record<string, KnownHost>> {
+  const known = Object.entries(stack.hosts).map(
+    async ([name, entry]) => [name, await knowOrRemember(name, entry, previous?.placement.hosts[name], edges)] as const,
+  );
+  return Object.fromEntries(await Promise.all(known));
+}
+
+/** What placement is asked for deployments that are drafted. */
+export function replicaProblem(
+  { owner, stack, previous }: Pick<LockProblem, "owner" | "stack" | "previous">,
   hosts: Readonly<Record<string, KnownHost>>,
   drafts: readonly Draft[],
 ): ReplicaProblem {
@@ -156,7 +162,7 @@ async function knowOrRemember(
   name: string,
   entry: HostEntry,
   before: PlacedHost | undefined,
-  edges: LockEdges,
+  edges: Pick<LockEdges, "knowHost">,
 ): Promise<KnownHost> {
   try {
     return await edges.knowHost(name, entry);

@@ -88,6 +88,12 @@ async function writeResolved(root: string, file: string, text: string): Promise<
   await writeFile(path, text);
 }
 
+/** The lock beside the stack's file; undefined where there is none. */
+export async function readPreviousLock(project: Pick<Project, "root" | "stackPath">): Promise<LockFile | undefined> {
+  const absolute = lockPath(project.stackPath);
+  return readLock(absolute, shown(project.root, absolute));
+}
+
 async function readPrevious(
   absolute: string,
   path: string,

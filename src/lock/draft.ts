@@ -35,8 +35,8 @@ export interface Draft {
   /** As it is for each kind of them, by the word of {@link kindOf}. */
   readonly kinds: ReadonlyMap<string, DraftRelease>;
   readonly ways: Ways;
-  /** Why hosts with the right labels do not come into question. */
-  readonly leftOut: readonly string[];
+  /** Why hosts with the right labels do not come into question, by host. */
+  readonly leftOut: Readonly<Record<string, string>>;
 }
 
 /** What a model's memory is read by. */
@@ -143,7 +143,8 @@ function chooseKind(
   if (best === undefined)
     throw [...drafts.values()].find((draft) => draft instanceof BerthError) ?? new Error("no host");
   const others = fitting.filter((host) => !best.hosts.includes(host));
-  return { ...best, leftOut: others.map((host) => describeLeftOut(host, drafts.get(kindOf(host, hosts)))) };
+  const leftOut = others.map((host) => [host, describeLeftOut(drafts.get(kindOf(host, hosts)))] as const);
+  return { ...best, leftOut: Object.fromEntries(leftOut) };
 }
 
 function rankOf(
@@ -158,10 +159,10 @@ function compare([one = ""]: readonly string[], [other = ""]: readonly string[])
   return one < other ? -1 : 1;
 }
 
-function describeLeftOut(host: string, draft: DraftRelease | BerthError | undefined): string {
-  if (draft instanceof BerthError) return `not on host ${host}: ${draft.parts.what}`;
+function describeLeftOut(draft: DraftRelease | BerthError | undefined): string {
+  if (draft instanceof BerthError) return draft.parts.what;
   const { os, arch, acceleratorType } = draft?.platform ?? {};
-  return `not on host ${host}, which is of another kind: ${os}/${arch} with ${acceleratorType}`;
+  return `it is of another kind: ${os}/${arch} with ${acceleratorType}`;
 }
 
 function attempt(draft: () => DraftRelease): DraftRelease | BerthError {

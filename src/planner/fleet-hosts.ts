@@ -1,6 +1,5 @@
 /** Hosts as a placement over the fleet sees them. Pure. */
 import type { Accelerator, AcceleratorUsage, HostFacts } from "../schema/facts.js";
-import type { Placement } from "../schema/lock.js";
 import type { HostEntry } from "../schema/stack.js";
 import type { FleetDevice, FleetHost } from "./fleet/problem.js";
 import type { KnownHost } from "./host-choice.js";
@@ -15,7 +14,10 @@ export interface FleetHostProblem {
   readonly name: string;
   readonly entry: Pick<HostEntry, "reserved">;
   readonly known: Pick<KnownHost, "facts" | "usage">;
-  readonly previous: Pick<Placement, "instances"> | undefined;
+  /** Where the stack's replicas were. */
+  readonly previous:
+    | { readonly instances: Readonly<Record<string, { readonly host: string; readonly devices: readonly string[] }>> }
+    | undefined;
   /** SHA-256 of models that lie on it. */
   readonly models: readonly string[];
 }

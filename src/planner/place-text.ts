@@ -7,8 +7,8 @@ import type { Ways } from "./way.js";
 interface Explained {
   readonly name: string;
   readonly ways: Ways;
-  /** Why hosts with the right labels do not come into question. */
-  readonly leftOut: readonly string[];
+  /** Why hosts with the right labels do not come into question, by host. */
+  readonly leftOut: Readonly<Record<string, string>>;
 }
 
 /** Nothing is said of replicas that have no device, and of which nothing is known. */
@@ -23,7 +23,7 @@ export function explainPlaces({ name, ways, leftOut }: Explained, places: Readon
   return [
     ...[...byText].map(([text, hosts]) => `${name}: ${[...new Set(hosts)].join(", ")}: ${text}`),
     ...(ways.note === undefined ? [] : [`${name}: its devices are its own alone: ${ways.note}`]),
-    ...leftOut.map((reason) => `${name}: ${reason}`),
+    ...Object.entries(leftOut).map(([host, why]) => `${name}: not on host ${host}: ${why}`),
   ];
 }
 

@@ -1,12 +1,11 @@
 /** Which replica goes on which host and devices, and what that means for it. Pure. */
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import type { Placement } from "../schema/lock.js";
 import type { PlacedMemory } from "../schema/placement.js";
 import type { DeploymentEntry, StackFile } from "../schema/stack.js";
 import { fleetHost } from "./fleet-hosts.js";
 import { planFleet } from "./fleet/plan.js";
-import type { Demand, FleetDevice, FleetHost, PreviousReplica, Refusal } from "./fleet/problem.js";
+import type { Demand, FleetDevice, FleetHost, FleetPlan, PreviousReplica, Refusal } from "./fleet/problem.js";
 import { describeRefusal } from "./fleet/refusal-text.js";
 import { knownHost, type KnownHost } from "./host-choice.js";
 import { instanceName } from "./replicas.js";
@@ -28,9 +27,17 @@ export interface ReplicaProblem {
   readonly stack: Pick<StackFile, "hosts">;
   readonly hosts: Readonly<Record<string, KnownHost>>;
   readonly candidates: readonly Candidate[];
-  readonly previous: Pick<Placement, "instances"> | undefined;
+  readonly previous: { readonly instances: Readonly<Record<string, PreviousInstance>> } | undefined;
   /** SHA-256 of the model of each deployment before. */
   readonly modelsBefore: Readonly<Record<string, string>>;
+}
+
+/** What counts of where a replica was. */
+export interface PreviousInstance {
+  readonly deployment: string;
+  readonly host: string;
+  readonly devices: readonly string[];
+  readonly memory?: PlacedMemory | undefined;
 }
 
 /** Where a replica runs. */
@@ -51,12 +58,10 @@ export interface ReplicaPlace {
  * are not there
  */
 export function placeReplicas(problem: ReplicaProblem): ReadonlyMap<string, ReplicaPlace> {
-  const sorted = [...problem.candidates].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const hosts = Object.keys(problem.stack.hosts).map((name) => describeHost(problem, name));
-  for (const candidate of sorted) assertDevices(candidate, hosts);
-  const plan = planFleet({ hosts, demands: sorted.map((candidate) => demandOf(problem, candidate)) });
-  if (plan.refusals.length > 0) throw doesNotFit(plan.refusals, sorted);
-  const byName = new Map(sorted.map((candidate) => [candidate.name, candidate]));
+  const { candidates } = problem;
+  const { hosts, plan } = planReplicas(problem);
+  if (plan.refusals.length > 0) throw doesNotFit(plan.refusals, candidates);
+  const byName = new Map(candidates.map((candidate) => [candidate.name, candidate]));
   const devices = new Map(hosts.map((host) => [host.name, host.devices]));
   return new Map(
     plan.instances.map(({ deployment, replica, option, parts: [part] }): [string, ReplicaPlace] => {
@@ -66,6 +71,18 @@ export function placeReplicas(problem: ReplicaProblem): ReadonlyMap<string, Repl
       return [instanceName(deployment, replica), { deployment, ...part, ...detail }];
     }),
   );
+}
+
+/**
+ * The plan of the fleet, with what it refuses.
+ *
+ * @throws BerthError `stack-inconsistent` for devices by hand that are not there
+ */
+export function planReplicas(problem: ReplicaProblem): { hosts: readonly FleetHost[]; plan: FleetPlan } {
+  const { candidates, stack } = problem;
+  const hosts = Object.keys(stack.hosts).map((name) => describeHost(problem, name));
+  for (const candidate of candidates) assertDevices(candidate, hosts);
+  return { hosts, plan: planFleet({ hosts, demands: candidates.map((each) => demandOf(problem, each)) }) };
 }
 
 function describeHost({ owner, stack, hosts, previous, modelsBefore }: ReplicaProblem, name: string): FleetHost {

@@ -9,7 +9,7 @@ export function describeRefusal(refusal: Refusal): ErrorParts {
   return {
     where: `deployment ${deployment}`,
     what: `${which} no place: ${reasons[reason]}`,
-    got: best === undefined ? "no such host" : `host ${best.host} has ${describeAmount({ hosts: 1, ...best })}`,
+    got: best === undefined ? "no such host" : `host ${best.host} has ${describeBest(refusal)}`,
     expected: `${describeAmount(needs)} (${option})`,
     hint: hintOf(refusal, remedies),
   };
@@ -26,6 +26,21 @@ const reasons: Readonly<Record<Refusal["reason"], string>> = {
   whole: "no host has enough devices that nothing else uses",
   hosts: "too few hosts have room at once",
 };
+
+/** What is in the way on the one host that came into question. */
+export function describeLack(refusal: Refusal): string {
+  const { reason, needs, option } = refusal;
+  const isRule = ["apart", "group", "instances"].includes(reason);
+  if (isRule) return reasons[reason];
+  const whole = reason === "whole" ? ", too few of them unused" : "";
+  return `it has ${describeBest(refusal)}${whole}; needed are ${describeAmount(needs)} (${option})`;
+}
+
+/** What the host that comes closest has of what is needed. */
+function describeBest({ best, needs }: Refusal): string {
+  if (best === undefined) return "nothing of the kind";
+  return describeAmount({ hosts: 1, ...best, ramBytes: needs.ramBytes === 0 ? 0 : best.ramBytes });
+}
 
 function describeAmount({ hosts, devices, bytesPerDevice, ramBytes }: Amount): string {
   const each = devices === 0 ? [] : [`${devices} × ${formatGibibytes(bytesPerDevice)}`];

@@ -104,7 +104,7 @@ describe("buildLock", () => {
       both,
     );
     expect(Object.values(solved.lock.placement.instances).map(({ host }) => host)).toEqual(["a", "a"]);
-    expect(solved.reasons).toContain("chat: not on host b, which is of another kind: darwin/x64 with cpu");
+    expect(solved.reasons).toContain("chat: not on host b: it is of another kind: darwin/x64 with cpu");
   });
 
   it("warns of a command that likely holds a secret in plain text", async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
 import { fleetHost, stockOf } from "../../../src/planner/fleet-hosts.js";
-import type { Placement } from "../../../src/schema/lock.js";
 import type { HostEntry } from "../../../src/schema/stack.js";
 import { gpu, gpuHost } from "../support/gpus.js";
 import { knownHost } from "../support/problems.js";
@@ -12,16 +11,13 @@ const owner = "shop/dev";
 function devicesOf(
   known: ReturnType<typeof gpuHost>,
   reserved?: HostEntry["reserved"],
-  previous?: Pick<Placement, "instances">,
+  previous?: ReturnType<typeof mine>,
 ) {
   return fleetHost({ owner, name: "box", entry: { reserved }, known, previous, models: [] }).devices;
 }
 
 const freeOf = (...of: Parameters<typeof devicesOf>) => devicesOf(...of).map(({ freeBytes }) => freeBytes / gib);
-const mine = (uuid: string) => {
-  const instance = { deployment: "chat", host: "box", devices: [uuid] };
-  return { instances: { "chat-0": instance } } as unknown as Placement;
-};
+const mine = (uuid: string) => ({ instances: { "chat-0": { host: "box", devices: [uuid] } } });
 
 describe("a host of the fleet", () => {
   it("has the memory of its accelerators, without what is reserved of each, and of its own", () => {

@@ -5,7 +5,6 @@ import { stockOf } from "../../../src/planner/fleet-hosts.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
 import { placeReplicas, type Candidate, type ReplicaPlace } from "../../../src/planner/replica-placement.js";
 import { listWays } from "../../../src/planner/ways.js";
-import type { PlacedInstance, Placement } from "../../../src/schema/lock.js";
 import { gpuHost } from "../support/gpus.js";
 import { hubModel } from "../support/memory-models.js";
 import { chat, stackOf } from "../support/problems.js";
@@ -19,7 +18,7 @@ type Fields = Parameters<typeof chat>[0] & { readonly model?: never; readonly si
 function placed(
   hosts: Readonly<Record<string, KnownHost>>,
   deployments: Readonly<Record<string, Fields>>,
-  previous?: Pick<Placement, "instances">,
+  previous?: ReturnType<typeof lockOf>,
 ): ReadonlyMap<string, ReplicaPlace> {
   const entries = Object.entries(deployments).map(([name, { size, ...fields }]) => {
     const resources = size === undefined ? {} : { resources: { vramBytes: size * gib } };
@@ -47,16 +46,7 @@ function placed(
 const whereOf = (places: ReadonlyMap<string, ReplicaPlace>) =>
   Object.fromEntries([...places].map(([name, { host, devices }]) => [name, `${host} ${devices.join("+")}`]));
 
-/** A placement, as a lock has it, as far as the next one looks at it. */
-function lockOf(places: ReadonlyMap<string, ReplicaPlace>): Pick<Placement, "instances"> {
-  const instances = [...places].map(([name, { deployment, host, devices, memory }]) => {
-    const sample = { runtime: "docker", port: 1, bindAddress: "::", secretEnv: {}, stopSeconds: 1 } as const;
-    const times = { minHealthySeconds: 1, healthyDeadlineSeconds: 1 };
-    const instance: PlacedInstance = { deployment, host, devices: [...devices], ...sample, ...times };
-    return [name, memory === undefined ? instance : { ...instance, memory }] as const;
-  });
-  return { instances: Object.fromEntries(instances) };
-}
+const lockOf = (places: ReadonlyMap<string, ReplicaPlace>) => ({ instances: Object.fromEntries(places) });
 
 describe("placeReplicas", () => {
   it("gives each replica devices with room, apart where it can, and tells what it takes of them", () => {

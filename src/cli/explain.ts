@@ -1,0 +1,45 @@
+import { readPreviousLock } from "../lock/current.js";
+import { explainPlacement } from "../lock/explain.js";
+import type { Explanation } from "../planner/explanation.js";
+import { openLock } from "./lock.js";
+import { plainTable } from "./table.js";
+import { chooseStack, projectName, type Workplace } from "./workplace.js";
+
+export interface ExplainOptions {
+  stack?: string;
+  json?: boolean;
+}
+
+/** Tells why the replicas of a deployment are where they are, and why not elsewhere. Changes nothing. */
+export async function explain(workplace: Workplace, deployment: string, options: ExplainOptions): Promise<void> {
+  const stack = await chooseStack(workplace, options.stack);
+  const { project, edges } = openLock(workplace, stack);
+  const previous = await readPreviousLock(project);
+  const owner = `${projectName(workplace.root)}/${stack}`;
+  const made = await explainPlacement({ ...project, owner, previous }, deployment, edges);
+  workplace.print(options.json === true ? JSON.stringify(made, undefined, 2) : formatExplanation(made));
+}
+
+/** For people. */
+export function formatExplanation({ deployment, replicas, problem, elsewhere, untried }: Explanation): string {
+  return [
+    ...(problem === undefined ? [] : [problem]),
+    ...(replicas.length === 0
+      ? []
+      : [
+          plainTable(
+            ["REPLICA", "WHERE", "TAKES"],
+            replicas.map(({ name, where, takes }) => [name, where, takes]),
+          ),
+        ]),
+    ...(elsewhere.length === 0
+      ? [`${deployment} could be on no other host: there is none`]
+      : [
+          plainTable(
+            ["NOT ON", "BECAUSE"],
+            elsewhere.map(({ host, why }) => [host, why]),
+          ),
+        ]),
+    ...(untried === 0 ? [] : [`${untried} more hosts come into question and were not tried`]),
+  ].join("\n");
+}
