@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { llamaImage } from "../support/container-image.js";
 import { askDocker, containersOf } from "../support/docker-api.js";
-import { complete, underLoad } from "../support/load.js";
+import { completeBy, underLoad } from "../support/load.js";
+import type { LlamaBuild } from "../support/llama-builds.js";
 import { Sandbox } from "../support/sandbox.js";
 import { TestImages, whyNoLlamaImage, whyNoTestImages, type TestImage } from "../support/test-image.js";
 import { repository } from "../support/toolchain.js";
@@ -53,59 +55,75 @@ describe.skipIf(reason !== undefined)(title, () => {
     expect(answer.system_fingerprint).toMatch(/b?11435/);
   });
 
-  describe("behind a gateway, asked up to 20 times a second by 8 clients", () => {
+  describe("behind a gateway, asked 20 times a second", () => {
     const asked = { model: "chat", prompt: "One", max_tokens: 1, temperature: 0 };
-    const load = { body: asked, clients: 8 };
     const endpoint = () => `http://127.0.0.1:${sandbox.portRange[0]}/v1`;
     const ids = async () => (await containersOf(sandbox.dataDir)).map(({ Id, State }) => [Id, State]);
 
-    /** The stack with a gateway, another tag of the image, and further fields. */
-    function want(tag: string, fields: readonly string[] = []): void {
-      const update = "update: { strategy: blueGreen, minHealthyTime: 2s, drainTimeout: 300s }";
+    /**
+     * The stack with a gateway, another build, and further fields. Each engine has one thread: two wait for each other
+     * at every step, and spin while they do. Where something else takes a core, an answer then costs up to a second.
+     */
+    function want(build: LlamaBuild, fields: readonly string[] = []): void {
       const lines = [
-        `    imageName: ghcr.io/ggml-org/llama.cpp:${tag}`,
-        ...[update, ...fields].map((line) => `    ${line}`),
+        `imageName: ghcr.io/ggml-org/llama.cpp:server-${build}`,
+        "update: { strategy: blueGreen, minHealthyTime: 2s, drainTimeout: 300s }",
+        'parameters: [--threads, "1", --parallel, "16", --kv-unified]',
+        ...fields,
       ];
-      sandbox.writeStack(text.replace(/^ {4}imageName: .*$/m, lines.join("\n")));
+      const changed = text.replace(/^ {4}backendVersion: .*$/m, `    backendVersion: ${build}`);
+      sandbox.writeStack(changed.replace(/^ {4}imageName: .*$/m, lines.map((line) => `    ${line}`).join("\n")));
     }
 
     beforeAll(async () => {
-      const other = await llamaImage("b11435", { ...images.labels, tag: "next" });
-      await images.pushAs("ggml-org/llama.cpp", "server-next", other);
-      want("server-b11435");
+      await images.pushAs("ggml-org/llama.cpp", "server-b11434", await llamaImage("b11434", images.labels));
+      want("b11434");
       const { exitCode, output } = await sandbox.up();
       expect(exitCode, output).toBe(0);
     });
 
     it("fails no request when a new version cannot start: the old one serves, and nothing of the new one is left", async () => {
       const before = await ids();
-      want("server-next", ['extraParameters: ["--no-such-parameter"]']);
-      const { result, failed, sent } = await underLoad(endpoint(), () => sandbox.up(), load);
+      want("b11435", ['extraParameters: ["--no-such-parameter"]']);
+      const answeredBy = (at: string) => completeBy(at, asked);
+      // Also for a while after it failed, where that is soon.
+      const failToUpdate = () => Promise.all([sandbox.up(), delay(6_000)]);
+      const load = await underLoad(endpoint(), failToUpdate, answeredBy);
+      const [result] = load.result;
       expect(result.exitCode).not.toBe(0);
       expect(result.output).toContain("the runner before it goes on serving");
       expect(result.output).toContain("--no-such-parameter");
-      expect(failed).toEqual([]);
-      expect(sent).toBeGreaterThan(100);
+      expect(load.failed).toEqual([]);
+      expect(load.answers).toEqual(["b11434"]);
+      expect(load.sent).toBeGreaterThan(Math.max(100, 0.9 * 20 * load.seconds));
       expect(await ids()).toEqual(before);
     });
 
     it("fails none when a good one takes over, and a stream of 30 s that began before ends normally", async () => {
-      const begun = Date.now();
-      const pace = { ...asked, max_tokens: 64, ignore_eos: true };
-      await complete(endpoint(), pace);
-      const max_tokens = Math.ceil((64 * 30_000) / (Date.now() - begun));
-      const body = JSON.stringify({ ...pace, max_tokens, stream: true });
-      const stream = await fetch(`${endpoint()}/completions`, { method: "POST", body });
-      const streamed = stream.text();
       const before = await ids();
-      want("server-next");
-      const { result, failed, sent } = await underLoad(endpoint(), () => sandbox.up(), load);
+      want("b11435");
+      let takenOverAt = Infinity;
+      const answeredBy = async (at: string) => {
+        const build = await completeBy(at, asked);
+        if (build === "b11435") takenOverAt = Math.min(takenOverAt, performance.now());
+        return build;
+      };
+      const streamMeanwhile = async () => {
+        // The new one has its container, and is not ready yet.
+        await expect.poll(ids, { timeout: 120_000, interval: 200 }).toHaveLength(2);
+        return streamFor(endpoint(), 30_000);
+      };
+      const load = await underLoad(endpoint(), () => Promise.all([sandbox.up(), streamMeanwhile()]), answeredBy);
+      const [result, stream] = load.result;
       expect(result.exitCode, result.output).toBe(0);
-      expect(failed).toEqual([]);
-      expect(sent).toBeGreaterThan(100);
-      const events = (await streamed).trimEnd().split("\n\n");
-      expect(events.at(-1)).toBe("data: [DONE]");
-      expect(events.at(-2)).toContain('"finish_reason":"length"');
+      expect(load.failed).toEqual([]);
+      expect([...new Set(load.answers)]).toEqual(["b11434", "b11435"]);
+      expect(load.sent).toBeGreaterThan(Math.max(100, 0.9 * 20 * load.seconds));
+      expect(stream.milliseconds).toBeGreaterThan(30_000);
+      expect(stream.endedAt).toBeGreaterThan(takenOverAt);
+      expect(stream.events.at(-1)).toBe("data: [DONE]");
+      expect(stream.events.at(-2)).toContain('"finish_reason":"length"');
+      expect(stream.events.at(-2)).toMatch(/"system_fingerprint":"b11434/);
       const after = await ids();
       expect(after.map(([, state]) => state)).toEqual(["running"]);
       expect(after).not.toEqual(before);
@@ -120,3 +138,20 @@ describe.skipIf(reason !== undefined)(title, () => {
     expect(await containersOf(sandbox.dataDir)).toEqual([]);
   });
 });
+
+/** A stream that the engine ends after a time, however fast it is: so it does at the next word, once there was a newline. */
+async function streamFor(endpoint: string, t_max_predict_ms: number) {
+  const begun = performance.now();
+  const asked = {
+    model: "chat",
+    prompt: "1\n2\n3\n",
+    temperature: 0,
+    ignore_eos: true,
+    stream: true,
+    t_max_predict_ms,
+  };
+  const response = await fetch(`${endpoint}/completions`, { method: "POST", body: JSON.stringify(asked) });
+  const events = (await response.text()).trimEnd().split("\n\n");
+  const endedAt = performance.now();
+  return { events, endedAt, milliseconds: endedAt - begun };
+}
