@@ -1,11 +1,13 @@
 import { readPreviousLock } from "../lock/current.js";
 import { explainPlacement } from "../lock/explain.js";
 import type { Explanation } from "../planner/explanation.js";
+import { supposeHosts } from "../lock/what-if.js";
 import { openLock } from "./lock.js";
 import { plainTable } from "./table.js";
+import { readWhatIf, type WhatIfOptions } from "./what-if.js";
 import { chooseStack, projectName, type Workplace } from "./workplace.js";
 
-export interface ExplainOptions {
+export interface ExplainOptions extends WhatIfOptions {
   stack?: string;
   json?: boolean;
 }
@@ -13,15 +15,17 @@ export interface ExplainOptions {
 /** Tells why the replicas of a deployment are where they are, and why not elsewhere. Changes nothing. */
 export async function explain(workplace: Workplace, deployment: string, options: ExplainOptions): Promise<void> {
   const stack = await chooseStack(workplace, options.stack);
-  const { project, edges } = openLock(workplace, stack);
-  const previous = await readPreviousLock(project);
+  const opened = openLock(workplace, stack);
+  const previous = await readPreviousLock(opened.project);
+  const { project, edges } = supposeHosts(opened, readWhatIf(options));
   const owner = `${projectName(workplace.root)}/${stack}`;
   const made = await explainPlacement({ ...project, owner, previous }, deployment, edges);
   workplace.print(options.json === true ? JSON.stringify(made, undefined, 2) : formatExplanation(made));
 }
 
 /** For people. */
-export function formatExplanation({ deployment, replicas, problem, elsewhere, untried }: Explanation): string {
+export function formatExplanation({ deployment, replicas, note, problem, elsewhere, untried }: Explanation): string {
+  const alone = note === undefined ? [] : [`it has its devices alone: ${note}`];
   return [
     ...(problem === undefined ? [] : [problem]),
     ...(replicas.length === 0
@@ -32,6 +36,7 @@ export function formatExplanation({ deployment, replicas, problem, elsewhere, un
             replicas.map(({ name, where, takes }) => [name, where, takes]),
           ),
         ]),
+    ...alone,
     ...(elsewhere.length === 0
       ? [`${deployment} could be on no other host: there is none`]
       : [

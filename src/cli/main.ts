@@ -12,6 +12,7 @@ import { importBackend, type ImportOptions } from "./backend-import.js";
 import { lintBackends } from "./backend-lint.js";
 import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
+import { drain, type DrainOptions } from "./drain.js";
 import { printEnvironment } from "./env.js";
 import { estimate, type EstimateOptions } from "./estimate.js";
 import { explain, type ExplainOptions } from "./explain.js";
@@ -29,6 +30,7 @@ import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
 import { up, type UpOptions } from "./up.js";
+import { whatIfOptions } from "./what-if.js";
 import { findRoot, openWorkplace, packageRoot, type Workplace } from "./workplace.js";
 
 function here(): Workplace {
@@ -104,8 +106,18 @@ program
   .command("explain <deployment>")
   .description("tell why the replicas of a deployment are where they are, and why not on other hosts")
   .option("-s, --stack <stack>", "the stack that has it")
+  .option(...whatIfOptions[0])
+  .option(...whatIfOptions[1])
+  .option(...whatIfOptions[2])
   .option("--json", "for programs")
   .action((deployment: string, options: ExplainOptions) => explain(here(), deployment, options));
+
+program
+  .command("drain <host>")
+  .description("write into the stack file that a host takes no replicas, and tell which ones go where")
+  .option("-s, --stack <stack>", "the stack that has it")
+  .option("--undo", "let it take replicas again")
+  .action((host: string, options: DrainOptions) => drain(here(), host, options));
 
 program
   .command("facts [hosts...]")

@@ -20,6 +20,8 @@ export interface Explanation {
   readonly deployment: string;
   /** Where each replica is, and what it takes; empty when they have no place. */
   readonly replicas: readonly { readonly name: string; readonly where: string; readonly takes: string }[];
+  /** Why the deployment has its devices alone. */
+  readonly note: string | undefined;
   /** Why they have no place. */
   readonly problem: string | undefined;
   /** Each other host, and what speaks against it. */
@@ -48,6 +50,7 @@ export function explainDeployment(problem: ExplanationProblem, places: Places): 
   return {
     deployment: candidate.name,
     replicas: own.map(([name, place]) => describeReplica(name, place)),
+    note: candidate.ways.note,
     problem: places.kind === "refused" ? places.reason : undefined,
     elsewhere: others.sort().flatMap((host) => {
       const ruled = ruleOut(problem, host);
@@ -81,7 +84,9 @@ function ruleOut({ stack, hosts, selector, candidate }: ExplanationProblem, host
 /** Plans anew with one replica on this host alone, and everything else where it is. */
 function tryHost(problem: ExplanationProblem, places: Places, host: string): string {
   const { candidate } = problem;
-  const alone: Candidate = { ...candidate, hosts: [host], deployment: { ...candidate.deployment, replicas: 1 } };
+  // Where not all have a place, the question is whether all would have one here.
+  const replicas = places.kind === "refused" ? (candidate.deployment.replicas ?? 1) : 1;
+  const alone: Candidate = { ...candidate, hosts: [host], deployment: { ...candidate.deployment, replicas } };
   const others = problem.candidates.filter(({ name }) => name !== candidate.name);
   const instances = Object.entries(problem.previous?.instances ?? {}).filter(
     ([, { deployment }]) => deployment !== candidate.name,

@@ -40,7 +40,9 @@ export function findFitting(choice: HostChoice, name: string, deployment: Deploy
     if (fitting.includes(deployment.host)) return [deployment.host];
     throw unfit(choice, name, [deployment.host], wanted);
   }
-  if (fitting.length === 0) throw unfit(choice, name, all, wanted);
+  if (open.length === 0)
+    throw inconsistent(name, "all hosts of the stack are drained", all.join(", "), "a host", "add a host");
+  if (fitting.length === 0) throw unfit(choice, name, open, wanted);
   return fitting;
 }
 
