@@ -53,8 +53,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   const category = chooseCategory(backend, deployment.category ?? model.category, where);
   const { way, onCpu } = chooseWay(problem, chosen);
   const placed = onCpu ? { ...platform, acceleratorType: "cpu" as const } : platform;
-  const satisfies = (release: string, constraint: string) =>
-    covers(release, parseConstraint(constraint, where), backend.buildNumber);
+  const satisfies = satisfiedBy(backend, where);
   const templates = chooseRunnerTemplates({
     backend,
     version,
@@ -104,6 +103,11 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
     warnings: warningsOf(problem, chosen, rest, onCpu),
   };
+}
+
+/** Whether a version of the backend meets a constraint. */
+function satisfiedBy({ buildNumber }: BackendFile, where: string) {
+  return (version: string, constraint: string) => covers(version, parseConstraint(constraint, where), buildNumber);
 }
 
 /** A backend version that no deployment runs yet. */

@@ -5,13 +5,12 @@ import { readVllmArguments } from "../../../src/model/vllm-arguments.js";
 
 describe("readLlamaArguments", () => {
   it("knows flags by all their names, and takes the last of two", () => {
-    expect(readLlamaArguments(["-c", "4096", "--ctx-size", "8192", "-np", "2", "--cache-type-k=q8_0", "-kvu"])).toEqual(
-      {
-        kind: "known",
-        layers: undefined,
-        options: expect.objectContaining({ contextLength: 8192, parallel: 2, keyType: "q8_0", sharedCache: true }),
-      },
-    );
+    const argv = ["-c", "4096", "--ctx-size", "8192", "-np", "2", "--cache-type-k=q8_0", "-kvu"];
+    expect(readLlamaArguments(argv)).toMatchObject({
+      kind: "known",
+      layers: undefined,
+      options: { contextLength: 8192, parallel: 2, keyType: "q8_0", sharedCache: true },
+    });
     expect(readLlamaArguments(["-ngl", "-1"])).toMatchObject({ layers: "all" });
     expect(readLlamaArguments(["--n-gpu-layers", "20", "-ts", "3,1"])).toMatchObject({
       layers: 20,
