@@ -1,6 +1,6 @@
 /** Chooses the best place that is free. */
 import type { Bank, Fleet, Replica, Shape, Spot, SpotPart } from "./fleet.js";
-import type { Occupancy } from "./occupancy.js";
+import { compared, type Occupancy } from "./occupancy.js";
 import { allowsHost, pickDevices } from "./room.js";
 import { wishOf } from "./wish.js";
 
@@ -9,9 +9,6 @@ import { wishOf } from "./wish.js";
  * that is found, where time counts; `wish` does what the deployment's strategy asks for.
  */
 export type Manner = "tight" | "first" | "any" | "wish";
-
-/** How many places are compared in a large fleet. In one with no more hosts than this, all are. */
-export const compared = 48;
 
 interface Candidate {
   readonly part: SpotPart;

@@ -3,6 +3,8 @@ import { costLength, isHome, type Cost } from "./cost.js";
 import { Crowd } from "./crowd.js";
 import type { Bank, Fleet, Replica, Shape, Spot, SpotPart } from "./fleet.js";
 
+/** How many places are compared in a large fleet. In one with no more banks than this, all are. */
+export const compared = 48;
 /** Numbers of devices that banks are found by: one with 3 free devices is found among those with 2. */
 const counts = [1, 2, 4, 8] as const;
 
@@ -22,6 +24,8 @@ export class Occupancy {
   readonly waiting: Crowd;
   /** Replicas that have a place, but neither the one where they were nor, if they were nowhere, their best option. */
   readonly improvable: Crowd;
+  /** In a small fleet, all banks are looked at. */
+  private readonly isIndexed: boolean;
   private readonly byDevice: Buckets;
   private readonly byBank: readonly Buckets[];
   private attempts = 0;
@@ -34,14 +38,17 @@ export class Occupancy {
     this.ram = Float64Array.from(hosts, ({ ramBytes }) => ramBytes);
     this.spots = Array.from(tenants, () => undefined);
     this.tenants = hosts.map(() => []);
-    this.bankFree = new Float64Array(banks.length);
+    this.isIndexed = banks.length > compared;
+    this.bankFree = Float64Array.from(banks, ({ first, end }) =>
+      devices.slice(first, end).reduce((sum, { freeBytes }) => sum + freeBytes, 0),
+    );
     this.bankTotal = Float64Array.from(banks, ({ first, end }) =>
       devices.slice(first, end).reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     );
     const top = devices.reduce((most, { freeBytes }) => Math.max(most, freeBytes), 0);
     this.byDevice = new Buckets(devices.length, top);
     this.byBank = counts.map(() => new Buckets(banks.length, top));
-    this.free.forEach((bytes, device) => this.byDevice.set(device, bytes));
+    if (this.isIndexed) this.free.forEach((bytes, device) => this.byDevice.set(device, bytes));
     for (const bank of banks) this.rankBank(bank);
     this.tally = Array.from({ length: costLength(fleet) }, () => 0);
     this.waiting = new Crowd(tenants.length);
@@ -163,17 +170,19 @@ export class Occupancy {
     if (sign === 1) tenants.push(index);
     else tenants.splice(tenants.indexOf(index), 1);
     for (const device of devices) {
-      const free = (this.free[device] ?? 0) - sign * this.claim(shape, device);
+      const claim = this.claim(shape, device);
+      const free = (this.free[device] ?? 0) - sign * claim;
       this.free[device] = free;
       this.users[device] = (this.users[device] ?? 0) + sign;
-      this.byDevice.set(device, free);
+      if (this.isIndexed) this.byDevice.set(device, free);
+      this.bankFree[bank.index] = (this.bankFree[bank.index] ?? 0) - sign * claim;
     }
     if (devices.length > 0) this.rankBank(bank);
   }
 
   private rankBank({ index, first, end }: Bank): void {
+    if (!this.isIndexed) return;
     const ranked = this.free.slice(first, end).sort();
-    this.bankFree[index] = ranked.reduce((sum, bytes) => sum + bytes, 0);
     counts.forEach((count, place) => this.byBank[place]?.set(index, ranked[ranked.length - count] ?? -1));
   }
 }

@@ -1,7 +1,7 @@
 /** Why replicas have no place, in figures. */
-import { compared, findSpot, findWith } from "./choice.js";
+import { findSpot, findWith } from "./choice.js";
 import type { Bank, Replica, Shape, Want } from "./fleet.js";
-import { Occupancy } from "./occupancy.js";
+import { compared, Occupancy } from "./occupancy.js";
 import type { Refusal } from "./problem.js";
 import { allowsHost } from "./room.js";
 

@@ -13,6 +13,8 @@ import { findHome, weightOf } from "./start.js";
 const [triedAtMost, triedOfMany, many] = [24, 6, 60];
 /** One of so many worse plans is followed, for so many rounds. */
 const [wanderingOdds, patience] = [10, 50];
+/** One of so many replicas tries its best options last: the most frugal one is not always in the best plan. */
+const skippingOdds = 10;
 
 export interface Renewal {
   /** Counted, not timed, so that it is the same on every machine. */
@@ -60,7 +62,7 @@ function pickTarget({ waiting, improvable }: Occupancy, chance: Chance, hopeless
 }
 
 /** Takes replicas off a host that the target could be on, and off one or two others. */
-function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Replica[] {
+export function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Replica[] {
   const shape = chance.pick(target.want.shapes);
   if (shape === undefined) return [];
   const out: Replica[] = [];
@@ -91,7 +93,12 @@ function pickBank(
 }
 
 /** Places what was taken off and some of what waits, in one of several orders. */
-function recreate(occupancy: Occupancy, chance: Chance, out: readonly Replica[], hopeless: ReadonlySet<Replica>): void {
+export function recreate(
+  occupancy: Occupancy,
+  chance: Chance,
+  out: readonly Replica[],
+  hopeless: ReadonlySet<Replica>,
+): void {
   const waiting = occupancy.waiting.members;
   const from = waiting.length <= triedAtMost ? 0 : chance.below(waiting.length);
   const tried = waiting.length > many ? triedOfMany : triedAtMost;
@@ -109,7 +116,10 @@ function recreate(occupancy: Occupancy, chance: Chance, out: readonly Replica[],
     const home = chance.below(8) === 0 ? undefined : findHome(occupancy, replica);
     const { frugal: cheapest, shapes } = replica.want;
     const manner = manners[chance.below(manners.length)] ?? "tight";
-    const spot = home ?? findSpot(occupancy, replica, manner, frugal && chance.below(4) > 0 ? cheapest : shapes);
+    const list = frugal && chance.below(4) > 0 ? cheapest : shapes;
+    const skipped = list.length > 1 && chance.below(skippingOdds) === 0 ? chance.below(list.length) : 0;
+    const turned = skipped === 0 ? list : [...list.slice(skipped), ...list.slice(0, skipped)];
+    const spot = home ?? findSpot(occupancy, replica, manner, turned);
     if (spot !== undefined) occupancy.put(replica, spot);
   }
 }

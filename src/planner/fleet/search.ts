@@ -3,6 +3,7 @@ import { findSpot, type Manner } from "./choice.js";
 import { Chance } from "./chance.js";
 import { compareCosts } from "./cost.js";
 import { isBest, renew } from "./renewal.js";
+import { seek } from "./seeking.js";
 import { settle } from "./settling.js";
 import type { Fleet, Replica } from "./fleet.js";
 import { Occupancy } from "./occupancy.js";
@@ -23,6 +24,8 @@ const starts: readonly [Start, ...Start[]] = [
 ];
 /** Numbers of devices up to which a fleet is small, and beyond which it is large. */
 const [small, large] = [16, 2000];
+/** How many more rounds a replica more is sought than a plan is mended. */
+const soughtFor = 4;
 
 /** The best plan that was found; the same for the same fleet. */
 export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
@@ -36,8 +39,18 @@ export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
   }
   const wanders = fleet.replicas.length <= 300;
   renew(best, new Chance(1), { rounds: rounds ?? roundsFor(best), hopeless, wanders });
+  if (fleet.devices.length <= small) seekMore(best, hopeless, rounds ?? roundsFor(best));
   settle(best);
   return best;
+}
+
+/** In a small fleet: more replicas, where it is not proven that there are no more. */
+function seekMore(best: Occupancy, hopeless: ReadonlySet<Replica>, rounds: number): void {
+  const refill = () => {
+    placeInOrder(best, orderReplicas(best.fleet.replicas, "heavy"), "wish");
+    renew(best, new Chance(1), { rounds, hopeless, wanders: true });
+  };
+  seek(best, new Chance(2), { rounds: soughtFor * rounds, hopeless, refill });
 }
 
 /** In a large fleet, first fit would look at every host each time; where most replicas stay, a start changes little. */

@@ -152,7 +152,30 @@ describe("planFleet", () => {
     expect(placesOf({ hosts, demands: [there, bound] })).toEqual(["added-0: one g0", "there-0: two g0"]);
   });
 
-  it("gives the same bytes for every order of its input", () => {
+  it(
+    "moves nothing and places no more of a small fleet that has refusals, when nothing changes",
+    { timeout: 120_000 },
+    () => {
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const problem = makeFleet({
+          seed,
+          devices: 2 + (seed % 4),
+          load: 1.2,
+          deployments: 8,
+          priorities: 1 + (seed % 2),
+        });
+        const first = planFleet(problem);
+        const demands = problem.demands.map((each) => {
+          const previous = first.instances.filter(({ deployment }) => deployment === each.deployment);
+          return { ...each, previous };
+        });
+        const places = first.instances.map((each) => ({ ...each, kept: true }));
+        expect(planFleet({ ...problem, demands }).instances, `fleet ${seed}`).toEqual(places);
+      }
+    },
+  );
+
+  it("gives the same bytes for every order of its input", { timeout: 120_000 }, () => {
     for (let seed = 1; seed <= 4; seed += 1) {
       const problem = makeFleet({ seed, devices: 12, load: 1, previous: true });
       const text = JSON.stringify(planFleet(problem, { rounds: 100 }));
