@@ -25,7 +25,7 @@ const starts: readonly [Start, ...Start[]] = [
 /** Numbers of devices up to which a fleet is small, and beyond which it is large. */
 const [small, large] = [16, 2000];
 /** How many more rounds a replica more is sought than a plan is mended. */
-const soughtFor = 4;
+const soughtFor = 8;
 
 /** The best plan that was found; the same for the same fleet. */
 export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
