@@ -33,24 +33,33 @@ export type FactsReport = Readonly<Record<string, HostReport>>;
  * others go on.
  */
 export async function facts(workplace: Workplace, named: readonly string[], options: FactsOptions): Promise<void> {
-  const { root, environment } = workplace;
+  const { root } = workplace;
   const stack = await chooseStack(workplace, options.stack);
   const project = readProject(root, stackFileOf(root, stack), packageRoot);
-  const openHost = createOpenHost({ environment, projectRoot: root });
-  const reports = await Promise.all(
-    chooseHosts(project.stack, named).map(async ([name, entry]) => {
-      const look = (signal: AbortSignal) => lookAt(openHost({ name, ...connectionOf(entry) }), root, entry, signal);
-      return [name, await reportOn(look, hostSeconds)] as const;
-    }),
-  );
-  const report: FactsReport = Object.fromEntries(reports);
+  const report = await lookAtHosts(workplace, chooseHosts(project.stack, named));
   workplace.print(options.json === true ? JSON.stringify(report, undefined, 2) : formatFacts(report));
+  const reports = Object.entries(report);
   const lost = reports.filter(([, { reachable }]) => !reachable).map(([name]) => name);
   if (lost.length === 0) return;
   throw new BerthError("command-failed", {
     what: `${lost.length} of ${reports.length} hosts could not be looked at`,
     got: lost.join(", "),
   });
+}
+
+/** Asks hosts at once; one that does not answer is told of, and the others go on. */
+export async function lookAtHosts(
+  { root, environment }: Workplace,
+  hosts: readonly (readonly [string, HostEntry])[],
+): Promise<FactsReport> {
+  const openHost = createOpenHost({ environment, projectRoot: root });
+  const reports = await Promise.all(
+    hosts.map(async ([name, entry]) => {
+      const look = (signal: AbortSignal) => lookAt(openHost({ name, ...connectionOf(entry) }), root, entry, signal);
+      return [name, await reportOn(look, hostSeconds)] as const;
+    }),
+  );
+  return Object.fromEntries(reports);
 }
 
 function chooseHosts({ hosts }: StackFile, named: readonly string[]): [string, HostEntry][] {

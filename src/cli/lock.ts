@@ -40,18 +40,19 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
   for (const warning of outcome.warnings) workplace.note(`warning: ${warning}`);
 }
 
-/** The lock of a stack. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
+/** The lock of a stack, written unless `write` is false. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
 export async function solveLock(
   workplace: Workplace,
   stack: string,
-  options: { frozen: boolean; anew: boolean; upgradeModels?: boolean },
+  options: { frozen: boolean; anew: boolean; upgradeModels?: boolean; write?: boolean },
 ): Promise<CurrentLock> {
   const { environment, root } = workplace;
   const { project, edges } = openLock(workplace, stack);
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";
   const upgradeModels = options.upgradeModels === true;
   const owner = `${projectName(root)}/${stack}`;
-  return currentLock(project, edges, { owner, frozen, anew: options.anew && !frozen, write: true, upgradeModels });
+  const { anew, write = true } = options;
+  return currentLock(project, edges, { owner, frozen, anew: anew && !frozen, write, upgradeModels });
 }
 
 /** What a lock of a stack is solved from, and by. */

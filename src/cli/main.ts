@@ -25,6 +25,7 @@ import { logs, type LogsOptions } from "./logs.js";
 import { models, type ModelsOptions } from "./models.js";
 import { evictModels, type EvictOptions } from "./models-evict.js";
 import { pinnedMethods } from "./pin-version.js";
+import { plan, planFormats, type PlanOptions } from "./plan.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
@@ -85,6 +86,14 @@ program
   .option("--check", "fail when the lock does not hold, and write nothing")
   .option("--upgrade-models", "take the commits that models' revisions are now, not those of the lock before")
   .action((stack: string | undefined, options: LockOptions) => lock(here(), stack, options));
+
+program
+  .command("plan [stack]")
+  .description("show all that `pulumi up` would change, and change nothing; exit code 2 when something is pending")
+  .addOption(new Option("--format <format>", "for people, for programs").choices(planFormats).default("text"))
+  .action(async (stack: string | undefined, options: PlanOptions) => {
+    process.exitCode = await plan(here(), stack, options);
+  });
 
 program
   .command("up [stack]")
@@ -206,7 +215,7 @@ program
 
 program
   .command("schema [document]")
-  .description("print the JSON Schema of a document: stack, backend or lock")
+  .description("print the JSON Schema of a document: stack, backend, lock or plan")
   .action((document = "stack") => printSchema(here(), document as string));
 
 const backend = program.command("backend").description("inference engines: what there is, what it runs, what is wrong");
@@ -290,7 +299,8 @@ function report(error: unknown): number {
   if (error instanceof BerthError) {
     if (error.parts.what !== "interrupted")
       process.stderr.write(`${printableLines(`error: ${error.message} (${error.code})`)}\n`);
-    return error.code === "usage" ? 2 : 1;
+    // Of a plan 2 says that something is pending.
+    return error.code === "usage" && own[0] !== "plan" ? 2 : 1;
   }
   process.stderr.write(
     `error: this is a bug in Berth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

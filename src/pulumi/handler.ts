@@ -24,6 +24,8 @@ export interface Surroundings {
   context(inputs: CommonInputs, redact: Redact): Context;
   /** Throws `engine-gone` when nobody waits for the operation any more. */
   assertWanted(): Promise<void>;
+  /** Whether this is for somebody who only looks: nothing at all is written on hosts then. */
+  readonly isLookOnly?: boolean;
   /** One line for people. */
   say(subject: string, text: string): void;
 }
@@ -88,7 +90,7 @@ export class ResourceHandler<Inputs extends CommonInputs, Observed extends Commo
     const context = this.#contextOf(inputs);
     const properties = await this.#observeOrKeep(context, inputs, previous);
     if (properties.reachable === false) return { id, props: properties };
-    await markRecorded(context, keyOf(this.#kind, inputs));
+    if (this.#surroundings.isLookOnly !== true) await markRecorded(context, keyOf(this.#kind, inputs));
     for (const sentence of driftOf(properties)) this.#surroundings.say(inputs.name, `drift: ${sentence}`);
     return { id, props: properties };
   }

@@ -18,6 +18,7 @@ import { createDispatch } from "./dispatch.js";
 import { EngineWatch } from "./engine-watch.js";
 import { ResourceHandler, type Surroundings } from "./handler.js";
 import { findProjectRoot } from "./project-root.js";
+import { lookOnlyVariable } from "../planner/report/look-only.js";
 import { RolloutHandler } from "./rollout-handler.js";
 
 const lockWaitSeconds = 60;
@@ -63,6 +64,7 @@ export async function createSurroundings(engineAddress: string | undefined): Pro
     leases,
     context: ({ host }, redact) => contexts.of(host, redact),
     assertWanted: () => engine.assertAlive(),
+    isLookOnly: process.env[lookOnlyVariable] === "1",
     say,
   };
 }

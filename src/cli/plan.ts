@@ -1,0 +1,63 @@
+import { lockPath, readLock } from "../lock/lock-file.js";
+import { readProject, shown } from "../lock/project.js";
+import { firstObjects } from "../planner/report/first-objects.js";
+import { planReport } from "../planner/report/report.js";
+import type { PlanReport } from "../schema/plan.js";
+import { lookAtHosts } from "./facts.js";
+import { solveLock } from "./lock.js";
+import { planText } from "./plan-text.js";
+import { previewObjects } from "./preview-objects.js";
+import { previewStack } from "./preview.js";
+import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
+
+export const planFormats = ["text", "json"] as const;
+
+export interface PlanOptions {
+  format: (typeof planFormats)[number];
+}
+
+/**
+ * Shows all that an `up` would change, and writes nothing: neither the lock nor anything on hosts.
+ *
+ * @returns 2 when changes are pending, 0 when none are
+ */
+export async function plan(workplace: Workplace, named: string | undefined, { format }: PlanOptions): Promise<number> {
+  const report = await makePlan(workplace, named);
+  workplace.print(formats[format](report));
+  return report.isPending ? 2 : 0;
+}
+
+const formats: Readonly<Record<PlanOptions["format"], (report: PlanReport) => string>> = {
+  text: planText,
+  json: (report) => JSON.stringify(report, undefined, 2),
+};
+
+async function makePlan(workplace: Workplace, named: string | undefined): Promise<PlanReport> {
+  const stack = await chooseStack(workplace, named);
+  const { root } = workplace;
+  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const path = lockPath(project.stackPath);
+  const before = await readLock(path, shown(root, path));
+  const {
+    lock,
+    outcome,
+    path: shownPath,
+  } = await solveLock(workplace, stack, { frozen: false, anew: false, write: false });
+  const pulumi = await openPulumi(workplace);
+  const [preview, hosts] = await Promise.all([
+    previewStack(pulumi, stack),
+    lookAtHosts(workplace, Object.entries(project.stack.hosts)),
+  ]);
+  const isSolved = outcome.kind === "solved";
+  return planReport({
+    ...{ stack, lock, lockPath: shownPath, lockBefore: before?.id, isNewLock: isSolved && outcome.changed },
+    reason: isSolved ? outcome.reason : undefined,
+    choices: isSolved ? outcome.choices : [],
+    warnings: isSolved ? outcome.warnings : [],
+    objects: preview === undefined ? firstObjects(lock, root) : previewObjects(preview.steps),
+    hasState: preview !== undefined,
+    hosts,
+    notes: preview?.warnings ?? [],
+    projectRoot: root,
+  });
+}
