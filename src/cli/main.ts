@@ -90,7 +90,11 @@ program
 program
   .command("plan [stack]")
   .description("show all that `pulumi up` would change, and change nothing; exit code 2 when something is pending")
-  .addOption(new Option("--format <format>", "for people, for programs").choices(planFormats).default("text"))
+  .addOption(
+    new Option("--format <format>", "for a terminal, for programs, or one page for a browser")
+      .choices(planFormats)
+      .default("text"),
+  )
   .action(async (stack: string | undefined, options: PlanOptions) => {
     process.exitCode = await plan(here(), stack, options);
   });

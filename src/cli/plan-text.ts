@@ -109,7 +109,7 @@ function whyText(report: PlanReport): string {
   const reasons = deploymentReasons(report).map(({ name, texts }) => [name, texts.join("\n")]);
   const table = reasons.length === 0 ? [] : [plainTable(["WHY", ""], reasons)];
   const choices = report.choices.map((choice) => ` ${choice}`);
-  return [...table, ...(choices.length === 0 ? [] : ["CHOSEN", ...choices])].join("\n");
+  return [...table, ...(choices.length === 0 ? [] : [["CHOSEN", ...choices].join("\n")])].join("\n\n");
 }
 
 function argumentsText({ deployments }: PlanReport): string {

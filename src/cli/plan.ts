@@ -5,12 +5,13 @@ import { planReport } from "../planner/report/report.js";
 import type { PlanReport } from "../schema/plan.js";
 import { lookAtHosts } from "./facts.js";
 import { solveLock } from "./lock.js";
+import { planHtml } from "./plan-html.js";
 import { planText } from "./plan-text.js";
 import { previewObjects } from "./preview-objects.js";
 import { previewStack } from "./preview.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
-export const planFormats = ["text", "json"] as const;
+export const planFormats = ["text", "json", "html"] as const;
 
 export interface PlanOptions {
   format: (typeof planFormats)[number];
@@ -29,6 +30,7 @@ export async function plan(workplace: Workplace, named: string | undefined, { fo
 
 const formats: Readonly<Record<PlanOptions["format"], (report: PlanReport) => string>> = {
   text: planText,
+  html: planHtml,
   json: (report) => JSON.stringify(report, undefined, 2),
 };
 

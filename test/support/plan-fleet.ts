@@ -261,3 +261,15 @@ export function fleetSeen(): Seen {
     projectRoot: "/project",
   };
 }
+
+/** The same fleet, as it is when all is done. */
+export function settledSeen(): Seen {
+  const seen = fleetSeen();
+  const objects = seen.objects.map(({ instance, ...object }): SeenObject => {
+    const done = { ...object, change: "same" as const, ...unchanged };
+    return instance?.after === undefined
+      ? done
+      : { ...done, instance: { before: instance.after, after: instance.after } };
+  });
+  return { ...seen, objects, lockBefore: seen.lock.id, isNewLock: false, reason: undefined, choices: [] };
+}

@@ -63,6 +63,7 @@ function strategyTexts({ instances }: PlannedDeployment): { strategy: string; do
 /** Objects that change alike. */
 export interface ObjectRow {
   readonly mark: Mark;
+  readonly change: PlannedObject["change"];
   readonly kind: string;
   readonly names: string;
   readonly why: readonly string[];
@@ -82,6 +83,7 @@ export function objectRows({ objects }: PlanReport): ObjectRow[] {
   }
   return [...groups.values()].map(({ object, rest, hosts }) => ({
     mark: marks[object.change],
+    change: object.change,
     kind: object.kind,
     names: rest === "" ? foldNames(hosts) : `${rest} on ${foldNames(hosts)}`,
     why: [...object.reasons, ...object.drift.map((sentence) => `drift: ${sentence}`)],
