@@ -78,16 +78,19 @@ function deployments(report: PlanReport): Html {
 }
 
 function objects(report: PlanReport): Html {
-  const rows = objectRows(report).map(
+  const all = objectRows(report);
+  const hasReasons = all.some(({ why }) => why.length > 0);
+  const rows = all.map(
     ({ mark, change, kind, names, why }) =>
       html`<tr>
         <td class="${change}">${mark}</td>
         <td data-label="object">${kind}</td>
         <td data-label="name">${names}</td>
-        <td data-label="why">${why.join("; ")}</td>
+        ${hasReasons ? html`<td data-label="why">${why.join("; ")}</td>` : html``}
       </tr>`,
   );
-  return section("Other objects", rows, (content) => table(["", "object", "name", "why"], content));
+  const titles = ["", "object", "name", ...(hasReasons ? ["why"] : [])];
+  return section("Other objects", rows, (content) => table(titles, content));
 }
 
 function table(titles: readonly string[], rows: readonly Html[]): Html {

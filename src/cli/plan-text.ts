@@ -52,7 +52,15 @@ function deploymentsText({ deployments }: PlanReport): string {
 
 function objectsText(report: PlanReport): string {
   const rows = objectRows(report).map(({ mark, kind, names, why }) => [mark, kind, names, why.join("\n")]);
-  return rows.length === 0 ? "" : plainTable(["", "OBJECT", "NAME", "WHY"], rows);
+  if (rows.length === 0) return "";
+  const hasReasons = rows.some((row) => row[3] !== "");
+  const head = ["", "OBJECT", "NAME", "WHY"];
+  return hasReasons
+    ? plainTable(head, rows)
+    : plainTable(
+        head.slice(0, 3),
+        rows.map((row) => row.slice(0, 3)),
+      );
 }
 
 function placesText({ places }: PlanReport): string {

@@ -90,6 +90,15 @@ describe("berth plan", () => {
     expect(await sandbox.berth(["plan"])).toMatchObject({ exitCode: 1 });
   });
 
+  it("that Pulumi cannot make ends with exit code 1 and the reason, and writes nothing", async () => {
+    want({ chat: { fields: ["secretEnv: { TOKEN: { secret: nowhere } }"] } });
+    const { exitCode, output } = await plan();
+    expect(output).toContain("error: the preview failed");
+    expect(output).toContain("nowhere");
+    expect(output).toContain("(pulumi-failed)");
+    expect(exitCode).toBe(1);
+  });
+
   it("after the up shows no changes", async () => {
     want({ chat: {} });
     const { exitCode: made, output: said } = await sandbox.up();

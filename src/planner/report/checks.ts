@@ -123,8 +123,8 @@ function lookAtPorts(objects: readonly SeenObject[], hosts: Readonly<Record<stri
 }
 
 function lookAtSizes(fetches: readonly Fetched[]): Finding {
-  const unknown = fetches.filter(({ bytes }) => bytes === undefined).map(({ what }) => what);
-  return { unknown: unknown.length === 0 ? [] : [`how much is to be fetched of ${unknown.join("; ")}`] };
+  const unknown = fetches.filter(({ bytes }) => bytes === undefined);
+  return { unknown: unknown.length === 0 ? [] : [`the size of ${unknown.length} of ${fetches.length} downloads`] };
 }
 
 function firstLine(text: string): string {

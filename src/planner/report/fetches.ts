@@ -1,6 +1,7 @@
 /** What hosts have to fetch before anything starts. */
 import type { Fetched } from "../../schema/plan.js";
 import type { DesiredBackendVersion, DesiredModel, DesiredStack } from "../desired.js";
+import { foldNames } from "./names.js";
 import type { SeenObject } from "./seen.js";
 
 /** Fields of which another value is another download. */
@@ -72,7 +73,7 @@ function modelFetch({ model, host }: DesiredModel, sizes: ReadonlyMap<string, nu
     case "url":
       return [{ ...fetch, what: `${file} (sha256 ${sha256.slice(0, 12)})`, ...size }];
     case "wheels": {
-      const wheels = from.wheels.map(({ name }) => name).join(", ");
+      const wheels = foldNames(from.wheels.map(({ name }) => name));
       return [{ ...fetch, what: `${file} of ${wheels}`, ...size }];
     }
   }

@@ -16,7 +16,7 @@ describe("a plan at a terminal", () => {
        !   code         drift is mended              2          repair                   at most 1200 s
        +   vision       sglang-custom 0.5.10         0 -> 2     create                   -
 
-           OBJECT           NAME                                       WHY
+           OBJECT           NAME
        +   BackendVersion   vllm_0.19.0 on h100-01..04
        +   BackendVersion   sglang-custom_0.5.10 on h100-05, h100-06
        +   ModelFiles       cccccccccccc on h100-05, h100-06

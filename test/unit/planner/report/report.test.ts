@@ -151,9 +151,7 @@ describe("what a plan tells to be unknown, or not well", () => {
     if (vision === undefined) throw new Error("no release");
     const model = { ...vision.model, from: { source: "url" as const, url: "https://a.example/m" }, file: "m.gguf" };
     const lock = { ...seen.lock, release: { ...seen.lock.release, vision: { ...vision, model } } };
-    expect(planReport({ ...seen, lock }).unknown).toEqual([
-      "how much is to be fetched of m.gguf (sha256 cccccccccccc)",
-    ]);
+    expect(planReport({ ...seen, lock }).unknown).toEqual(["the size of 1 of 3 downloads"]);
     const known = withObjects(
       (object) => (object.kind === "ModelFiles" ? { ...object, model: { sha256: "c".repeat(64), bytes: 7 } } : object),
       { lock },
