@@ -54,7 +54,7 @@ function head(report: PlanReport): Html {
     : html`<p class="status settled">${noChanges}</p>`;
   return html`<header>
     <h1>Plan of stack ${stack}</h1>
-    <p class="quiet"><code>${lock.path}</code> ${lockText(report)}, ${answering} of ${hosts.length} hosts answer</p>
+    <p class="quiet"><code>${lock.path}</code> ${lockText(report)}, hosts: ${answering} of ${hosts.length} answer</p>
     <p class="quiet">Read only: nothing on any host was changed, and the lock was not written.</p>
     ${status}
   </header>`;

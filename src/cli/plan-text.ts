@@ -37,7 +37,7 @@ function headText(report: PlanReport): string {
   const { stack, lock, hosts } = report;
   const answering = hosts.filter(({ problem }) => problem === undefined).length;
   return [
-    `stack ${stack}   ${lock.path} ${lockText(report)}   ${answering} of ${hosts.length} hosts answer`,
+    `stack ${stack}   ${lock.path} ${lockText(report)}   hosts: ${answering} of ${hosts.length} answer`,
     "Read only: nothing on any host was changed, and the lock was not written.",
   ].join("\n");
 }

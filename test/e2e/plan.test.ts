@@ -116,7 +116,7 @@ describe("berth plan", () => {
     expect(output).toMatch(/^ \+ +more +fake 1 +0 -> 1 +create +- *$/m);
     expect(output).toContain("ARGUMENTS\n chat-0\n   + --text six\n");
     expect(output).toMatch(
-      /^stack test {3}stacks\/test\.lock\.yaml \w{7} \(was \w{7}: the stack file was changed\) {3}1 of 1 hosts answer$/m,
+      /^stack test {3}stacks\/test\.lock\.yaml \w{7} \(was \w{7}: the stack file was changed\) {3}hosts: 1 of 1 answer$/m,
     );
     expect(output).toContain("recreate: the old runner is started again");
     expect(exitCode).toBe(2);

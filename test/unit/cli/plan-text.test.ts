@@ -8,7 +8,7 @@ describe("a plan at a terminal", () => {
   it("shows the deployments, the objects, every device before, meanwhile and after, and the reasons", () => {
     expect(`\n${planText(planReport(fleetSeen()))}\n`).toMatchInlineSnapshot(`
       "
-      stack staging   stacks/staging.lock.yaml 7777777 (was 5555555: the stack file was changed)   8 of 8 hosts answer
+      stack staging   stacks/staging.lock.yaml 7777777 (was 5555555: the stack file was changed)   hosts: 8 of 8 answer
       Read only: nothing on any host was changed, and the lock was not written.
 
            DEPLOYMENT   CHANGE                       REPLICAS   STRATEGY                 DOWNTIME
