@@ -34,7 +34,7 @@ code, pre { font: 13px/1.5 ui-monospace, monospace; }
   padding: 0 5px; min-width: 3px; flex: none; }
 .thin { padding: 0; }
 .new { background-image: repeating-linear-gradient(135deg, rgb(255 255 255 / .22) 0 6px, transparent 6px 12px); }
-.unsure { opacity: .55; }
+.unsure { background-image: repeating-linear-gradient(90deg, rgb(255 255 255 / .25) 0 2px, transparent 2px 7px); }
 .foreign { background: repeating-linear-gradient(45deg, var(--foreign) 0 4px, transparent 4px 8px); margin-left: auto; }
 .number { color: var(--quiet); text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .overfull { color: var(--bad); font-weight: 600; }

@@ -123,6 +123,9 @@ export interface PulumiResult {
   stderr: string;
 }
 
+/** Characters that are read of what Pulumi prints: a preview has some 16,000 for each of thousands of objects. */
+const mostOutput = 500_000_000;
+
 /** A Pulumi CLI with its environment. */
 export class Pulumi {
   readonly #environment: Environment;
@@ -152,6 +155,7 @@ export class Pulumi {
       extendEnv: false,
       stdin: "ignore",
       reject: false,
+      maxBuffer: mostOutput,
     });
     return { exitCode: result.exitCode ?? 1, stdout: result.stdout, stderr: result.stderr };
   }
