@@ -69,6 +69,21 @@ describe("a secret", () => {
     expect(readFileSync(`/proc/${runner ?? 0}/environ`, "utf8")).toContain(canaries.file);
   });
 
+  it("that changes alone is told of in a plan without its value, old or new", async () => {
+    const changed = "canary-changed-88e2";
+    const formats = ["text", "json", "html"];
+    for (const format of formats)
+      outcomes.push(
+        await sandbox.berth(["plan", "test", "--format", format], { BERTH_SECRET_FROM_ENVIRONMENT: changed }),
+      );
+    for (const { exitCode, output } of outcomes.slice(-formats.length)) {
+      expect(exitCode, output).toBe(2);
+      expect(output).toContain("differs in what a preview does not show, such as a secret");
+      expect(output).toContain("recreate");
+      expect(output).not.toContain(changed);
+    }
+  });
+
   it("is found nowhere else: not in output, state, lock, logs, arguments, nor in a file that others can read", async () => {
     outcomes.push(await sandbox.berth(["status", "test"], environment));
     outcomes.push(await sandbox.berth(["logs", "chat", "--stack", "test"], environment));
