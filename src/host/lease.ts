@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.js";
 import { Serial } from "../lib/serial.js";
-import { SeenClaims } from "./claims.js";
+import { SeenClaims } from "./claim-files.js";
 import type { Host, HostReference } from "./host.js";
 import { acquireHostLock, lockHeartbeatSeconds, type HeldLock, type LockHolder } from "./lock.js";
 

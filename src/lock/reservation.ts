@@ -1,8 +1,10 @@
 import { posix } from "node:path";
 
-import { alreadyClaimed, claimsOf, describeClaimed, reserveClaims } from "../host/claims.js";
+import { alreadyClaimed, describeClaimed, roomAmong, type ClaimConflict } from "../host/claim-conflict.js";
+import { claimsOf, reserveClaims } from "../host/claims.js";
 import type { OpenHost } from "../host/host.js";
 import { findForeign, isMarked } from "../host/own-folder.js";
+import { deviceShare } from "../planner/device-share.js";
 import type { HostClaim } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { LockFile, PlacedHost } from "../schema/lock.js";
@@ -13,7 +15,7 @@ import type { Project } from "./project.js";
 /** Something that a lock gives to an instance and that another stack has. */
 export interface Rivalry {
   readonly host: string;
-  readonly rival: HostClaim;
+  readonly conflict: ClaimConflict;
 }
 
 /** Claims on the hosts what a lock gives out; tells what others have of it. */
@@ -36,8 +38,9 @@ export async function reservedLock(
   for (let tries = 1; ; tries += 1) {
     const [first] = await reserve(current.lock);
     if (first === undefined) return current;
-    const { host, rival } = first;
-    if (tries === mostTries) throw alreadyClaimed(`host ${host}`, options.owner, rival);
+    const { host, conflict } = first;
+    if (tries === mostTries) throw alreadyClaimed(`host ${host}`, conflict);
+    const [rival] = conflict.rivals;
     const reason = `${describeClaimed(rival)} of host ${host} belongs to ${rival.owner}, ${rival.instance}`;
     const { lock, path, outcome } = await currentLock(project, edges, { ...options, anew: true });
     current = { lock, path, outcome: outcome.kind === "kept" ? outcome : { ...outcome, reason } };
@@ -61,13 +64,14 @@ export function createReserve({ openHost, root, owner, now }: ReserveOptions): R
     // What prepares a host comes before anything of Berth's there: it may mount the folder.
     const isUnprepared = placed.setup !== undefined && !(await isMarked(host, dataDir));
     if (isUnprepared || (await findForeign(host, dataDir)).length > 0) return [];
-    const rivals = await reserveClaims({ host, dataDir, now: now() }, claims);
-    return rivals.map((rival) => ({ host: name, rival }));
+    const roomOf = roomAmong(placed.facts.accelerators);
+    const conflicts = await reserveClaims({ host, dataDir, now: now(), roomOf }, claims);
+    return conflicts.map((conflict) => ({ host: name, conflict }));
   };
   return async ({ placement }) => {
     const rivalries = Object.entries(placement.hosts).map(async ([name, placed]) => {
-      const claims = Object.entries(placement.instances).flatMap(([instance, { host, port, devices, slots }]) =>
-        host === name ? claimsOf({ owner, instance }, port, devices, slots) : [],
+      const claims = Object.entries(placement.instances).flatMap(([instance, { host, memory, ...held }]) =>
+        host === name ? claimsOf({ owner, instance }, { ...held, deviceBytes: deviceShare(memory) }) : [],
       );
       // Each instance claims again when it is made. A host that does not answer, or refuses, says so there.
       return claims.length === 0 ? [] : reserveOn(name, placed, claims).catch((): Rivalry[] => []);

@@ -9,7 +9,8 @@ import { posix } from "node:path";
 import { z } from "zod";
 
 import { gatherSharedFacts, type SharedFacts } from "../host/facts.js";
-import { instanceKey, releaseClaims, type Holder } from "../host/claims.js";
+import type { Holder } from "../host/claim-conflict.js";
+import { instanceKey, releaseClaims } from "../host/claims.js";
 import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { assertOwn, assertOwner } from "../host/own-folder.js";

@@ -1,39 +1,36 @@
 /** What an instance claims of its host: its port and its devices, while it is there. */
-import {
-  claimsOf,
-  describeClaimed,
-  findUnclaimed,
-  releaseClaims,
-  takeClaims,
-  type ClaimPlace,
-  type Holder,
-} from "../host/claims.js";
+import { describeClaimed, isSameHolder, roomAmong, type Holder } from "../host/claim-conflict.js";
+import { claimsOf, findUnclaimed, releaseClaims, takeClaims, type ClaimPlace } from "../host/claims.js";
+import { deviceShare } from "../planner/device-share.js";
 import type { HostClaim } from "../schema/facts.js";
 import { readRecord } from "./instance-files.js";
 import type { InstanceWork } from "./instance-steps.js";
 import type { Operation } from "./kind.js";
 import { isEngineGone } from "./operation.js";
 
-export function isHolder({ owner, instance }: Holder): (holder: Holder) => boolean {
-  return (holder) => holder.owner === owner && holder.instance === instance;
+export function isHolder(holder: Holder): (other: Holder) => boolean {
+  return (other) => isSameHolder(other, holder);
 }
 
-export function claimPlace({ context }: Pick<InstanceWork, "context">): ClaimPlace {
-  return { host: context.host, dataDir: context.reference.dataDir, now: context.clock.now() };
+export async function claimPlace({ context, inputs }: Pick<InstanceWork, "context" | "inputs">): Promise<ClaimPlace> {
+  // Without devices nothing is asked of the host.
+  const accelerators = inputs.devices === undefined ? [] : (await context.facts()).accelerators;
+  const { host, reference, clock } = context;
+  return { host, dataDir: reference.dataDir, now: clock.now(), roomOf: roomAmong(accelerators) };
 }
 
 /** What the inputs ask for. */
 export function wantedClaims({ inputs }: Pick<InstanceWork, "inputs">): HostClaim[] {
-  return claimsOf(holderOf(inputs), inputs.port, inputs.devices ?? [], inputs.slots);
+  return claimsOf(holderOf(inputs), { ...inputs, deviceBytes: deviceShare(inputs.memory) });
 }
 
 /** Claims what the inputs ask for, if that was not done before the operation began. */
 export async function claimWanted(work: InstanceWork, operation: Operation): Promise<void> {
-  const missing = await findUnclaimed(claimPlace(work), wantedClaims(work));
+  const place = await claimPlace(work);
+  const missing = await findUnclaimed(place, wantedClaims(work));
   if (missing.length === 0) return;
   const things = missing.map(describeClaimed).join(", ");
-  const place = { ...claimPlace(work), seen: operation.seenClaims };
-  await operation.step(`claim ${things}`, () => takeClaims(place, missing));
+  await operation.step(`claim ${things}`, () => takeClaims({ ...place, seen: operation.seenClaims }, missing));
 }
 
 /**
@@ -41,8 +38,9 @@ export async function claimWanted(work: InstanceWork, operation: Operation): Pro
  * change failed, what is recorded of the runner that was there before.
  */
 export async function keepClaims(work: InstanceWork, operation: Operation, change: () => Promise<void>): Promise<void> {
-  const giveBack = (kept: readonly HostClaim[]) =>
-    releaseClaims({ ...claimPlace(work), seen: operation.seenClaims }, isHolder(holderOf(work.inputs)), kept);
+  const { host, reference } = work.context;
+  const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
+  const giveBack = (kept: readonly HostClaim[]) => releaseClaims(claims, isHolder(holderOf(work.inputs)), kept);
   try {
     await change();
   } catch (error) {
@@ -56,8 +54,9 @@ export async function keepClaims(work: InstanceWork, operation: Operation, chang
 }
 
 async function recordedClaims({ context, inputs, folder }: InstanceWork): Promise<HostClaim[]> {
-  const { target, devices = [], ports = {} } = (await readRecord(context.host, folder)) ?? {};
-  return target === undefined ? [] : claimsOf(holderOf(inputs), target.port, devices, Object.values(ports));
+  const { target, ports = {}, ...record } = (await readRecord(context.host, folder)) ?? {};
+  if (target === undefined) return [];
+  return claimsOf(holderOf(inputs), { ...record, port: target.port, slots: Object.values(ports) });
 }
 
 function holderOf({ owner, name }: Pick<InstanceWork["inputs"], "owner" | "name">): Holder {

@@ -94,7 +94,8 @@ async function findModelBytes(
   return Object.values(record.files).reduce((all, { sizeBytes }) => all + sizeBytes, 0);
 }
 
-function vendorsOf(devices: readonly string[], accelerators: readonly Accelerator[]): Vendor[] {
+/** Whose devices they are. */
+export function vendorsOf(devices: readonly string[], accelerators: readonly Accelerator[]): Vendor[] {
   const owners = accelerators.filter(({ uuid, mig }) =>
     [uuid, ...(mig?.devices ?? []).map((part) => part.uuid)].some((each) => devices.includes(each)),
   );

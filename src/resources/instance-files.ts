@@ -34,6 +34,8 @@ const instanceRecord = z.strictObject({
   ports: z.record(z.string(), z.int()).optional(),
   /** The accelerators that it was given. */
   devices: z.array(z.string()).optional(),
+  /** The memory of each that is its own; left out where it has them whole. */
+  deviceBytes: z.record(z.string(), z.int()).optional(),
   startSeconds: z.number().optional(),
   stopSeconds: z.number().optional(),
   restarts: z.int().default(0),

@@ -44,7 +44,7 @@ export const instanceInputs = z.strictObject({
     .optional()
     .describe("Ports of its runners behind the gateway, which then has `port`; without them updates have downtime"),
   devices: z.array(z.string()).min(1).optional().describe("Identities of the accelerators that are its own"),
-  memory: placedMemory.optional(),
+  memory: placedMemory.optional().describe("What it takes of its host and its devices. Default: its devices whole"),
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),

@@ -1,5 +1,6 @@
 /** What would make a change of an instance fail is told before anything on its host is touched. */
-import { alreadyClaimed, findRivals } from "../host/claims.js";
+import { alreadyClaimed } from "../host/claim-conflict.js";
+import { findRivals } from "../host/claims.js";
 import { findListener } from "../host/listener.js";
 import { BerthError } from "../lib/errors.js";
 import { findMoved } from "../planner/moved-devices.js";
@@ -8,19 +9,21 @@ import { findRunner } from "../runtime/runner-files.js";
 import type { ForeignRunner } from "../runtime/supervisor.js";
 import { claimPlace, wantedClaims } from "./instance-claims.js";
 import { generationFolder } from "./instance-files.js";
+import { assertMemory } from "./instance-memory.js";
 import type { InstanceWork } from "./instance-steps.js";
 
 /**
  * @param replaced goes before the runner starts: its ports are as good as free
- * @throws BerthError when the runner's files, port or devices are not there for it
+ * @throws BerthError when the runner's files, port, devices or memory are not there for it
  */
 export async function assertPossible(work: InstanceWork, replaced?: ForeignRunner): Promise<void> {
   await assertFiles(work);
   const { context, inputs } = work;
-  const [rival] = await findRivals(claimPlace(work), wantedClaims(work));
-  if (rival !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, inputs.owner, rival);
+  const [conflict] = await findRivals(await claimPlace(work), wantedClaims(work));
+  if (conflict !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, conflict);
   await assertPort({ ...work, givenUp: replaced?.ports ?? [] });
   await assertDevices(work);
+  await assertMemory(work, replaced);
 }
 
 interface PortWork extends InstanceWork {

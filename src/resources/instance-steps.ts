@@ -1,6 +1,7 @@
 /** Does the steps of an instance's plan, and goes back when one of them fails. */
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatSeconds } from "../lib/format.js";
+import { deviceShare } from "../planner/device-share.js";
 import type { Listener } from "../runtime/haproxy-configuration.js";
 import { readRunner } from "../runtime/runner-files.js";
 import { isAlive, type RunnerDefinition, type RunnerSpec } from "../runtime/supervisor.js";
@@ -240,7 +241,8 @@ async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, { gene
 async function commit(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
   const { context, inputs, folder, record, desired } = work;
   const { state, restarts } = await context.supervisor(inputs.runtime).observe(definition);
-  const devices = generation === desired ? inputs.devices : record.devices;
+  const held = generation === desired ? { ...inputs, deviceBytes: deviceShare(inputs.memory) } : record;
+  const { devices, deviceBytes } = held;
   await writeRecord(context.host, folder, {
     schemaVersion: 1,
     salt: record.salt,
@@ -249,6 +251,7 @@ async function commit(work: InstanceWork, definition: RunnerDefinition, generati
     target: generation === desired ? recordedTarget(inputs) : record.target,
     ...portsOf(work),
     ...(devices === undefined ? {} : { devices }),
+    ...(deviceBytes === undefined ? {} : { deviceBytes }),
     startSeconds: definition.startSeconds,
     stopSeconds: definition.stopSeconds,
     restarts,

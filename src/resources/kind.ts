@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-import type { SeenClaims } from "../host/claims.js";
+import type { SeenClaims } from "../host/claim-files.js";
 import type { Host, HostReference } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import type { Clock } from "../lib/clock.js";

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 
-import type { SeenClaims } from "../host/claims.js";
+import type { SeenClaims } from "../host/claim-files.js";
 import type { HostLeases } from "../host/lease.js";
 import { readEntry, removeEntry, writeEntry, type JournalEntry, type ResourceKey } from "../host/journal.js";
 import { BerthError } from "../lib/errors.js";

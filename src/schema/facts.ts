@@ -164,9 +164,17 @@ const holder = {
 export const hostClaim = z
   .union([
     z.strictObject({ port: z.int().min(1).max(65_535).describe("TCP port"), ...holder }),
-    z.strictObject({ device: z.string().describe("Identity of an accelerator, or of a MIG device"), ...holder }),
+    z.strictObject({
+      device: z.string().describe("Identity of an accelerator, or of a MIG device"),
+      bytes: z
+        .int()
+        .min(1)
+        .optional()
+        .describe("So much of its memory, beside others who have a part. Left out: all of it"),
+      ...holder,
+    }),
   ])
-  .describe("What an instance has of a host, and nobody else");
+  .describe("What an instance has of a host: a port, a device, or a part of a device's memory");
 
 /** What others use of a host at one moment. It is kept apart, so that a lock never becomes stale by it. */
 export const hostUsage = z

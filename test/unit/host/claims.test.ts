@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { alreadyClaimed, type ClaimConflict } from "../../../src/host/claim-conflict.js";
+import { SeenClaims } from "../../../src/host/claim-files.js";
 import {
-  alreadyClaimed,
   claimsOf,
   claimTtlSeconds,
   findRivals,
@@ -12,7 +13,6 @@ import {
   releaseClaims,
   reserveClaims,
   takeClaims,
-  SeenClaims,
   type ClaimPlace,
   type HeldClaimPlace,
 } from "../../../src/host/claims.js";
@@ -26,14 +26,16 @@ const placeOf = (host: MemoryHost, now = day): ClaimPlace & HeldClaimPlace => ({
   host,
   dataDir: "/data",
   now,
+  roomOf: () => 80,
   seen: new SeenClaims(),
 });
+const rivalsOf = (conflicts: readonly ClaimConflict[]) => conflicts.flatMap(({ rivals }) => rivals);
 
 const dev = { owner: "shop/dev", instance: "chat-0" };
 const prod = { owner: "shop/prod", instance: "chat-0" };
 const devPort = { port: 14_000, ...dev };
 const devDevice = { device: "GPU-1", ...dev };
-const prodClaims = claimsOf(prod, 14_000, ["GPU-1"]);
+const prodClaims = claimsOf(prod, { port: 14_000, devices: ["GPU-1"] });
 
 /** The instance is on the host: the journal has it. */
 const journalled = (host: MemoryHost, holder: typeof dev) =>
@@ -52,8 +54,8 @@ describe("a claim", () => {
   it("is had by whoever comes first, and the second is told whose it is", async () => {
     const place = placeOf(new MemoryHost());
     expect(await reserveClaims(place, [devPort, devDevice])).toEqual([]);
-    expect(await reserveClaims(place, prodClaims)).toEqual([devPort, devDevice]);
-    expect(await findRivals(place, prodClaims)).toEqual([devPort, devDevice]);
+    expect(rivalsOf(await reserveClaims(place, prodClaims))).toEqual([devPort, devDevice]);
+    expect(rivalsOf(await findRivals(place, prodClaims))).toEqual([devPort, devDevice]);
     expect(await listClaims(place)).toEqual([devDevice, devPort]);
   });
 
@@ -63,9 +65,9 @@ describe("a claim", () => {
     expect(await reserveClaims(place, [devPort])).toEqual([]);
     expect(await findRivals(place, [devPort])).toEqual([]);
     expect(await findUnclaimed(place, [devPort, devDevice])).toEqual([devDevice]);
-    const sibling = claimsOf({ owner: "shop/dev", instance: "next-0" }, 14_000, []);
+    const sibling = claimsOf({ owner: "shop/dev", instance: "next-0" }, { port: 14_000 });
     expect(await reserveClaims(place, sibling)).toEqual([]);
-    expect(await findRivals(place, sibling)).toEqual([devPort]);
+    expect(rivalsOf(await findRivals(place, sibling))).toEqual([devPort]);
   });
 
   it("holds for a day without its instance, and then is another's for the taking", async () => {
@@ -84,7 +86,7 @@ describe("a claim", () => {
     await reserveClaims(placeOf(host), [devPort]);
     await journalled(host, dev);
     expect(await listClaims(placeOf(host, later))).toEqual([devPort]);
-    expect(await reserveClaims(placeOf(host, later), prodClaims)).toEqual([devPort]);
+    expect(rivalsOf(await reserveClaims(placeOf(host, later), prodClaims))).toEqual([devPort]);
   });
 
   it("of a time to come, by a clock that was wrong, does not hold for ever", async () => {
@@ -100,7 +102,7 @@ describe("a claim", () => {
     host.files.set("/data/claims/port-15000.json", '{"schemaVersion":2}');
     await releaseClaims(place, ({ owner }) => owner === dev.owner);
     expect([...host.files.keys()]).toEqual(["/data/claims/port-15000.json"]);
-    expect((await rejectionOf(findRivals(place, claimsOf(prod, 15_000, [])))).code).toBe("lock-incompatible");
+    expect((await rejectionOf(findRivals(place, claimsOf(prod, { port: 15_000 })))).code).toBe("lock-incompatible");
   });
 
   it("that somebody made since it was looked at is not taken from them", async () => {
@@ -116,13 +118,16 @@ describe("a claim", () => {
         "  to do: run `berth lock`, which chooses another one; a `port` that the stack file names is changed there",
       ].join("\n"),
     ]);
-    const own = alreadyClaimed("host memory: talk-0", devPort.owner, devPort);
+    const own = alreadyClaimed("host memory: talk-0", {
+      wanted: { ...devPort, instance: "talk-0" },
+      rivals: [devPort],
+    });
     expect(own.message).toContain("take chat-0 away with one `pulumi up`, and give its port to another with the next");
   });
 
   it("goes with its instance, and others' stay", async () => {
     const place = placeOf(new MemoryHost());
-    const other = claimsOf(prod, 14_001, []);
+    const other = claimsOf(prod, { port: 14_001 });
     await reserveClaims(place, [devPort, devDevice, ...other]);
     await releaseClaims(place, ({ owner }) => owner === "shop/dev", [devDevice]);
     expect(await listClaims(place)).toEqual([devDevice, ...other]);
@@ -166,7 +171,7 @@ describe("a claim", () => {
       fc.asyncProperty(fc.scheduler(), async (scheduler) => {
         const host = new MemoryHost(() => scheduler.schedule(Promise.resolve()));
         const takers = ["a", "b", "c"].map((stack) =>
-          claimsOf({ owner: `shop/${stack}`, instance: "x-0" }, 14_000, []),
+          claimsOf({ owner: `shop/${stack}`, instance: "x-0" }, { port: 14_000 }),
         );
         const rivals = Promise.all(takers.map((claims) => reserveClaims(placeOf(host), claims)));
         await scheduler.waitFor(rivals);

@@ -140,9 +140,9 @@ describe("removing a host", () => {
   it("gives back what was claimed for instances that were never made, and leaves what others have claimed", async () => {
     const host = new MemoryHost();
     await writeEntry(host, "/data", own);
-    const place = { host, dataDir: "/data", now: new Date() };
-    const theirs = claimsOf({ owner: "shop/prod", instance: "chat-0" }, 14_001, []);
-    await reserveClaims(place, [...claimsOf({ owner: "shop/dev", instance: "chat-0" }, 14_000, []), ...theirs]);
+    const place = { host, dataDir: "/data", now: new Date(), roomOf: () => undefined };
+    const theirs = claimsOf({ owner: "shop/prod", instance: "chat-0" }, { port: 14_001 });
+    await reserveClaims(place, [...claimsOf({ owner: "shop/dev", instance: "chat-0" }, { port: 14_000 }), ...theirs]);
     const key = { owner: "shop/dev", name: "local", uses: "host" };
     await hostKind(() => Promise.resolve()).remove(contextOf(host), operationOf().operation, key);
     expect(await listClaims(place)).toEqual(theirs);

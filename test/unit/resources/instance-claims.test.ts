@@ -44,7 +44,7 @@ class RunnerHost extends MemoryHost {
 }
 
 const now = new Date("2026-01-01T00:00:00.000Z");
-const place = (host: MemoryHost) => ({ host, dataDir: "/data", now });
+const place = (host: MemoryHost) => ({ host, dataDir: "/data", now, roomOf: () => 80e9 });
 const own = { owner: "shop/dev", instance: "chat-0" };
 const gpu: Accelerator = {
   type: "cuda",
@@ -93,7 +93,7 @@ describe("what an instance claims", () => {
 
   it("takes no step of its own when the run has reserved it before", async () => {
     const { host, converge, claims, steps } = stage();
-    await reserveClaims(place(host), claimsOf(own, 14_000, []));
+    await reserveClaims(place(host), claimsOf(own, { port: 14_000 }));
     await converge();
     expect(steps[0]).toBe("start the runner");
     expect(await claims()).toEqual([{ port: 14_000, ...own }]);
@@ -131,7 +131,7 @@ describe("an instance is refused, and nothing is touched", () => {
     ["another instance of the program", { owner: "shop/dev", instance: "other-0" }],
   ])("when its port belongs to %s, which is named", async (_, holder) => {
     const { host, converge, steps } = stage();
-    await reserveClaims(place(host), claimsOf(holder, 14_000, []));
+    await reserveClaims(place(host), claimsOf(holder, { port: 14_000 }));
     const before = new Map(host.files);
     const error = await rejectionOf(converge());
     expect([error.code, error.parts.got]).toEqual([
@@ -143,7 +143,10 @@ describe("an instance is refused, and nothing is touched", () => {
 
   it("when a device of its own belongs to another", async () => {
     const { host, converge, steps } = stage();
-    await reserveClaims(place(host), claimsOf({ owner: "shop/prod", instance: "chat-0" }, 14_001, ["GPU-1"]));
+    await reserveClaims(
+      place(host),
+      claimsOf({ owner: "shop/prod", instance: "chat-0" }, { port: 14_001, devices: ["GPU-1"] }),
+    );
     const error = await rejectionOf(converge({ devices: ["GPU-1"] }));
     expect(error.message).toContain("the device belongs to another instance\n  got: device GPU-1 of shop/prod, chat-0");
     expect(steps).toEqual([]);

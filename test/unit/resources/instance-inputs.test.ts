@@ -28,6 +28,7 @@ const restarts: Partial<InstanceInputs>[] = [
 ];
 const settings: Partial<InstanceInputs>[] = [
   { devices: ["GPU-1"] },
+  { memory: { option: "cpu", basis: "estimate", devices: [], hostBytes: 1 } },
   { deployment: "other" },
   { servedModel: "other" },
   { apiKeyVariable: "OTHER" },

@@ -1,4 +1,4 @@
-import { SeenClaims } from "../../../src/host/claims.js";
+import { SeenClaims } from "../../../src/host/claim-files.js";
 import type { Host } from "../../../src/host/host.js";
 import { silentLog } from "../../../src/lib/log.js";
 import { createRedact } from "../../../src/lib/redact.js";

@@ -1,0 +1,147 @@
+/** The memory that an instance was placed with has to be free before its runner starts, and before another stops. */
+import { judgeRoom, type RoomVerdict, type Tenant } from "../health/device-room.js";
+import { isPart, isSameHolder, type Holder } from "../host/claim-conflict.js";
+import { listClaims } from "../host/claims.js";
+import { availableMemory } from "../host/memory.js";
+import { BerthError } from "../lib/errors.js";
+import { formatMemory } from "../lib/format.js";
+import { deviceShare } from "../planner/device-share.js";
+import { generationOf, runnerId } from "../runtime/runner-id.js";
+import { runtimes, type ForeignRunner, type Supervisor } from "../runtime/supervisor.js";
+import { claimPlace } from "./instance-claims.js";
+import { vendorsOf } from "./instance-devices.js";
+import { instanceFolder, readRecord, type InstanceRecord } from "./instance-files.js";
+import { planInstance, type Generation } from "./instance-plan.js";
+import { runnerDefinition } from "./instance-runner.js";
+import type { InstanceWork } from "./instance-steps.js";
+import type { Context } from "./kind.js";
+
+/**
+ * Resolves when each device has the memory that is to be taken of it, where that cannot be told, and where no runner is
+ * to start. Too little of the host's own is a warning: what seems taken may be pages of files.
+ *
+ * @param replaced goes before the runner starts, and nobody knows what it gives back
+ * @throws BerthError `host-unsuitable` with who has the memory
+ */
+export async function assertMemory(work: InstanceWork, replaced?: ForeignRunner): Promise<void> {
+  const { context, inputs } = work;
+  const { memory } = inputs;
+  const leaving = endingBefore(work);
+  if (memory === undefined || leaving === undefined) return;
+  const share = Object.entries(deviceShare(memory) ?? {});
+  if (share.length === 0) return memory.basis === "whole" ? undefined : warnOfHost(work, memory.hostBytes);
+  const place = await claimPlace(work);
+  const { accelerators } = await context.facts();
+  const vendors = vendorsOf(
+    share.map(([device]) => device),
+    accelerators,
+  );
+  const use = await context.acceleratorUse.now({ vendors, signal: context.signal });
+  const own = await pidsOf(context, { owner: inputs.owner, instance: inputs.name });
+  const tenants = await findTenants(work);
+  for (const [device, needBytes] of share) {
+    const verdict = judgeRoom({
+      ...{ device, needBytes, totalBytes: place.roomOf(device), use },
+      leaving: own.filter(({ generation }) => leaving.has(generation)).map(({ pid }) => pid),
+      staying: own.filter(({ generation }) => !leaving.has(generation)).map(({ pid }) => pid),
+      tenants: tenants.filter((tenant) => tenant.device === device),
+    });
+    settle(work, { device, needBytes, verdict, isCertain: replaced === undefined });
+  }
+}
+
+/** What of the instance's own ends before the runner starts; undefined when none is to start. */
+function endingBefore({ desired, seen, port }: InstanceWork): ReadonlySet<Generation> | undefined {
+  const steps = planInstance(desired, seen, port);
+  const start = steps.findIndex((step) => step.do === "start" && step.generation === desired);
+  if (start === -1) return undefined;
+  const ended = steps.slice(0, start).filter((step) => step.do === "stop" || step.do === "discard");
+  return new Set([desired, ...ended.map(({ generation }) => generation)]);
+}
+
+interface Judged {
+  readonly device: string;
+  readonly needBytes: number;
+  readonly verdict: RoomVerdict;
+  readonly isCertain: boolean;
+}
+
+function settle({ context, inputs }: InstanceWork, { device, needBytes, verdict, isCertain }: Judged): void {
+  const warn = (text: string) => {
+    context.log({ kind: "warning", subject: inputs.name, text });
+  };
+  switch (verdict.kind) {
+    case "enough":
+      return;
+    case "unknown":
+      warn(`whether its memory is free is unknown: ${verdict.reason}`);
+      return;
+    case "short": {
+      const { freeBytes, totalBytes, users } = verdict;
+      const free = `${formatMemory(freeBytes)} free of ${formatMemory(totalBytes)}`;
+      const got = [`device ${device}: ${free}`, ...users].join("; ");
+      if (!isCertain) {
+        warn(`needs ${formatMemory(needBytes)}, but ${got}`);
+        return;
+      }
+      throw new BerthError("host-unsuitable", {
+        where: `host ${context.host.name}: ${inputs.name}`,
+        what: "its device has too little free memory, so nothing was stopped or started",
+        got,
+        expected: `${formatMemory(needBytes)} of device ${device}`,
+        hint: "end what uses the device, or run `berth lock`, which looks at the host again and finds another place",
+      });
+    }
+  }
+}
+
+/** Other instances that have parts of the devices. */
+async function findTenants({ context, inputs }: InstanceWork): Promise<(Tenant & { readonly device: string })[]> {
+  const { host, reference, clock } = context;
+  const own = { owner: inputs.owner, instance: inputs.name };
+  const claims = await listClaims({ host, dataDir: reference.dataDir, now: clock.now() });
+  const shares = claims.filter(isPart).filter((claim) => !isSameHolder(claim, own));
+  const wanted = shares.filter(({ device }) => inputs.devices?.includes(device) === true);
+  return Promise.all(
+    wanted.map(async ({ device, bytes, ...holder }) => {
+      const pids = (await pidsOf(context, holder)).map(({ pid }) => pid);
+      return { device, bytes, pids, name: `${holder.owner}, ${holder.instance}` };
+    }),
+  );
+}
+
+interface RunningGeneration {
+  readonly generation: Generation;
+  readonly pid: number;
+}
+
+/** The first processes of an instance's runners, of whatever stack. */
+async function pidsOf(context: Context, { owner, instance }: Holder): Promise<RunningGeneration[]> {
+  const folder = instanceFolder(context.reference.dataDir, owner, instance);
+  const record = await readRecord(context.host, folder);
+  // What is being created has a record that does not tell yet.
+  const supervisors = (record?.runtime === undefined ? runtimes : [record.runtime]).map(context.supervisor);
+  const found = supervisors.map(async (supervisor) => {
+    const ids = (await supervisor.list()).filter((id) => id.startsWith(runnerId(folder, "")));
+    return Promise.all(ids.map((id) => runningOf(supervisor, folder, generationOf(id), record)));
+  });
+  return (await Promise.all(found)).flat(2);
+}
+
+async function runningOf(
+  supervisor: Supervisor,
+  folder: string,
+  generation: Generation,
+  record: InstanceRecord | undefined,
+): Promise<RunningGeneration[]> {
+  const times = { healthyDeadlineSeconds: 0, stopSeconds: 0 };
+  const { state } = await supervisor.observe(runnerDefinition(times, folder, generation, record));
+  return state.kind === "running" ? [{ generation, pid: state.pid }] : [];
+}
+
+async function warnOfHost({ context, inputs }: InstanceWork, needBytes: number): Promise<void> {
+  const free = await availableMemory(context.host);
+  if (free === undefined || free >= needBytes) return;
+  const text = `needs ${formatMemory(needBytes)} of the host's memory, of which ${formatMemory(free)} is available`;
+  context.log({ kind: "warning", subject: inputs.name, text });
+}

@@ -1,0 +1,232 @@
+import { describe, expect, it } from "vitest";
+
+import { claimsOf, reserveClaims } from "../../../src/host/claims.js";
+import type { HttpAnswer, HttpRequest, RunResult } from "../../../src/host/host.js";
+import type { LogEvent } from "../../../src/lib/log.js";
+import { instanceKind } from "../../../src/resources/instance.js";
+import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
+import { execFile, execPath } from "../../../src/runtime/runner-files.js";
+import type { RunnerDefinition, RunnerObservation, RunnerSpec } from "../../../src/runtime/supervisor.js";
+import type { Accelerator } from "../../../src/schema/facts.js";
+import type { PlacedMemory } from "../../../src/schema/placement.js";
+import { nvidiaSmiXml, type SyntheticGpu } from "../../support/nvidia-smi.js";
+import { contextOf, operationOf } from "../support/contexts.js";
+import { FakeSupervisor } from "../support/fake-supervisor.js";
+import { instanceOf } from "../support/instances.js";
+import { MemoryHost } from "../support/memory-host.js";
+import { facts } from "../support/problems.js";
+import { rejectionOf } from "../support/thrown.js";
+
+const mebibyte = 2 ** 20;
+const totalMib = 81_920;
+
+/** A host with one GPU, on which whatever runs answers. Its processes are 10 to 99; 500 is a stranger. */
+class GpuHost extends MemoryHost {
+  gpu: Omit<SyntheticGpu, "uuid"> = { usedMib: 0 };
+  availableKib = 1024 * 1024;
+
+  constructor() {
+    super();
+    for (const path of ["/data/bin/engine_1.0", "/data/models/a/m.gguf"]) this.files.set(path, "");
+  }
+
+  override request({ path }: HttpRequest): Promise<HttpAnswer> {
+    const bodies: Record<string, string> = {
+      "/v1/models": '{"data":[{"id":"chat"}]}',
+      "/v1/completions": '{"choices":[{"text":"5"}]}',
+    };
+    return Promise.resolve({ kind: "answered", status: 200, body: bodies[path] ?? "" });
+  }
+
+  override listeningPorts(): Promise<Set<number>> {
+    return Promise.resolve(new Set<number>());
+  }
+
+  override readText(path: string): Promise<string | undefined> {
+    if (path === "/proc/meminfo")
+      return Promise.resolve(`MemTotal: 9000000 kB\nMemAvailable: ${this.availableKib} kB\n`);
+    return super.readText(path);
+  }
+
+  override run(argv: readonly [string, ...string[]]): Promise<RunResult> {
+    const pids = [...Array.from({ length: 90 }, (_, index) => index + 10), 500];
+    if (argv[0] === "ps") return told(pids.map((pid) => ` ${pid} 1 ${pid}`).join("\n"));
+    return told(argv[1] === "-q" ? nvidiaSmiXml([{ uuid: "GPU-0", totalMib, ...this.gpu }]) : "");
+  }
+}
+
+function told(stdout: string): Promise<RunResult> {
+  return Promise.resolve({ exitCode: 0, stdout, stderr: "" });
+}
+
+/** Runners have the processes 10, 11, ... in the order in which they are seen first. */
+class CountingSupervisor extends FakeSupervisor {
+  readonly pids = new Map<string, number>();
+  readonly #host: MemoryHost;
+
+  constructor(host: MemoryHost) {
+    super();
+    this.#host = host;
+  }
+
+  override start(spec: RunnerSpec): Promise<void> {
+    this.#host.files.set(execPath(spec.folder), execFile(spec));
+    return super.start(spec);
+  }
+
+  override async observe(definition: RunnerDefinition): Promise<RunnerObservation> {
+    const seen = await super.observe(definition);
+    if (seen.state.kind !== "running") return seen;
+    const pid = this.pids.get(definition.id) ?? 10 + this.pids.size;
+    this.pids.set(definition.id, pid);
+    return { ...seen, state: { kind: "running", pid } };
+  }
+}
+
+const gpu: Accelerator = {
+  ...{ type: "cuda", vendor: "nvidia", name: "H100", index: 0, uuid: "GPU-0", driverVersion: "535" },
+  memoryBytes: totalMib * mebibyte,
+};
+
+function memoryOf(mebibytes: number, basis: PlacedMemory["basis"] = "estimate"): PlacedMemory {
+  const takenBytes = mebibytes * mebibyte;
+  const parts = { weightsBytes: takenBytes, cacheBytes: 0, otherBytes: 0 };
+  return { option: "full", basis, devices: [{ device: "GPU-0", ...parts, takenBytes }], hostBytes: 0 };
+}
+
+function stage() {
+  const host = new GpuHost();
+  const supervisor = new CountingSupervisor(host);
+  const warnings: string[] = [];
+  const context = {
+    ...contextOf(host, supervisor),
+    facts: () => Promise.resolve({ ...facts, accelerators: [gpu] }),
+    log: ({ kind, text }: LogEvent) => {
+      if (kind === "warning" && !text.startsWith("whether its devices hold")) warnings.push(text);
+    },
+  };
+  const { operation, steps } = operationOf();
+  const converge = (changes: Partial<InstanceInputs> = {}) =>
+    instanceKind.converge(
+      context,
+      operation,
+      instanceOf({ minHealthySeconds: 0, healthyDeadlineSeconds: 2, devices: ["GPU-0"], ...changes }),
+    );
+  const place = { host, dataDir: "/data", now: new Date("2026-01-01T00:00:00.000Z"), roomOf: () => undefined };
+  return { host, steps, warnings, converge, place };
+}
+
+const restarted = { argv: ["/data/bin/engine_1.0", "--port", "14000", "--other"] };
+
+describe("an instance whose device has too little free memory is refused, and nothing is touched", () => {
+  it("with what a stranger uses", async () => {
+    const { host, steps, converge } = stage();
+    host.gpu = { usedMib: 61_440, processes: [{ pid: 500, usedMib: 61_000 }] };
+    const error = await rejectionOf(converge({ memory: memoryOf(30_720) }));
+    expect([error.code, error.message]).toEqual([
+      "host-unsuitable",
+      [
+        "host memory: chat-0: its device has too little free memory, so nothing was stopped or started",
+        "  got: device GPU-0: 20.0 GiB free of 80.0 GiB; 59.6 GiB engine (pid 500)",
+        "  expected: 30.0 GiB of device GPU-0",
+        "  to do: end what uses the device, or run `berth lock`, which looks at the host again and finds another place",
+      ].join("\n"),
+    ]);
+    expect(steps).toEqual([]);
+  });
+
+  it("by what other stacks' instances have, which are named with their parts", async () => {
+    const { steps, converge, place } = stage();
+    const held = { port: 14_001, devices: ["GPU-0"], deviceBytes: { "GPU-0": 61_440 * mebibyte } };
+    await reserveClaims(place, claimsOf({ owner: "shop/prod", instance: "talk-0" }, held));
+    const error = await rejectionOf(converge({ memory: memoryOf(30_720) }));
+    expect([error.code, error.parts.got]).toEqual([
+      "already-claimed",
+      "20.0 GiB free of 80.0 GiB: 60.0 GiB of device GPU-0 of shop/prod, talk-0",
+    ]);
+    await converge({ memory: memoryOf(20_480) });
+    expect(steps[0]).toBe("claim port 14000, 20.0 GiB of device GPU-0");
+  });
+
+  it("by others' claims and strangers together", async () => {
+    const { host, steps, converge, place } = stage();
+    host.gpu = { usedMib: 20_480, processes: [{ pid: 500, usedMib: 20_480 }] };
+    const held = { port: 14_001, devices: ["GPU-0"], deviceBytes: { "GPU-0": 40_960 * mebibyte } };
+    await reserveClaims(place, claimsOf({ owner: "shop/prod", instance: "talk-0" }, held));
+    const error = await rejectionOf(converge({ memory: memoryOf(30_720) }));
+    expect(error.parts.got).toBe(
+      "device GPU-0: 20.0 GiB free of 80.0 GiB; 40.0 GiB shop/prod, talk-0; 20.0 GiB engine (pid 500)",
+    );
+    expect(steps).toEqual([]);
+  });
+
+  it("after the device got fuller, while its runner goes on", async () => {
+    const { host, steps, converge } = stage();
+    await converge({ memory: memoryOf(30_720) });
+    steps.length = 0;
+    host.gpu = {
+      usedMib: 71_680,
+      processes: [
+        { pid: 10, usedMib: 30_720 },
+        { pid: 500, usedMib: 40_960 },
+      ],
+    };
+    const error = await rejectionOf(converge({ memory: memoryOf(61_440), ...restarted }));
+    expect([error.code, steps]).toEqual(["host-unsuitable", []]);
+  });
+});
+
+describe("an instance's memory is enough", () => {
+  it("with what its own runner gives back, which is stopped before", async () => {
+    const { host, steps, converge } = stage();
+    await converge({ memory: memoryOf(61_440) });
+    host.gpu = { usedMib: 61_440, processes: [{ pid: 10, usedMib: 61_440 }] };
+    await converge({ memory: memoryOf(61_440), ...restarted });
+    expect(steps).toContain("stop the old runner");
+  });
+
+  it("and not looked at while no runner is to start", async () => {
+    const { host, converge } = stage();
+    await converge({ memory: memoryOf(61_440) });
+    host.gpu = { usedMib: totalMib, processes: [{ pid: 500, usedMib: totalMib }] };
+    await converge({ memory: memoryOf(61_440), minHealthySeconds: 1 });
+  });
+
+  it("beside another of the stack that is being made, of which no record tells yet", async () => {
+    const { host, converge } = stage();
+    await converge({ memory: memoryOf(40_960) });
+    const record = "/data/instances/shop+dev+chat-0/record.json";
+    const { runtime: _, ...unfinished } = JSON.parse(host.files.get(record) ?? "{}") as Record<string, unknown>;
+    host.files.set(record, JSON.stringify(unfinished));
+    host.gpu = { usedMib: 40_000, processes: [{ pid: 10, usedMib: 40_000 }] };
+    await converge({ name: "chat-1", port: 14_001, memory: memoryOf(40_960) });
+  });
+
+  it("where it has its device alone, and nothing is known of what it needs", async () => {
+    const { host, steps, converge } = stage();
+    host.gpu = { usedMib: totalMib, processes: [{ pid: 500, usedMib: totalMib }] };
+    await converge({ memory: memoryOf(totalMib, "whole") });
+    expect(steps[0]).toBe("claim port 14000, device GPU-0");
+  });
+});
+
+describe("an instance is warned of, and started", () => {
+  it("where the vendor's tool does not tell what its own runner holds", async () => {
+    const { host, warnings, converge } = stage();
+    await converge({ memory: memoryOf(61_440) });
+    host.gpu = { usedMib: 61_440 };
+    await converge({ memory: memoryOf(61_440), ...restarted });
+    expect(warnings).toEqual([
+      "whether its memory is free is unknown: GPU-0: its tool does not tell what the runner before it holds",
+    ]);
+  });
+
+  it("where the host has less memory available than one without devices takes", async () => {
+    const { host, warnings, converge } = stage();
+    const memory = { ...memoryOf(0), devices: [], hostBytes: 2048 * mebibyte };
+    await converge({ devices: undefined, memory });
+    host.availableKib = 4096 * 1024;
+    await converge({ devices: undefined, memory, ...restarted });
+    expect(warnings).toEqual(["needs 2048.0 MiB of the host's memory, of which 1024.0 MiB is available"]);
+  });
+});
