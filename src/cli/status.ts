@@ -14,6 +14,7 @@ import type { InstanceObserved } from "../resources/instance.js";
 import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
 import { readState, type StackState, type StateResource } from "./state.js";
+import { formatMemoryStatus, memoryStatus, type MemoryStatus } from "./status-memory.js";
 import { plainTable } from "./table.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
@@ -29,6 +30,8 @@ export interface StatusRow {
   readonly deployed: string | undefined;
   readonly health: string;
   readonly endpoint: string;
+  /** What it used when it was verified, beside what was estimated; undefined where nothing is known. */
+  readonly memory?: MemoryStatus | undefined;
   readonly drift: readonly string[];
 }
 
@@ -92,6 +95,7 @@ async function instanceRows(
         deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
         health: healthOf(observed),
         endpoint: isSeen(observed) ? observed.endpoint : "",
+        memory: outputs === undefined ? undefined : memoryStatus(outputs, isSeen(observed) ? observed : {}),
         drift: observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner)),
       };
     }),
@@ -163,12 +167,16 @@ async function observe<Inputs extends CommonInputs, Observed extends CommonObser
 /** The table for people. */
 export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOperations }: Status): string {
   const hasWaves = rows.some(({ wave }) => wave !== undefined);
+  const hasMemory = rows.some(({ memory }) => memory?.basis !== undefined);
+  const place = ["INSTANCE", "HOST", ...(hasWaves ? ["WAVE"] : [])];
+  const state = ["DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", ...(hasMemory ? ["MEMORY"] : []), "DRIFT"];
   const table = plainTable(
-    ["INSTANCE", "HOST", ...(hasWaves ? ["WAVE"] : []), "DESIRED", "DEPLOYED", "HEALTH", "ENDPOINT", "DRIFT"],
+    [...place, ...state],
     rows.map((row) => {
       const place = [row.instance, row.host, ...(hasWaves ? [row.wave ?? "-"] : [])];
       const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
-      return [...place, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, drift];
+      const memory = hasMemory ? [formatMemoryStatus(row.memory)] : [];
+      return [...place, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, ...memory, drift];
     }),
   );
   const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table];

@@ -7,6 +7,7 @@ import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
 import type { ModelFilesInputs } from "../resources/model-files-inputs.js";
 import type { HostFacts } from "../schema/facts.js";
+import type { UsedMemory } from "../schema/placement.js";
 import { shim } from "./shim.js";
 
 /** Arguments as Pulumi programs give them: each may be the output of another resource. */
@@ -128,8 +129,10 @@ export class Instance extends BerthResource {
   declare readonly restarts: pulumi.Output<number>;
   /** Names what runs: equal for what runs equally. */
   declare readonly generation: pulumi.Output<string>;
+  /** What its runner had of its host and its devices when it was verified; undefined where that could not be told. */
+  declare readonly usedMemory: pulumi.Output<UsedMemory | undefined>;
 
   constructor(name: string, args: InstanceArgs, options?: pulumi.CustomResourceOptions) {
-    super("Instance", name, args, ["endpoint", "health", "restarts", "generation"], options);
+    super("Instance", name, args, ["endpoint", "health", "restarts", "generation", "usedMemory"], options);
   }
 }

@@ -8,6 +8,7 @@ import { canonicalJson, sha256, type Json } from "../lib/canonical.js";
 import { instanceFolderName, runnerId } from "../runtime/runner-id.js";
 import type { RunnerSpec, Supervisor } from "../runtime/supervisor.js";
 import { healthRequest } from "../schema/backend.js";
+import { usedMemory } from "../schema/placement.js";
 import { category } from "../schema/scalars.js";
 
 const instanceRecord = z.strictObject({
@@ -36,6 +37,7 @@ const instanceRecord = z.strictObject({
   devices: z.array(z.string()).optional(),
   /** The memory of each that is its own; left out where it has them whole. */
   deviceBytes: z.record(z.string(), z.int()).optional(),
+  usedMemory: usedMemory.optional(),
   startSeconds: z.number().optional(),
   stopSeconds: z.number().optional(),
   restarts: z.int().default(0),

@@ -1,10 +1,10 @@
 /** Does the steps of an instance's plan, and goes back when one of them fails. */
 import { BerthError, messageOf } from "../lib/errors.js";
 import { formatSeconds } from "../lib/format.js";
-import { deviceShare } from "../planner/device-share.js";
 import type { Listener } from "../runtime/haproxy-configuration.js";
 import { readRunner } from "../runtime/runner-files.js";
 import { isAlive, type RunnerDefinition, type RunnerSpec } from "../runtime/supervisor.js";
+import { commitRunner } from "./instance-commit.js";
 import { assertHeld } from "./instance-devices.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
@@ -15,7 +15,7 @@ import {
   type InstanceStep,
   type SeenGeneration,
 } from "./instance-plan.js";
-import { behindGateway, probeTarget, recordedTarget, runnerDefinition, withKey } from "./instance-runner.js";
+import { behindGateway, probeTarget, runnerDefinition, withKey } from "./instance-runner.js";
 import type { Context, Operation } from "./kind.js";
 import { verifyRunner } from "./instance-verification.js";
 import { isEngineGone } from "./operation.js";
@@ -144,7 +144,10 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
     case "verify":
       return verify(work, definition, step);
     case "commit":
-      return commit(work, definition, step.generation);
+      return commitRunner({
+        ...{ ...work, definition, generation: step.generation, ...portsOf(work) },
+        isDesired: step.generation === work.desired,
+      });
     case "discard":
       await supervisor.remove(definition);
       return context.host.remove(definition.folder);
@@ -158,7 +161,7 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
 }
 
 /** Where the desired generation and those that are still there listen behind the gateway, for the record. */
-function portsOf({ record, seen, desired, port }: InstanceWork): Pick<InstanceRecord, "ports"> {
+function portsOf({ record, seen, desired, port }: InstanceWork): { ports: InstanceRecord["ports"] } {
   const present = seen.generations.flatMap(({ generation }): [string, number][] => {
     const known = record.ports?.[generation];
     return known === undefined || generation === desired ? [] : [[generation, known]];
@@ -236,25 +239,4 @@ async function targetOf(work: InstanceWork, { folder }: RunnerDefinition, { gene
   if (generation === desired || record.target === undefined) return behindGateway(probeTarget(inputs), port);
   const { environment = {} } = (await readRunner(context.host, folder)) ?? {};
   return behindGateway(withKey(record.target, environment), port);
-}
-
-async function commit(work: InstanceWork, definition: RunnerDefinition, generation: Generation): Promise<void> {
-  const { context, inputs, folder, record, desired } = work;
-  const { state, restarts } = await context.supervisor(inputs.runtime).observe(definition);
-  const held = generation === desired ? { ...inputs, deviceBytes: deviceShare(inputs.memory) } : record;
-  const { devices, deviceBytes } = held;
-  await writeRecord(context.host, folder, {
-    schemaVersion: 1,
-    salt: record.salt,
-    current: generation,
-    runtime: inputs.runtime,
-    target: generation === desired ? recordedTarget(inputs) : record.target,
-    ...portsOf(work),
-    ...(devices === undefined ? {} : { devices }),
-    ...(deviceBytes === undefined ? {} : { deviceBytes }),
-    startSeconds: definition.startSeconds,
-    stopSeconds: definition.stopSeconds,
-    restarts,
-    pid: state.kind === "running" ? state.pid : 0,
-  });
 }

@@ -7,6 +7,7 @@ import { instanceKey, releaseClaims } from "../host/claims.js";
 import { execFile, execPath, readRunner } from "../runtime/runner-files.js";
 import { runnerId } from "../runtime/runner-id.js";
 import { isAlive, runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
+import type { UsedMemory } from "../schema/placement.js";
 import { assertAdoptable, replaceForeign } from "./instance-adoption.js";
 import { claimWanted, isHolder, keepClaims } from "./instance-claims.js";
 import { deviceDrift } from "./instance-devices.js";
@@ -41,6 +42,8 @@ export interface InstanceObserved extends CommonObserved {
   readonly restarts: number;
   /** The rung of the health ladder that was reached; `busy` when it answers but had no time for a request. */
   readonly health: string;
+  /** What the runner had when it was verified, so that looking again changes nothing; where that could be told. */
+  readonly usedMemory?: UsedMemory | undefined;
 }
 
 /** How long one request may take when a runner is looked at. A busy one is not taken for a dead one. */
@@ -66,12 +69,13 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const current = runnerDefinition(inputs, folder, record.current, record);
     const runner = await context.supervisor(inputs.runtime).observe(current);
     const restarts = countRestarts(runner, record);
+    const { current: generation, usedMemory } = record;
+    const known = { endpoint, generation, restarts, ...(usedMemory === undefined ? {} : { usedMemory }) };
     const drift = [...stateDrift(runner, restarts), ...(await fileDrift(context, inputs, folder, record))];
     const others = await findRunning(context, inputs, folder, record.current);
     if (others.length > 0) drift.push(`an old runner still runs: ${others.join(", ")}`);
     drift.push(...(await gatewayDrift(context, inputs, record)));
-    if (runner.state.kind !== "running")
-      return { endpoint, generation: record.current, restarts, health: "down", drift };
+    if (runner.state.kind !== "running") return { ...known, health: "down", drift };
 
     const health = await probe(
       probeTarget(inputs),
@@ -82,7 +86,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const busy = "busy" in health;
     if (!isProven(health) && !busy) drift.push(`is not healthy: ${context.redact(reasonOf(health))}`);
     if (isProven(health)) drift.push(...(await deviceDrift(context, inputs, runner.state.pid)));
-    return { endpoint, generation: record.current, restarts, health: busy ? "busy" : health.level, drift };
+    return { ...known, health: busy ? "busy" : health.level, drift };
   },
 
   async converge(context, operation, inputs) {

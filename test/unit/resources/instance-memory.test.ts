@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { claimsOf, reserveClaims } from "../../../src/host/claims.js";
 import type { HttpAnswer, HttpRequest, RunResult } from "../../../src/host/host.js";
+import { BerthError } from "../../../src/lib/errors.js";
 import type { LogEvent } from "../../../src/lib/log.js";
 import { instanceKind } from "../../../src/resources/instance.js";
 import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
@@ -24,6 +25,8 @@ const totalMib = 81_920;
 class GpuHost extends MemoryHost {
   gpu: Omit<SyntheticGpu, "uuid"> = { usedMib: 0 };
   availableKib = 1024 * 1024;
+  /** Undefined: the connection to the host breaks off. */
+  rollups: string | undefined = "";
 
   constructor() {
     super();
@@ -49,7 +52,9 @@ class GpuHost extends MemoryHost {
   }
 
   override run(argv: readonly [string, ...string[]]): Promise<RunResult> {
+    if (argv[0] === "grep") return this.rollups === undefined ? gone() : told(this.rollups);
     const pids = [...Array.from({ length: 90 }, (_, index) => index + 10), 500];
+    if (argv[1] === "-o") return told("");
     if (argv[0] === "ps") return told(pids.map((pid) => ` ${pid} 1 ${pid}`).join("\n"));
     return told(argv[1] === "-q" ? nvidiaSmiXml([{ uuid: "GPU-0", totalMib, ...this.gpu }]) : "");
   }
@@ -57,6 +62,10 @@ class GpuHost extends MemoryHost {
 
 function told(stdout: string): Promise<RunResult> {
   return Promise.resolve({ exitCode: 0, stdout, stderr: "" });
+}
+
+function gone(): Promise<RunResult> {
+  return Promise.reject(new BerthError("host-unreachable", { what: "the connection broke off" }));
 }
 
 /** Runners have the processes 10, 11, ... in the order in which they are seen first. */
@@ -106,14 +115,13 @@ function stage() {
     },
   };
   const { operation, steps } = operationOf();
+  const inputs = (changes: Partial<InstanceInputs>) =>
+    instanceOf({ minHealthySeconds: 0, healthyDeadlineSeconds: 2, devices: ["GPU-0"], ...changes });
   const converge = (changes: Partial<InstanceInputs> = {}) =>
-    instanceKind.converge(
-      context,
-      operation,
-      instanceOf({ minHealthySeconds: 0, healthyDeadlineSeconds: 2, devices: ["GPU-0"], ...changes }),
-    );
+    instanceKind.converge(context, operation, inputs(changes));
+  const observe = () => instanceKind.observe(context, inputs({}), undefined);
   const place = { host, dataDir: "/data", now: new Date("2026-01-01T00:00:00.000Z"), roomOf: () => undefined };
-  return { host, steps, warnings, converge, place };
+  return { host, steps, warnings, converge, observe, place };
 }
 
 const restarted = { argv: ["/data/bin/engine_1.0", "--port", "14000", "--other"] };
@@ -228,5 +236,39 @@ describe("an instance is warned of, and started", () => {
     host.availableKib = 4096 * 1024;
     await converge({ devices: undefined, memory, ...restarted });
     expect(warnings).toEqual(["needs 2048.0 MiB of the host's memory, of which 1024.0 MiB is available"]);
+  });
+});
+
+describe("what an instance used when it was verified", () => {
+  const rollupOf = (kibibytes: number) => `/proc/10/smaps_rollup:Rss: ${kibibytes} kB\n`;
+
+  it("is told of its device and its host, and stays as it was then when it is looked at again", async () => {
+    const { host, converge, observe } = stage();
+    host.rollups = rollupOf(2048);
+    host.gpu = { usedMib: 30_000, processes: [{ pid: 10, usedMib: 29_000 }] };
+    await converge();
+    const verified = {
+      hostBytes: 2 * mebibyte,
+      devices: [{ device: "GPU-0", bytes: 29_000 * mebibyte }],
+      at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+    };
+    const first = await observe();
+    expect(first.usedMemory).toEqual(verified);
+    host.rollups = rollupOf(4096);
+    host.gpu = { usedMib: 40_000, processes: [{ pid: 10, usedMib: 39_000 }] };
+    expect((await observe()).usedMemory).toEqual(first.usedMemory);
+    await converge(restarted);
+    expect((await observe()).usedMemory).toMatchObject({ hostBytes: 4 * mebibyte });
+  });
+
+  it.each<[string, string | undefined]>([
+    ["the host tells nothing", ""],
+    ["the host does not answer then", undefined],
+  ])("is left out where %s, and the instance is as verified as ever", async (_, rollups) => {
+    const { host, converge, observe } = stage();
+    host.rollups = rollups;
+    await converge();
+    expect(await observe()).toMatchObject({ health: "answered" });
+    expect(await observe()).not.toHaveProperty("usedMemory");
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { instanceKind } from "../../../src/resources/instance.js";
 import { migrate, outputVersion, readInputs } from "../../../src/resources/migrate.js";
+import { readRecorded } from "../../support/recorded.js";
 import { instanceOf } from "../support/instances.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -29,6 +30,25 @@ describe("migrate", () => {
     (schemaVersion) => {
       const error = thrownBy(() => migrate("Instance", { schemaVersion, name: "chat-0" }));
       expect(error.code).toBe("lock-incompatible");
+    },
+  );
+});
+
+describe("states that earlier versions wrote", () => {
+  const instances = readRecorded().flatMap(({ version, state }) => {
+    const { deployment } = JSON.parse(state.replaceAll("{{project}}", "/srv/project")) as {
+      deployment: { resources: { type: string; outputs?: Record<string, unknown> }[] };
+    };
+    const found = deployment.resources.filter(({ type }) => type.endsWith(":Instance"));
+    return found.map(({ outputs = {} }) => [version, String(outputs.name), outputs] as const);
+  });
+
+  it.each(instances)(
+    "of %s are read: %s has no memory that was estimated, and none that was seen",
+    (...[, , outputs]) => {
+      const migrated = migrate("Instance", outputs);
+      expect(migrated).not.toHaveProperty("usedMemory");
+      expect(readInputs(instanceKind, { ...migrated, secretEnv: {} }).memory).toBeUndefined();
     },
   );
 });

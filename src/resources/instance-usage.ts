@@ -1,0 +1,44 @@
+/** What a runner that was verified really uses, to be set beside what was estimated. */
+import { sumDeviceBytes, sumHostBytes } from "../health/used-memory.js";
+import { findProcessMemory } from "../host/process-memory.js";
+import { familyOf, findProcessTable } from "../host/process-table.js";
+import { BerthError } from "../lib/errors.js";
+import type { UsedMemory } from "../schema/placement.js";
+import { vendorsOf } from "./instance-devices.js";
+import type { Context } from "./kind.js";
+
+export interface MeasuredRunner {
+  readonly devices: readonly string[] | undefined;
+  /** Its first process; 0 when there is none. */
+  readonly pid: number;
+}
+
+/** Undefined where nothing can be told of it. What cannot be measured is no reason against what was verified. */
+export async function findUsedMemory(context: Context, runner: MeasuredRunner): Promise<UsedMemory | undefined> {
+  try {
+    const processes = await findProcessTable(context.host);
+    const family = familyOf(runner.pid, processes);
+    if (family.size === 0) return undefined;
+    const memory = await findProcessMemory(context.host, [...family]);
+    const hostBytes = sumHostBytes([...memory.values()]);
+    const devices = await findDeviceBytes(context, runner, family);
+    if (hostBytes === undefined && devices.length === 0) return undefined;
+    const at = context.clock.now().toISOString();
+    return { ...(hostBytes === undefined ? {} : { hostBytes }), devices, at };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return undefined;
+  }
+}
+
+async function findDeviceBytes(
+  context: Context,
+  { devices = [], pid }: MeasuredRunner,
+  family: ReadonlySet<number>,
+): Promise<UsedMemory["devices"]> {
+  if (devices.length === 0) return [];
+  const { accelerators } = await context.facts();
+  // Its verification has just looked.
+  const { usage } = await context.acceleratorUse.with(pid, { vendors: vendorsOf(devices, accelerators) });
+  return sumDeviceBytes(devices, usage, family);
+}
