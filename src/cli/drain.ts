@@ -5,9 +5,9 @@ import { isMap, parseDocument, type Document } from "yaml";
 
 import { BerthError } from "../lib/errors.js";
 import { currentLock, readPreviousLock } from "../lock/current.js";
-import type { Placement } from "../schema/lock.js";
+import { findMoves } from "../planner/moves.js";
 import { openLock } from "./lock.js";
-import { plainTable } from "./table.js";
+import { movesTable } from "./what-if.js";
 import { chooseStack, projectName, stackFileOf, type Workplace } from "./workplace.js";
 
 export interface DrainOptions {
@@ -34,7 +34,7 @@ export async function drain(workplace: Workplace, host: string, options: DrainOp
     const { project, edges } = openLock(workplace, stack);
     const owner = `${projectName(root)}/${stack}`;
     const { lock } = await currentLock(project, edges, { owner, frozen: false, write: false, anew: true });
-    workplace.print(describeMoves(previous?.placement, lock.placement));
+    workplace.print(movesTable(findMoves(previous?.placement.instances ?? {}, lock.placement.instances)));
   } catch (error) {
     await writeFile(path, before);
     throw error;
@@ -62,17 +62,4 @@ function noHost(document: Document, host: string): BerthError {
     expected: names.join(" or "),
     hint: "a host of a range is taken out of it first, with an entry of its own",
   });
-}
-
-function describeMoves(before: Pick<Placement, "instances"> | undefined, after: Pick<Placement, "instances">): string {
-  const rows = Object.entries(after.instances).flatMap(([name, { host, devices }]) => {
-    const old = before?.instances[name];
-    const [from, to] = [old === undefined ? "-" : placeOf(old), placeOf({ host, devices })];
-    return from === to ? [] : [[name, from, to]];
-  });
-  return rows.length === 0 ? "no replica moves" : plainTable(["REPLICA", "FROM", "TO"], rows);
-}
-
-function placeOf({ host, devices }: { readonly host: string; readonly devices: readonly string[] }): string {
-  return [host, ...devices].join(" ");
 }

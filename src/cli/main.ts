@@ -95,6 +95,9 @@ program
       .choices(planFormats)
       .default("text"),
   )
+  .option(...whatIfOptions[0])
+  .option(...whatIfOptions[1])
+  .option(...whatIfOptions[2])
   .action(async (stack: string | undefined, options: PlanOptions) => {
     process.exitCode = await plan(here(), stack, options);
   });

@@ -1,19 +1,25 @@
+import { BerthError } from "../lib/errors.js";
+import { currentLock, readPreviousLock } from "../lock/current.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
+import { supposeHosts } from "../lock/what-if.js";
+import { findMoves } from "../planner/moves.js";
+import { isAsked, type WhatIf } from "../planner/what-if.js";
 import { readProject, shown } from "../lock/project.js";
 import { firstObjects } from "../planner/report/first-objects.js";
 import { planReport } from "../planner/report/report.js";
 import type { PlanReport } from "../schema/plan.js";
 import { lookAtHosts } from "./facts.js";
-import { solveLock } from "./lock.js";
+import { openLock, solveLock } from "./lock.js";
 import { planHtml } from "./plan-html.js";
 import { planText } from "./plan-text.js";
 import { previewObjects } from "./preview-objects.js";
 import { previewStack } from "./preview.js";
-import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
+import { movesTable, readWhatIf, type WhatIfOptions } from "./what-if.js";
+import { chooseStack, openPulumi, packageRoot, projectName, stackFileOf, type Workplace } from "./workplace.js";
 
 export const planFormats = ["text", "json", "html"] as const;
 
-export interface PlanOptions {
+export interface PlanOptions extends WhatIfOptions {
   format: (typeof planFormats)[number];
 }
 
@@ -22,10 +28,35 @@ export interface PlanOptions {
  *
  * @returns 2 when changes are pending, 0 when none are
  */
-export async function plan(workplace: Workplace, named: string | undefined, { format }: PlanOptions): Promise<number> {
+export async function plan(workplace: Workplace, named: string | undefined, options: PlanOptions): Promise<number> {
+  const { format } = options;
+  const whatIf = readWhatIf(options);
+  if (isAsked(whatIf)) return planSupposed(workplace, named, whatIf, format);
   const report = await makePlan(workplace, named);
   workplace.print(formats[format](report));
   return report.isPending ? 2 : 0;
+}
+
+/** Only where replicas would go: Pulumi previews what the stack file says, and not what somebody supposes. */
+async function planSupposed(
+  workplace: Workplace,
+  named: string | undefined,
+  whatIf: WhatIf,
+  format: PlanOptions["format"],
+): Promise<number> {
+  if (format === "html")
+    throw new BerthError("usage", { what: "a plan of supposed hosts is text or JSON", got: format });
+  const stack = await chooseStack(workplace, named);
+  const opened = openLock(workplace, stack);
+  const before = await readPreviousLock(opened.project);
+  const { project, edges } = supposeHosts(opened, whatIf);
+  const owner = `${projectName(workplace.root)}/${stack}`;
+  const { lock, outcome } = await currentLock(project, edges, { owner, frozen: false, anew: true, write: false });
+  const moves = findMoves(before?.placement.instances ?? {}, lock.placement.instances);
+  const choices = outcome.kind === "solved" ? outcome.choices : [];
+  if (format === "json") workplace.print(JSON.stringify({ stack, supposed: whatIf, moves, choices }, undefined, 2));
+  else workplace.print([...choices.map((choice) => `   ${choice}`), movesTable(moves)].join("\n"));
+  return moves.length === 0 ? 0 : 2;
 }
 
 const formats: Readonly<Record<PlanOptions["format"], (report: PlanReport) => string>> = {

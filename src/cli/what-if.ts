@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from "commander";
 
+import type { Move } from "../planner/moves.js";
 import type { WhatIf } from "../planner/what-if.js";
+import { plainTable } from "./table.js";
 
 /** Options of commands that show what would be with other hosts. */
 export interface WhatIfOptions {
@@ -25,4 +27,13 @@ function readAdded(text: string): WhatIf["added"][number] {
   if (name === "" || like === "" || others.length > 0)
     throw new InvalidArgumentError(`expected NAME=HOST, such as gpu-07=gpu-01, and got ${text}`);
   return { name, like };
+}
+
+/** For people: each replica that moves, comes or goes. */
+export function movesTable(moves: readonly Move[]): string {
+  if (moves.length === 0) return "no replica moves";
+  return plainTable(
+    ["REPLICA", "FROM", "TO"],
+    moves.map(({ replica, from = "-", to = "-" }) => [replica, from, to]),
+  );
 }

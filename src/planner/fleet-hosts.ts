@@ -66,19 +66,21 @@ function fleetDevice({ owner, name, entry, known, previous }: FleetHostProblem, 
   const isOwn = Object.values(previous?.instances ?? {}).some(
     ({ host, devices }) => host === name && devices.includes(id),
   );
-  const claims = (known.usage.claims ?? []).filter(
-    (claim) => "device" in claim && claim.device === id && claim.owner !== owner,
+  const claims = (known.usage.claims ?? []).flatMap((claim) =>
+    "device" in claim && claim.device === id && claim.owner !== owner ? [claim] : [],
   );
   const foreign = foreignUse(seen, isOwn);
   // A claim without a size is of the whole device.
-  const claimed = claims.length === 0 ? 0 : totalBytes;
+  const claimed = claims.reduce((sum, { bytes = totalBytes }) => sum + bytes, 0);
+  // Whose the use is can be told by processes alone; without them what is claimed may be what is used.
+  const taken = seen?.processes === undefined ? Math.max(foreign.bytes, claimed) : foreign.bytes + claimed;
   const reserved = entry.reserved?.vramBytes ?? 0;
   return {
     id,
     type: accelerator.type,
     ...(capability === undefined ? {} : { capability }),
     totalBytes,
-    freeBytes: Math.max(0, totalBytes - reserved - Math.max(foreign.bytes, claimed)),
+    freeBytes: Math.max(0, totalBytes - reserved - taken),
     ...(linkGroup === undefined ? {} : { linkGroup }),
     ...(pcieGroup === undefined ? {} : { pcieGroup }),
     ...(isSlice ? { isSlice } : {}),

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { drain, drainText } from "../../../src/cli/drain.js";
+import { plan } from "../../../src/cli/plan.js";
 import { lock } from "../../../src/cli/lock.js";
 import { testProject } from "../support/workplaces.js";
 import { rejectionOf, thrownBy } from "../support/thrown.js";
 
+const pulumi = "name: shop\nruntime: nodejs\n";
 const text = `# Ours
 schemaVersion: 1
 hosts:
@@ -50,7 +52,7 @@ deployments:
 
   it("writes it into the stack file, tells what moves where, and takes it back", async () => {
     const project = await testProject({
-      "Pulumi.yaml": "name: shop\nruntime: nodejs\n",
+      "Pulumi.yaml": pulumi,
       "backends/engine.yaml": engine,
       "stacks/dev.yaml": stack,
     });
@@ -67,12 +69,30 @@ deployments:
   it("leaves the file as it is when something would have no place", async () => {
     const named = stack.replace("backend: engine", "backend: engine\n    host: a");
     const project = await testProject({
-      "Pulumi.yaml": "name: shop\nruntime: nodejs\n",
+      "Pulumi.yaml": pulumi,
       "backends/engine.yaml": engine,
       "stacks/dev.yaml": named,
     });
     const error = await rejectionOf(drain(project.workplace, "a", { stack: "dev" }));
     expect(error.parts.what).toBe("the host is drained");
     expect(await readFile(join(project.workplace.root, "stacks/dev.yaml"), "utf8")).toBe(named);
+  });
+
+  it("is shown before by a plan, which writes nothing and tells by its exit code whether replicas would move", async () => {
+    const project = await testProject({
+      "Pulumi.yaml": pulumi,
+      "backends/engine.yaml": engine,
+      "stacks/dev.yaml": stack,
+    });
+    await lock(project.workplace, "dev", {});
+    const written = await readFile(join(project.workplace.root, "stacks/dev.lock.yaml"), "utf8");
+    expect(await plan(project.workplace, "dev", { format: "text", drain: ["a"] })).toBe(2);
+    expect(project.printed.join("\n")).toMatch(/ chat-0 +a +b/);
+    expect(await plan(project.workplace, "dev", { format: "text", with: ["c=a"] })).toBe(0);
+    expect(project.printed.at(-1)).toBe("no replica moves");
+    const error = await rejectionOf(plan(project.workplace, "dev", { format: "text", without: ["a", "b"] }));
+    expect(error.parts.what).toBe("no host would be left");
+    expect(await readFile(join(project.workplace.root, "stacks/dev.lock.yaml"), "utf8")).toBe(written);
+    expect(await readFile(join(project.workplace.root, "stacks/dev.yaml"), "utf8")).toBe(stack);
   });
 });

@@ -63,6 +63,16 @@ describe("a host of the fleet", () => {
     expect(freeOf(gpuHost(2, { claims }))).toEqual([0, 80]);
   });
 
+  it("has the rest of a device of which another stack has a part, and not as a whole", () => {
+    const part = { device: "GPU-0", bytes: 30 * gib, owner: "shop/prod", instance: "chat-0" };
+    const process = { pid: 7, name: "engine", memoryBytes: 29 * gib, instance: "chat-0" };
+    const stranger = { pid: 8, name: "python", memoryBytes: 5 * gib };
+    const accelerators = [{ uuid: "GPU-0", memoryUsedBytes: 34 * gib, processes: [process, stranger] }];
+    expect(devicesOf(gpuHost(1, { accelerators, claims: [part] }))).toMatchObject([
+      { freeBytes: 45 * gib, hasOthers: true },
+    ]);
+  });
+
   it("gives out the parts of a device that is divided, and not those that work in the host's memory", () => {
     const part = { index: 0, gpuInstance: 1, computeInstance: 0, memoryBytes: 10 * gib };
     const mig = { mode: "enabled" as const, devices: [{ ...part, uuid: "MIG-1" }] };

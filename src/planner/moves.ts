@@ -1,0 +1,29 @@
+/** Replicas that another placement has elsewhere. Pure. */
+interface Placed {
+  readonly host: string;
+  readonly devices: readonly string[];
+}
+
+export interface Move {
+  readonly replica: string;
+  /** Host and devices; undefined for one that is new. */
+  readonly from: string | undefined;
+  /** Undefined for one that is gone. */
+  readonly to: string | undefined;
+}
+
+/** By the names of instances, those that move, come or go. */
+export function findMoves(
+  before: Readonly<Record<string, Placed>>,
+  after: Readonly<Record<string, Placed>>,
+): readonly Move[] {
+  const names = [...new Set([...Object.keys(after), ...Object.keys(before)])];
+  return names.flatMap((replica) => {
+    const [from, to] = [placeOf(before[replica]), placeOf(after[replica])];
+    return from === to ? [] : [{ replica, from, to }];
+  });
+}
+
+function placeOf(placed: Placed | undefined): string | undefined {
+  return placed === undefined ? undefined : [placed.host, ...placed.devices].join(" ");
+}

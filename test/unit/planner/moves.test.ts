@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+
+import { findMoves } from "../../../src/planner/moves.js";
+
+const at = (host: string, ...devices: string[]) => ({ host, devices });
+
+describe("findMoves", () => {
+  it("tells replicas that move, come or go, and none that stays", () => {
+    const before = { "a-0": at("x", "GPU-0"), "b-0": at("x"), "c-0": at("y", "GPU-1") };
+    const after = { "a-0": at("x", "GPU-0"), "c-0": at("y", "GPU-2"), "d-0": at("z") };
+    expect(findMoves(before, after)).toEqual([
+      { replica: "c-0", from: "y GPU-1", to: "y GPU-2" },
+      { replica: "d-0", from: undefined, to: "z" },
+      { replica: "b-0", from: "x", to: undefined },
+    ]);
+  });
+});
