@@ -86,6 +86,11 @@ export class Sandbox {
     return new Sandbox(root, environment, await choosePorts());
   }
 
+  /** Where its commands are looked for. */
+  get searchPath(): string {
+    return this.environment.PATH ?? "";
+  }
+
   get dataDir(): string {
     return join(this.root, "host");
   }

@@ -43,10 +43,18 @@ function describeBest({ best, needs }: Refusal): string {
 }
 
 function describeAmount({ hosts, devices, bytesPerDevice, ramBytes }: Amount): string {
-  const each = devices === 0 ? [] : [`${devices} × ${formatGibibytes(bytesPerDevice)}`];
-  const ram = ramBytes === 0 ? [] : [`${formatGibibytes(ramBytes)} of RAM`];
-  const amount = [...each, ...ram].join(" and ");
+  const parts = [
+    ...(devices === 0 ? [] : [describeDevices(devices, bytesPerDevice)]),
+    ...(ramBytes === 0 ? [] : [`${formatGibibytes(ramBytes)} of RAM`]),
+  ];
+  const amount = parts.length === 0 ? "no device for it" : parts.join(" and ");
   return hosts === 1 ? amount : `${hosts} hosts with ${amount}`;
+}
+
+/** What is taken whole has no size. */
+function describeDevices(devices: number, bytesPerDevice: number): string {
+  if (bytesPerDevice > 0) return `${devices} × ${formatGibibytes(bytesPerDevice)}`;
+  return devices === 1 ? "1 device" : `${devices} devices`;
 }
 
 function hintOf({ fitsAlone, needs, best, reason }: Refusal, remedies: readonly string[]): string {

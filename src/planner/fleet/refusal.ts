@@ -96,7 +96,9 @@ function measure({ free, users, ram }: Occupancy, shape: Shape, bank: Bank): Nea
     shape.bytes === 0 ? 1 : Math.min(1, bytesPerDevice / leastBytes(shape)),
     shape.option.ramBytes === 0 ? 1 : Math.min(1, (ram[bank.host] ?? 0) / shape.option.ramBytes),
   ];
-  return { shape, bank, share: Math.min(...shares), devices: rooms.length, bytesPerDevice };
+  // As many as have so much: of others nothing is said.
+  const devices = rooms.filter((bytes) => bytes >= bytesPerDevice).length;
+  return { shape, bank, share: Math.min(...shares), devices, bytesPerDevice };
 }
 
 /** What has to be free on each device: of what is taken by a share, so much that the share is enough. */

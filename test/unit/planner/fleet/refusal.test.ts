@@ -63,7 +63,7 @@ describe("refusals", () => {
     expect(new BerthError("host-unsuitable", describeRefusal(refusal)).message).toBe(
       [
         "deployment chat: replica 0 has no place: no host has enough free memory on its devices",
-        "  got: host one has 2 × 42.0 GiB and 64.0 GiB of RAM",
+        "  got: host one has 1 × 42.0 GiB and 64.0 GiB of RAM",
         "  expected: 1 × 60.0 GiB and 4.0 GiB of RAM (tp1)",
         "  to do: it lacks 18.0 GiB on each device; add a host with 1 × 60.0 GiB and 4.0 GiB of RAM",
       ].join("\n"),
