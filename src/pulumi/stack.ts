@@ -150,7 +150,8 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   if (outcome.kind === "solved") {
     for (const warning of outcome.warnings) await pulumi.log.warn(warning);
     const done = pulumi.runtime.isDryRun() ? "would be" : "was";
-    if (outcome.changed) await pulumi.log.info(`${path} ${done} solved anew: ${outcome.reason}`);
+    const what = [`${path} ${done} solved anew: ${outcome.reason}`, ...outcome.choices.map((choice) => `   ${choice}`)];
+    if (outcome.changed) await pulumi.log.info(what.join("\n"));
   }
   return lock;
 }

@@ -61,13 +61,21 @@ export class HaproxyControl {
     await this.#ask("reload");
   }
 
-  /** Requests in progress on a server of any proxy whose name begins so, in all workers. */
+  /**
+   * Requests in progress on a server of any proxy whose name begins so, in all workers, and connections without one to
+   * workers that were replaced: of each they answer once more, and know no other choice of servers than they had.
+   */
   async sessions(prefix: string, server: string): Promise<number> {
     const { current, old } = await this.workers();
-    const pids = [...(current === undefined ? [] : [current]), ...old];
-    const answers = await Promise.all(pids.map((pid) => this.#try(`@!${pid} show stat`)));
-    // A worker that has ended meanwhile has none.
-    return answers.reduce((sum, { stdout }) => sum + parseSessions(stdout, prefix, server), 0);
+    const count = async (pid: number, countIn: (stat: string) => number) =>
+      // A worker that has ended meanwhile has none.
+      countIn((await this.#try(`@!${pid} show stat`)).stdout);
+    const active = (stat: string) => parseSessions(stat, prefix, server);
+    const counts = [
+      ...(current === undefined ? [] : [count(current, active)]),
+      ...old.map((pid) => count(pid, (stat) => active(stat) + parseIdle(stat, prefix))),
+    ];
+    return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
   }
 
   async #ask(command: string): Promise<string> {
@@ -115,11 +123,24 @@ export function parseWorkers(text: string): Workers {
   return { current: pids(present)[0], old: pids(replaced), failed: /\[failed: [1-9]/.test(text) };
 }
 
-/** The answer to `show stat`, comma-separated values. */
+/** Requests in progress on a server, by the answer to `show stat`. */
 export function parseSessions(text: string, prefix: string, server: string): number {
+  return countCurrent(text, prefix, (name) => name === server);
+}
+
+/** Clients' connections on which nothing is in progress, by the answer to `show stat`. */
+export function parseIdle(text: string, prefix: string): number {
+  const connections = countCurrent(text, prefix, (name) => name === "FRONTEND");
+  const busy = countCurrent(text, prefix, (name) => name !== "FRONTEND" && name !== "BACKEND");
+  return Math.max(0, connections - busy);
+}
+
+/** The answer to `show stat` is comma-separated values. */
+function countCurrent(text: string, prefix: string, isCounted: (server: string) => boolean): number {
   const rows = text.split("\n").map((line) => line.replace(/^# /, "").split(","));
   const column = (name: string) => rows[0]?.indexOf(name) ?? -1;
   return rows
-    .filter((row) => row[column("pxname")]?.startsWith(prefix) === true && row[column("svname")] === server)
+    .slice(1)
+    .filter((row) => row[column("pxname")]?.startsWith(prefix) === true && isCounted(row[column("svname")] ?? ""))
     .reduce((sum, row) => sum + Number(row[column("scur")] ?? 0), 0);
 }

@@ -1,7 +1,7 @@
 /** The gateway's module with a real HAProxy, which a supervisor would keep alive. */
 import { existsSync } from "node:fs";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { Agent, createServer, get, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,8 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
   const stop = () => endProcess(host, () => findRunner(host, gateway.paths.folder), 5, systemClock);
   const active = (index: number): Listener => ({ ...listener, active: runners[index]?.port ?? 0 });
   const ask = async ({ port } = listener) => (await fetch(`http://127.0.0.1:${port}/`)).text();
+  /** On a new connection: one that was idle is answered once more. */
+  const askAnew = async ({ port } = listener) => (await askWith(new Agent(), port)).answer;
   const workers = async () => (await host.findProcesses(["-f", gateway.paths.configuration])).length;
 
   it("listens for an instance when it is first switched to a runner, and no more when it is closed", async () => {
@@ -80,7 +82,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     expect(await ask()).toBe("one");
     expect(await gateway.activePort(listener)).toBe(active(0).active);
     await gateway.close("chat-0");
-    await expect(ask()).rejects.toThrow();
+    await expect(askAnew()).rejects.toThrow();
     expect(await gateway.activePort(listener)).toBeUndefined();
     await gateway.close("chat-0");
   });
@@ -135,6 +137,20 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     expect(await stream.text()).toBe("begun and ended");
   });
 
+  it("answers on a connection that was idle while it was reloaded, and waits for that before its runner may end", async () => {
+    await gateway.switchTo(active(0));
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+    const askKept = () => askWith(kept, listener.port);
+    expect(await askKept()).toEqual({ answer: "one", reused: false });
+    await gateway.switchTo({ ...listener, instance: "embed-0", port: await freePort() });
+    await gateway.switchTo(active(1));
+    expect(await gateway.drain("chat-0", active(0).active, 0.1)).toBe(1);
+    expect(await askKept()).toEqual({ answer: "one", reused: true });
+    expect(await gateway.drain("chat-0", active(0).active, 10)).toBe(0);
+    expect(await askKept()).toEqual({ answer: "two", reused: false });
+    kept.destroy();
+  });
+
   it("waits for the streams of a runner that is switched away from, also of a worker that was replaced", async () => {
     await gateway.switchTo(active(0));
     const stream = await fetch(`http://127.0.0.1:${listener.port}/stream`);
@@ -154,7 +170,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     const elsewhere = { ...active(2), port: await freePort() };
     await gateway.switchTo(elsewhere);
     expect(await ask(elsewhere)).toBe("three");
-    await expect(ask()).rejects.toThrow();
+    await expect(askAnew()).rejects.toThrow();
   });
 
   it("refuses a port that somebody has, and goes on as before", async () => {
@@ -225,4 +241,19 @@ async function serve(name: string): Promise<Runner> {
     for (const stream of streams.splice(0)) stream.end(" and ended");
   };
   return { server, port: (server.address() as AddressInfo).port, release };
+}
+
+/** Asks over the connections of an agent; tells whether it was one that was there before. */
+function askWith(agent: Agent, port: number): Promise<{ answer: string; reused: boolean }> {
+  return new Promise((resolve, reject) => {
+    const request = get({ agent, host: "127.0.0.1", port }, (response) => {
+      let answer = "";
+      response.on("data", (bytes: Buffer) => (answer += bytes.toString()));
+      response.on("end", () => {
+        // The connection is given back to the agent after this.
+        setImmediate(() => resolve({ answer, reused: request.reusedSocket }));
+      });
+    });
+    request.on("error", reject);
+  });
 }

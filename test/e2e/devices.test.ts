@@ -57,6 +57,7 @@ describe("deployments on a host with two GPUs, as its tool tells", () => {
     want(deployments);
     const { exitCode, output } = await up();
     expect(exitCode, output).toBe(0);
+    expect(output).toContain("big: its devices are its own alone: how fake makes its memory is not known");
     const explained = await sandbox.berth(["explain", "big", "--stack", "test"], withTools());
     expect(explained.output).toContain("it has its devices alone: how fake makes its memory is not known");
     const devices = seen();

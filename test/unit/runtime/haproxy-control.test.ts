@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseSessions, parseStates, parseWorkers } from "../../../src/runtime/haproxy-control.js";
+import { parseIdle, parseSessions, parseStates, parseWorkers } from "../../../src/runtime/haproxy-control.js";
 
 describe("parseStates", () => {
   const table = (rows: [string, number][]) =>
@@ -59,5 +59,18 @@ chat-01:0.0.0.0:14000,port-14001,0,0,7,7,
 `;
     expect(parseSessions(text, "chat-0:", "port-14001")).toBe(3);
     expect(parseSessions("", "chat-0:", "port-14001")).toBe(0);
+  });
+
+  it("counts clients' connections on which nothing is in progress", () => {
+    const text = `\
+# pxname,svname,qcur,qmax,scur,smax,
+chat-0:127.0.0.1:14000,FRONTEND,,,9,9,
+chat-0:127.0.0.1:14000,port-14001,0,0,2,3,
+chat-0:127.0.0.1:14000,port-14002,0,0,4,5,
+chat-0:127.0.0.1:14000,BACKEND,0,0,6,6,
+chat-01:0.0.0.0:14000,FRONTEND,0,0,7,7,
+`;
+    expect(parseIdle(text, "chat-0:")).toBe(3);
+    expect(parseIdle("", "chat-0:")).toBe(0);
   });
 });
