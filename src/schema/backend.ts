@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-import { BerthError } from "../lib/errors.js";
 import { backendContainer } from "./container-options.js";
 import { acceleratorTypes } from "./facts.js";
 import { pythonRange } from "./python-range.js";
 import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
 import { hostSelector } from "./selector.js";
-import { parseConstraint, sameVersion, withoutV } from "./version-constraint.js";
+import { sameVersion, withoutV } from "./version-constraint.js";
+import { versionRange } from "./version-range.js";
 
 const relativeFile = z
   .string()
@@ -23,24 +23,6 @@ const pathInArchive = z
   .describe("Path of a file inside an archive");
 
 const flag = z.string().regex(/^-/, { error: "expected a flag, which begins with -" });
-
-/** A constraint on versions: `0.19.0`, `0.19.x`, `>=0.10 <0.12`, `b11434`. Its grammar is in `catalog/version.ts`. */
-export const versionConstraint = z
-  .string({ error: "expected a string; put the version in quotes, because 0.10 without them is the number 0.1" })
-  .regex(/^(?!.*\.\.)[A-Za-z0-9._+<>=!~*, -]{1,120}$/, {
-    error: 'expected a version, such as "0.19.0", or a constraint, such as "0.19.x" or ">=0.10 <0.12"',
-  })
-  .describe('A version in quotes, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12"');
-
-/** The same in a backend file, where it names no version but a range of them. */
-const versionRange = versionConstraint.superRefine((text, context) => {
-  try {
-    parseConstraint(text);
-  } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    context.addIssue({ code: "custom", message: `expected ${error.parts.expected ?? ""}` });
-  }
-});
 
 const regularExpression = z.string().refine(isRegularExpression, { error: "expected a regular expression" });
 

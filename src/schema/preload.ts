@@ -1,9 +1,10 @@
 import { z } from "zod";
 
-import { installMethods, versionConstraint } from "./backend.js";
+import { installMethods } from "./backend.js";
 import { modelSource } from "./model.js";
 import { name } from "./scalars.js";
 import { hostSelector } from "./selector.js";
+import { versionConstraint } from "./version-range.js";
 
 /** What lies ready on hosts before a deployment wants it: a deployment's own words, without a service. */
 export const preloadEntry = z

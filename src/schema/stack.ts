@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { installMethods, versionConstraint } from "./backend.js";
+import { installMethods } from "./backend.js";
 import { verifyCommands } from "./commands.js";
 import { deploymentContainer } from "./container-options.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
@@ -25,6 +25,7 @@ import {
   variable,
 } from "./scalars.js";
 import { hostSelector } from "./selector.js";
+import { versionConstraint } from "./version-range.js";
 
 const replicaCount = z.int().min(1).max(1000);
 
