@@ -3,9 +3,10 @@ import { lookUp } from "../lib/record.js";
 import type { PlacedInstance, Placement } from "../schema/lock.js";
 import type { PlacedMemory } from "../schema/placement.js";
 import type { DeploymentEntry, HostEntry, StackFile } from "../schema/stack.js";
+import { fleetHost } from "./fleet-hosts.js";
 import { knownHost, type KnownHost } from "./host-choice.js";
 import { assignPorts, takenPort, type PortClaim, type PortRequest } from "./ports.js";
-import { chooseBlueGreen, type Rollout } from "./rollout.js";
+import { chooseBlueGreen, type Memory, type Rollout } from "./rollout.js";
 
 /** What ports are chosen by. */
 export interface PortProblem {
@@ -74,7 +75,16 @@ function rolloutOf(problem: PortProblem, group: readonly Replica[]): { rollout: 
   const { facts } = knownHost(problem.hosts, host);
   const before = group.some(({ name }) => slotsBefore(problem, name) !== undefined);
   const memories = group.map(({ memory }) => memory);
-  return [{ rollout: { deployment, entry, host, memories, gateway, facts, before }, group }];
+  const taken = takenOn(problem, host);
+  return [{ rollout: { deployment, entry, host, memories, gateway, facts, taken, before }, group }];
+}
+
+/** What a placement gives to none of the stack's replicas is no room for their updates either. */
+function takenOn({ owner, stack, hosts, previous }: PortProblem, name: string): Memory {
+  const known = knownHost(hosts, name);
+  const { ramBytes, devices } = fleetHost({ owner, name, entry: stack.hosts[name] ?? {}, known, previous, models: [] });
+  const parts = devices.map(({ id, totalBytes, freeBytes }) => [id, totalBytes - freeBytes] as const);
+  return { ram: known.facts.ramBytes - ramBytes, devices: new Map(parts) };
 }
 
 function slotsBefore({ previous }: PortProblem, instance: string): PlacedInstance["slots"] {

@@ -15,6 +15,8 @@ export interface Rollout {
   /** What the stack says of the host's gateway. */
   readonly gateway: HostEntry["gateway"];
   readonly facts: Pick<HostFacts, "haproxy" | "ramBytes" | "accelerators">;
+  /** What of the host's memory is not for the stack's runners: others have it, or the host is to keep it free. */
+  readonly taken: Memory;
   /** Whether its last placement had two runners in an update. */
   readonly before: boolean;
 }
@@ -23,7 +25,7 @@ export interface Rollout {
 const leastVersion = [2, 4] as const;
 
 /** Memory of a host and of each of its devices, bytes. */
-interface Memory {
+export interface Memory {
   readonly ram: number;
   readonly devices: ReadonlyMap<string, number>;
 }
@@ -43,11 +45,10 @@ export function chooseBlueGreen(rollouts: readonly Rollout[]): ReadonlySet<Rollo
   const take = (host: string, need: Memory) => used.set(host, add(used.get(host) ?? nothing, need));
   for (const { host, memories } of rollouts) for (const memory of memories) take(host, needOf(memory));
   for (const rollout of rollouts.toSorted(byPrecedence)) {
-    const { host, entry, facts } = rollout;
+    const { host, entry } = rollout;
     const surge = surgeOf(rollout);
     const both = add(used.get(host) ?? nothing, surge);
-    const capacity = capacityOf(facts);
-    const fits = isWithin(both, capacity);
+    const fits = isWithin(both, capacityOf(rollout));
     if (entry.update.strategy === "recreate") continue;
     if (entry.update.strategy === "blueGreen") assertPossible(rollout, fits ? undefined : both);
     else if (!isKnown(rollout) || !fits || findHaproxy(rollout) === undefined) continue;
@@ -82,7 +83,7 @@ function assertPossible(rollout: Rollout, tooMuch: Memory | undefined): void {
   }
   if (findHaproxy(rollout) === undefined) throw noHaproxy(`${where} on host ${host}`, facts, "leave `strategy` out");
   if (tooMuch === undefined) return;
-  const capacity = capacityOf(facts);
+  const capacity = capacityOf(rollout);
   throw new BerthError("stack-inconsistent", {
     where,
     what: `host ${host} has not enough memory for two runners${rollout.memories.length === 1 ? "" : " of each replica that is updated at a time"}`,
@@ -141,12 +142,12 @@ function needOf(memory: PlacedMemory | undefined): Memory {
   return { ram: memory.hostBytes, devices: new Map(memory.devices.map((each) => [each.device, each.takenBytes])) };
 }
 
-function capacityOf({ ramBytes, accelerators }: Rollout["facts"]): Memory {
-  const parts = accelerators.flatMap(({ uuid, memoryBytes, mig }) => [
-    [uuid, memoryBytes] as const,
-    ...(mig?.devices ?? []).map((part) => [part.uuid, part.memoryBytes] as const),
-  ]);
-  return { ram: ramBytes, devices: new Map(parts) };
+function capacityOf({ facts: { ramBytes, accelerators }, taken }: Rollout): Memory {
+  const parts = accelerators.flatMap(({ uuid, memoryBytes, mig }) => [{ uuid, memoryBytes }, ...(mig?.devices ?? [])]);
+  const left = parts.map(({ uuid, memoryBytes }) => {
+    return [uuid, Math.max(0, memoryBytes - (taken.devices.get(uuid) ?? 0))] as const;
+  });
+  return { ram: Math.max(0, ramBytes - taken.ram), devices: new Map(left) };
 }
 
 function add(a: Memory, b: Memory): Memory {

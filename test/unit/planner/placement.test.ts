@@ -34,6 +34,18 @@ describe("place", () => {
       expect(placement.instances["chat-0"]).not.toHaveProperty("drainSeconds");
     });
 
+    it.each([
+      ["the host is to keep free", { reserved: { ramBytes: 3_000_000_000 } }, {}],
+      ["the host has", {}, { facts: { haproxy, ramBytes: 5_000_000_000 } }],
+    ])("is not chosen where two runners need more memory than %s", (_, entry, changes) => {
+      const deployment = chat({ resources: { ramBytes: 3_000_000_000 } });
+      const stack = stackOf({ chat: deployment }, { hosts: { local: { connection: "local", ...entry } } });
+      const placed = (asked: typeof stack, known: typeof changes) =>
+        place(problemOf(asked, { hosts: { local: knownHost("/d", { facts: { haproxy }, ...known }) } }));
+      expect(placed(stackOf({ chat: deployment }), {}).instances["chat-0"]).toHaveProperty("slots");
+      expect(placed(stack, changes).instances["chat-0"]).not.toHaveProperty("slots");
+    });
+
     it("keeps the slots that were given, while others come and go", () => {
       const before = place(problemOf(stackOf({ chat: chat({ update }), a: chat() }), { hosts }));
       const claims = [before.instances["chat-0"]?.slots ?? []].flat().map((port) => {

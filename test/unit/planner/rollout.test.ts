@@ -40,6 +40,7 @@ function rollout(
     memories,
     gateway: undefined,
     facts,
+    taken: { ram: 0, devices: new Map() },
     before: false,
     ...changes,
   };
@@ -97,6 +98,18 @@ describe("chooseBlueGreen", () => {
       false,
     ],
     ["has fewer replicas there than may be updated at a time", { ramBytes: 4 * gb, maxSurge: 2 }, {}, true],
+    [
+      "has an accelerator of which others have what the second runner would take",
+      { vramBytes: 12 * gb },
+      { ...onGpus(gpu(24 * gb)), taken: { ram: 0, devices: new Map([[`GPU-${24 * gb}`, gb]]) } },
+      false,
+    ],
+    [
+      "has a host that is to keep the memory of the second runner free",
+      { ramBytes: 4 * gb },
+      { taken: { ram: gb, devices: new Map() } },
+      false,
+    ],
     ["has a host without HAProxy", { ramBytes: gb }, { facts: { ramBytes: 8 * gb, accelerators: [] } }, false],
     ["has a host that is to have no gateway", { ramBytes: gb }, { gateway: "none" }, false],
   ])("for a deployment that %s", (_, wish, changes, chosen) => {
