@@ -24,13 +24,15 @@ export interface FleetHostProblem {
 
 /** Its only label is its name, as `host`: which hosts a deployment may have is decided before. */
 export function fleetHost(problem: FleetHostProblem): FleetHost {
-  const { name, entry, known, models } = problem;
+  const { name, entry, known, models, previous } = problem;
   const { reserved = { ramBytes: 0 } } = entry;
+  const before = Object.values(previous?.instances ?? {}).filter(({ host }) => host === name);
+  const own = new Set(before.flatMap(({ devices }) => devices));
   return {
     name,
     labels: { host: name },
     ramBytes: Math.max(0, known.facts.ramBytes - reserved.ramBytes),
-    devices: partsOf(known.facts).map((part) => fleetDevice(problem, part)),
+    devices: partsOf(known.facts).map((part) => fleetDevice(problem, part, own.has(part.id))),
     models,
   };
 }
@@ -58,14 +60,11 @@ function isPlaceable({ type, unifiedMemory = false }: Accelerator): boolean {
   return type !== "cpu" && !unifiedMemory;
 }
 
-function fleetDevice({ owner, name, entry, known, previous }: FleetHostProblem, part: Part): FleetDevice {
+function fleetDevice({ owner, entry, known }: FleetHostProblem, part: Part, isOwn: boolean): FleetDevice {
   const { id, totalBytes, accelerator, isSlice } = part;
   const { linkGroup, pcieGroup } = accelerator;
   const capability = accelerator.computeCapability ?? accelerator.llvmTarget ?? accelerator.soc;
   const seen = known.usage.accelerators?.find(({ uuid }) => uuid === id);
-  const isOwn = Object.values(previous?.instances ?? {}).some(
-    ({ host, devices }) => host === name && devices.includes(id),
-  );
   const claims = (known.usage.claims ?? []).flatMap((claim) =>
     "device" in claim && claim.device === id && claim.owner !== owner ? [claim] : [],
   );

@@ -6,7 +6,7 @@ import { estimateLlama, type LlamaModel } from "../model/llama-estimate.js";
 import type { LlamaOptions } from "../model/llama-options.js";
 import { totalBytes, type DeviceMemory } from "../model/memory.js";
 import type { PlacementOption } from "./fleet/problem.js";
-import type { ChosenDevice, DeviceStock, Way, WayDetail, WayProblem, Ways } from "./way.js";
+import type { ChosenDevice, DeviceStock, Remedy, Way, WayDetail, WayProblem, Ways } from "./way.js";
 
 /** llama.cpp's own limit, `GGML_CUDA_MAX_DEVICES`. */
 const mostDevices = 16;
@@ -37,7 +37,7 @@ export function llamaWays(problem: WayProblem, model: LlamaModel): Pick<Ways, "w
   const setting = { problem: { ...problem, devices }, model, options: read.options, layers, asked };
   const full = countsOf(setting).map((count) => makeWay(setting, count, asked ?? layers));
   const parts = problem.deployment.placement.cpuOffload && asked === undefined ? partialWays(setting) : [];
-  return { ways: [...full, ...parts], remedies: remediesOf(setting) };
+  return { ways: [...full, ...parts], remedies: () => remediesOf(setting) };
 }
 
 /** Numbers of devices: the stack's own, else all that a host has. */
@@ -142,7 +142,7 @@ function mostLayers(setting: Setting, count: number, bytes: number): number {
 }
 
 /** A shorter context, a quantised cache, layers in the host's memory. */
-function remediesOf(setting: Setting): Ways["remedies"] {
+function remediesOf(setting: Setting): readonly Remedy[] {
   const { options, layers, problem } = setting;
   const { contextLength = 8192 } = options;
   const withOptions = (changed: LlamaOptions) =>

@@ -109,7 +109,9 @@ function demandOf({ previous }: ReplicaProblem, { name, deployment, hosts, ways,
     ...(devices === undefined ? {} : { devices }),
     options: ways.ways.map(({ option }) => option),
     previous: numbers.flatMap((number) => previousReplica(previous, name, number)),
-    remedies: ways.remedies,
+    get remedies() {
+      return ways.remedies();
+    },
   };
 }
 

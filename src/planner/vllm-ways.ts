@@ -4,7 +4,7 @@ import { readHubShape, type HubShape } from "../model/hub-shape.js";
 import { readVllmArguments } from "../model/vllm-arguments.js";
 import { estimateVllm, type VllmEstimate, type VllmModel, type VllmOptions } from "../model/vllm-estimate.js";
 import type { PlacementOption } from "./fleet/problem.js";
-import type { ChosenDevice, DeviceStock, Way, WayDetail, WayProblem, Ways } from "./way.js";
+import type { ChosenDevice, DeviceStock, Remedy, Way, WayDetail, WayProblem, Ways } from "./way.js";
 
 /** Of a device, when nobody says another part: the reference system's, and for long vLLM's own. */
 const defaultUtilization = 0.9;
@@ -25,7 +25,7 @@ export function vllmWays(problem: WayProblem, model: VllmModel): Pick<Ways, "way
   if (read.kind === "unknown" || devices.kind === "none") throw new Error("ways of vLLM that cannot be known");
   const shape = readHubShape(model.config);
   const setting = { problem: { ...problem, devices }, model, options: read.options, shape };
-  return { ways: sizesOf(setting).map((size) => makeWay(setting, size)), remedies: remediesOf(setting) };
+  return { ways: sizesOf(setting).map((size) => makeWay(setting, size)), remedies: () => remediesOf(setting) };
 }
 
 /** The tensor parallel size that the parameters give, else each that divides the model and that a host has devices for. */
@@ -114,7 +114,7 @@ function argumentsOf(
 }
 
 /** A shorter context, or keys and values of eight bits. */
-function remediesOf(setting: Setting): Ways["remedies"] {
+function remediesOf(setting: Setting): readonly Remedy[] {
   const { options } = setting;
   const { contextLength = 8192 } = options;
   const withOptions = (changed: VllmOptions) =>

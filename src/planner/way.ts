@@ -54,10 +54,15 @@ export type DeviceStock =
       readonly totals: readonly number[];
     };
 
+export interface Remedy {
+  readonly change: string;
+  readonly option: PlacementOption;
+}
+
 export interface Ways {
   readonly ways: readonly Way[];
-  /** What somebody could change, and how it would run then. */
-  readonly remedies: readonly { readonly change: string; readonly option: PlacementOption }[];
+  /** What somebody could change, and how it would run then. Asked only where something has no place: each is estimated. */
+  remedies(): readonly Remedy[];
   /** Why the deployment has its devices alone; undefined where its memory is known. */
   readonly note: string | undefined;
 }

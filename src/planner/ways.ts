@@ -14,7 +14,7 @@ import { plainMemory, type Way, type WayProblem, type Ways } from "./way.js";
  */
 export function listWays(problem: WayProblem): Ways {
   const { deployment, engine, devices, parameters } = problem;
-  if (devices.kind === "none") return { ways: [hostWays(problem)], remedies: [], note: undefined };
+  if (devices.kind === "none") return { ways: [hostWays(problem)], remedies: () => [], note: undefined };
   if (deployment.resources?.vramBytes !== undefined) return only(statedWay(problem));
   if (engine.kind === "unknown") return only(wholeWay(problem), engine.reason);
   const { model } = engine;
@@ -25,7 +25,7 @@ export function listWays(problem: WayProblem): Ways {
 }
 
 function only(way: Way, note?: string): Ways {
-  return { ways: [way], remedies: [], note };
+  return { ways: [way], remedies: () => [], note };
 }
 
 /** What the stack says. */

@@ -87,7 +87,7 @@ describe("the ways of vLLM", () => {
   });
 
   it("propose a shorter context and a smaller cache", () => {
-    const { remedies } = listWays(vllm("Qwen2.5-7B", h100s));
+    const remedies = listWays(vllm("Qwen2.5-7B", h100s)).remedies();
     expect([...new Set(remedies.map(({ change }) => change))]).toEqual([
       "`contextLength: 16384`",
       "`contextLength: 8192`",
