@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "commander";
-
+import { BerthError } from "../lib/errors.js";
 import type { Move } from "../planner/moves.js";
 import type { WhatIf } from "../planner/what-if.js";
 import { plainTable } from "./table.js";
@@ -25,7 +24,11 @@ export function readWhatIf({ drain = [], without = [], with: more = [] }: WhatIf
 function readAdded(text: string): WhatIf["added"][number] {
   const [name = "", like = "", ...others] = text.split("=");
   if (name === "" || like === "" || others.length > 0)
-    throw new InvalidArgumentError(`expected NAME=HOST, such as gpu-07=gpu-01, and got ${text}`);
+    throw new BerthError("usage", {
+      what: "`--with` names a new host and one that it is like",
+      got: text,
+      expected: "NAME=HOST, such as gpu-07=gpu-01",
+    });
   return { name, like };
 }
 

@@ -166,6 +166,7 @@ function waysOf({
   return listWays({
     deployment,
     parameters: draft.release.parameters,
+    variables: [draft.release.env, deployment.secretEnv].flatMap(Object.keys),
     engine,
     tensorParallelSize: draft.constraints.tensorParallelSize,
     tensorParallelFlag: draft.backend.flags.tensorParallelSize[0],

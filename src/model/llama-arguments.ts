@@ -6,8 +6,12 @@ import type { LlamaOptions } from "./llama-options.js";
 /** Arguments whose effect on the memory is not worked out. */
 const unforeseen = [
   ...["-ot", "--override-tensor", "-sm", "--split-mode", "-mg", "--main-gpu", "-dev", "--device", "--rpc"],
+  ...["-mm", "--mmproj", "-mmu", "--mmproj-url", "-hfd", "--hf-repo-draft"],
   ...["-md", "--model-draft", "--lora", "--lora-scaled", "--control-vector", "-cmoe", "--cpu-moe", "-otd", "-devd"],
 ];
+
+const shared = ["-kvu", "--kv-unified"];
+const unshared = ["-no-kvu", "--no-kv-unified"];
 
 export type LlamaArguments =
   | { readonly kind: "known"; readonly options: LlamaOptions; readonly layers: number | "all" | undefined }
@@ -17,7 +21,7 @@ export type LlamaArguments =
 /** @param argv parameters, one argument each; of a flag that is there twice the last counts */
 export function readLlamaArguments(argv: readonly string[]): LlamaArguments {
   const given = readFlags(argv);
-  const odd = unforeseen.find((flag) => given.has(flag)) ?? oddNumber(given);
+  const odd = unforeseen.find((flag) => given.has(flag)) ?? oddNumber(given) ?? oddFit(given);
   if (odd !== undefined) return { kind: "unknown", flag: odd };
   const layers = readLayers(given);
   const split = flagValue(given, "-ts", "--tensor-split")?.split(/[,/]/).map(Number);
@@ -26,9 +30,9 @@ export function readLlamaArguments(argv: readonly string[]): LlamaArguments {
   const options: LlamaOptions = {
     contextLength: numberOf(given, "-c", "--ctx-size"),
     parallel: readParallel(given),
-    sharedCache: hasFlag(given, "-kvu", "--kv-unified") ? true : undefined,
+    sharedCache: readSharedCache(given),
     batch: numberOf(given, "-ub", "--ubatch-size"),
-    flashAttention: flagValue(given, "-fa", "--flash-attn") === "off" ? false : undefined,
+    flashAttention: isOff(flagValue(given, "-fa", "--flash-attn")) ? false : undefined,
     keyType: cacheTypeOf(flagValue(given, "-ctk", "--cache-type-k")),
     valueType: cacheTypeOf(flagValue(given, "-ctv", "--cache-type-v")),
     fullWindows: hasFlag(given, "--swa-full") ? true : undefined,
@@ -40,11 +44,32 @@ export function readLlamaArguments(argv: readonly string[]): LlamaArguments {
   return { kind: "known", options, layers };
 }
 
-/** `all`, `auto` and -1 are all layers; undefined when nobody says. */
+/** How many devices are to share the model; undefined when nobody says. */
+export function splitCount(argv: readonly string[]): number | undefined {
+  return flagValue(readFlags(argv), "-ts", "--tensor-split")?.split(/[,/]/).length;
+}
+
+/** What is fitted to what is free is known to nobody before. */
+function oddFit(given: GivenFlags): string | undefined {
+  return ["-fit", "--fit"].find((flag) => given.has(flag) && !isOff(given.get(flag)));
+}
+
+/** The one that was given last. */
+function readSharedCache(given: GivenFlags): boolean | undefined {
+  const last = [...given.keys()].findLast((flag) => [...shared, ...unshared].includes(flag));
+  return last === undefined ? undefined : shared.includes(last);
+}
+
+/** `is_falsey` of llama.cpp. */
+function isOff(value: string | undefined): boolean {
+  return value !== undefined && ["off", "disabled", "0", "false"].includes(value);
+}
+
+/** `all`, `auto` and numbers below 0 are all layers; undefined when nobody says. */
 function readLayers(given: GivenFlags): number | "all" | undefined {
   const value = flagValue(given, "-ngl", "--gpu-layers", "--n-gpu-layers");
   if (value === undefined) return undefined;
-  return ["all", "auto", "-1"].includes(value) ? "all" : Number(value);
+  return ["all", "auto"].includes(value) || Number(value) < 0 ? "all" : Number(value);
 }
 
 /** -1 is the server's own number. */

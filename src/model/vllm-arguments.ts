@@ -17,7 +17,7 @@ export type VllmArguments =
 /** @param argv parameters, one argument each; of a flag that is there twice the last counts */
 export function readVllmArguments(argv: readonly string[]): VllmArguments {
   const given = readFlags(argv);
-  const odd = unforeseen.find((flag) => given.has(flag)) ?? oddNumber(given);
+  const odd = findUnforeseen(given) ?? oddNumber(given);
   if (odd !== undefined) return { kind: "unknown", flag: odd };
   const cache = flagValue(given, "--kv-cache-dtype");
   return {
@@ -30,6 +30,27 @@ export function readVllmArguments(argv: readonly string[]): VllmArguments {
       utilization: numberOf(given, "--gpu-memory-utilization"),
     },
   };
+}
+
+/** `--hf-overrides.rope_theta 1` is a part of `--hf-overrides`. */
+function findUnforeseen(given: GivenFlags): string | undefined {
+  const names = [...given.keys()].map((flag) => flag.replace(/\..*$/, ""));
+  return unforeseen.find((flag) => names.includes(flag));
+}
+
+/**
+ * Devices that groups of layers and copies of the model are on, for each that tensor parallelism has. 1 where the words
+ * say nothing of it, or nothing that is a number.
+ */
+export function groupsOf(argv: readonly string[]): number {
+  const given = readFlags(argv);
+  const count = (...names: string[]) => {
+    const value = numberOf(given, ...names) ?? 1;
+    return Number.isInteger(value) && value > 0 ? value : 1;
+  };
+  // Copies that share attention alone are on the devices that there are.
+  const copies = hasFlag(given, "--enable-dp-attention") ? 1 : count("-dp", "--data-parallel-size", "--dp-size");
+  return copies * count("-pp", "--pipeline-parallel-size", "--pp-size");
 }
 
 /** `8k` and `auto` are numbers to vLLM alone. */

@@ -34,6 +34,8 @@ export interface WayProblem {
   readonly deployment: Pick<DeploymentEntry, "resources" | "placement">;
   /** Arguments of the engine. */
   readonly parameters: readonly string[];
+  /** Names of the engine's variables of the environment. */
+  readonly variables: readonly string[];
   readonly engine: EngineMemory;
   /** What the parameters say, and the engine's flag for it. */
   readonly tensorParallelSize: number | undefined;

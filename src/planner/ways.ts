@@ -1,9 +1,13 @@
-import { readLlamaArguments } from "../model/llama-arguments.js";
-import { readVllmArguments } from "../model/vllm-arguments.js";
+import { readLlamaArguments, splitCount } from "../model/llama-arguments.js";
+import { groupsOf, readVllmArguments } from "../model/vllm-arguments.js";
 import { hostWays } from "./host-ways.js";
 import { llamaWays } from "./llama-ways.js";
 import { vllmWays } from "./vllm-ways.js";
 import { plainMemory, type Way, type WayProblem, type Ways } from "./way.js";
+
+/** Names, places, threads and what is said in the log. */
+const harmlessVariables =
+  /^LLAMA_ARG_(?:HOST|PORT|ALIAS|THREADS.*|TIMEOUT|API_PREFIX|STATIC_PATH|NO_WEBUI|WEBUI|ENDPOINT_.*|JINJA|CHAT_TEMPLATE.*|THINK.*|NO_PERF|LOG_.*)$/;
 
 /**
  * The ways in which a replica can run, on hosts of one kind. Where the memory is stated, that counts; where it is not
@@ -19,7 +23,9 @@ export function listWays(problem: WayProblem): Ways {
   if (engine.kind === "unknown") return only(wholeWay(problem), engine.reason);
   const { model } = engine;
   const read = model.engine === "vllm" ? readVllmArguments(parameters) : readLlamaArguments(parameters);
-  if (read.kind === "unknown") return only(wholeWay(problem), `what ${read.flag} does to the memory is not worked out`);
+  const variable = model.engine === "llama-cpp" ? problem.variables.find(isLlamaVariable) : undefined;
+  const odd = variable ?? (read.kind === "unknown" ? read.flag : undefined);
+  if (odd !== undefined) return only(wholeWay(problem), `what ${odd} does to the memory is not worked out`);
   const found = model.engine === "vllm" ? vllmWays(problem, model.model) : llamaWays(problem, model.model);
   return { ...found, note: undefined };
 }
@@ -28,12 +34,19 @@ function only(way: Way, note?: string): Ways {
   return { ways: [way], remedies: () => [], note };
 }
 
+/** llama.cpp takes its parameters by variables too. */
+function isLlamaVariable(name: string): boolean {
+  return name.startsWith("LLAMA_ARG_") && !harmlessVariables.test(name);
+}
+
 /** What the stack says. */
-function statedWay({ deployment: { resources = {} }, tensorParallelSize = 1, devices }: WayProblem): Way {
-  const { vramBytes = 0, ramBytes = 0 } = resources;
-  const name = `stated${tensorParallelSize}`;
+function statedWay(problem: WayProblem): Way {
+  const { devices, deployment } = problem;
+  const { vramBytes = 0, ramBytes = 0 } = deployment.resources ?? {};
+  const count = countOf(problem);
+  const name = `stated${count}`;
   return {
-    option: { name, stage: 0, devices: tensorParallelSize, ...typeOf(devices), bytesPerDevice: vramBytes, ramBytes },
+    option: { name, stage: 0, devices: count, ...typeOf(devices), bytesPerDevice: vramBytes, ramBytes },
     describe: (chosen) => {
       const each = chosen.map(({ id }) => ({ id, bytes: vramBytes }));
       return { memory: plainMemory(name, "stated", each, ramBytes), arguments: [] };
@@ -42,17 +55,24 @@ function statedWay({ deployment: { resources = {} }, tensorParallelSize = 1, dev
 }
 
 /** Devices that nothing else uses, because nobody knows what the engine takes of them. */
-function wholeWay({ deployment: { resources = {} }, tensorParallelSize = 1, devices }: WayProblem): Way {
-  const { ramBytes = 0 } = resources;
-  const name = `whole${tensorParallelSize}`;
+function wholeWay(problem: WayProblem): Way {
+  const { devices, deployment } = problem;
+  const { ramBytes = 0 } = deployment.resources ?? {};
+  const count = countOf(problem);
+  const name = `whole${count}`;
   const alone = { bytesPerDevice: 0, exclusive: true };
   return {
-    option: { name, stage: 0, devices: tensorParallelSize, ...typeOf(devices), ...alone, ramBytes },
+    option: { name, stage: 0, devices: count, ...typeOf(devices), ...alone, ramBytes },
     describe: (chosen) => {
       const each = chosen.map(({ id, totalBytes }) => ({ id, bytes: totalBytes }));
       return { memory: plainMemory(name, "whole", each, ramBytes), arguments: [] };
     },
   };
+}
+
+/** What the parameters say: all devices of the engine's world, else those that llama.cpp is to share a model out to. */
+function countOf({ parameters, tensorParallelSize }: WayProblem): number {
+  return (tensorParallelSize ?? splitCount(parameters) ?? 1) * groupsOf(parameters);
 }
 
 function typeOf(devices: WayProblem["devices"]): Pick<Way["option"], "acceleratorType"> {

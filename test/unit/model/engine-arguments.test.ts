@@ -19,11 +19,18 @@ describe("readLlamaArguments", () => {
     expect(readLlamaArguments(["-fa", "off", "--no-mmap"])).toMatchObject({
       options: { flashAttention: false, mapped: false },
     });
+    expect(readLlamaArguments(["--fit", "off"])).toMatchObject({ kind: "known" });
+    expect(readLlamaArguments(["-ngl", "-2"])).toMatchObject({ layers: "all" });
+    for (const off of ["0", "false", "disabled"])
+      expect(readLlamaArguments(["-fa", off])).toMatchObject({ options: { flashAttention: false } });
+    expect(readLlamaArguments(["-kvu", "--no-kv-unified"])).toMatchObject({ options: { sharedCache: false } });
     expect(readLlamaArguments(["-np", "-1"])).toMatchObject({ options: { parallel: undefined } });
   });
 
   it.each([
     [["-ot", "exps=CPU"], "-ot"],
+    [["--mmproj", "eyes.gguf"], "--mmproj"],
+    [["--fit", "on"], "--fit"],
     [["--rpc", "host:50052"], "--rpc"],
     [["-md", "draft.gguf"], "-md"],
     [["-np", "many"], "-np"],
@@ -53,6 +60,8 @@ describe("readVllmArguments", () => {
   it.each([
     [["--speculative-config", "{}"], "--speculative-config"],
     [["--enable-lora"], "--enable-lora"],
+    [["--speculative_config.method=ngram"], "--speculative-config"],
+    [["--hf-overrides.max_position_embeddings", "262144"], "--hf-overrides"],
     [["--max-model-len", "8k"], "--max-model-len"],
     [["--gpu-memory-utilization", "1.5"], "--gpu-memory-utilization"],
     [["--dtype", "float32"], "--dtype"],

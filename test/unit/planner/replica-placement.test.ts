@@ -30,6 +30,7 @@ function placed(
     const ways = listWays({
       deployment,
       parameters: ["--max-model-len", "8192"],
+      variables: [],
       engine: { kind: "known", model: hubModel("Qwen2.5-7B"), isExact: true },
       tensorParallelSize: undefined,
       tensorParallelFlag: undefined,

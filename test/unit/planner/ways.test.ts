@@ -18,7 +18,7 @@ const unknown: EngineMemory = { kind: "unknown", reason: "nobody knows" };
 
 function problem(engine: EngineMemory, devices: DeviceStock, changes: Partial<WayProblem> = {}): WayProblem {
   const deployment = deploymentEntry.parse(chat());
-  const given = { tensorParallelSize: undefined, tensorParallelFlag: "--tensor-parallel-size" };
+  const given = { variables: [], tensorParallelSize: undefined, tensorParallelFlag: "--tensor-parallel-size" };
   return { deployment, parameters: ["--ctx-size", "8192"], engine, devices, ...given, ...changes };
 }
 
@@ -142,7 +142,27 @@ describe("the ways of llama-server", () => {
   });
 });
 
+describe("variables of the environment by which llama-server takes its parameters", () => {
+  it("are not foreseen, but for those that change no memory", () => {
+    const asked = (variables: string[]) => listWays(problem(known(llama), h100s, { variables }));
+    expect(asked(["PATH", "LLAMA_ARG_THREADS_HTTP"]).note).toBeUndefined();
+    expect(asked(["LLAMA_ARG_N_PARALLEL"])).toMatchObject({
+      ways: [{ option: { name: "whole1", exclusive: true } }],
+      note: "what LLAMA_ARG_N_PARALLEL does to the memory is not worked out",
+    });
+  });
+});
+
 describe("the ways of an engine that nobody knows", () => {
+  it.each([
+    [["--pipeline-parallel-size", "2"], 2, "whole4"],
+    [["--data_parallel_size=2", "-pp", "2"], undefined, "whole4"],
+    [["--dp-size", "4", "--enable-dp-attention"], 4, "whole4"],
+    [["--split-mode", "row", "--tensor-split", "1,1,1"], undefined, "whole3"],
+  ])("take the devices of the whole world of %j", (parameters, tensorParallelSize, name) => {
+    expect(namesOf(problem(unknown, h100s, { parameters, tensorParallelSize }))).toEqual([name]);
+  });
+
   it("take as many devices whole as its parameters say", () => {
     const asked = problem(unknown, h100s, { tensorParallelSize: 2 });
     expect(optionsOf(asked)).toMatchObject([{ name: "whole2", devices: 2, exclusive: true }]);

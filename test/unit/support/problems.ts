@@ -81,6 +81,7 @@ function placesOf({ owner, stack, hosts, previous }: Omit<PlacementProblem, "pla
     const ways = listWays({
       deployment,
       parameters: [],
+      variables: [],
       engine: { kind: "unknown", reason: "it is a sample" },
       tensorParallelSize: undefined,
       tensorParallelFlag: undefined,
