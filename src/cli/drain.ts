@@ -1,7 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
-import { isMap, parseDocument, type Document } from "yaml";
+import { isMap, isNode, parseDocument, type Document, type YAMLMap } from "yaml";
 
 import { BerthError } from "../lib/errors.js";
 import { currentLock, readPreviousLock } from "../lock/current.js";
@@ -47,10 +48,26 @@ export async function drain(workplace: Workplace, host: string, options: DrainOp
 /** The text of a stack file with a host drained, or not any more. Everything else stays as it was written. */
 export function drainText(text: string, host: string, isDrained: boolean): string {
   const document = parseDocument(text, { version: "1.2" });
-  if (!isMap(document.getIn(["hosts", host]))) throw noHost(document, host);
+  const entry = document.getIn(["hosts", host]);
+  if (!isMap(entry)) throw noHost(document, host);
+  const edited = isDrained ? addDrain(text, entry) : text;
   if (isDrained) document.setIn(["hosts", host, "drain"], true);
   else document.deleteIn(["hosts", host, "drain"]);
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  // Writing a document anew lays out all of it: its indents, its quotes and its empty lines.
+  const isSame = isDeepStrictEqual(parseDocument(edited, { version: "1.2" }).toJS(), document.toJS());
+  return isSame ? edited : document.toString({ lineWidth: 0, flowCollectionPadding: true });
+}
+
+/** The text with one more field of a host, where it has no such field yet and others. */
+function addDrain(text: string, { flow = false, items }: YAMLMap): string {
+  const last = items.at(-1);
+  const [key, value] = [items[0]?.key, last?.value];
+  if (!isNode(key) || !isNode(value) || items.some((each) => String(each.key) === "drain")) return text;
+  const start = key.range?.[0] ?? 0;
+  const end = value.range?.[1] ?? 0;
+  if (flow) return `${text.slice(0, end)}, drain: true${text.slice(end)}`;
+  const indent = " ".repeat(start - text.lastIndexOf("\n", start - 1) - 1);
+  return `${text.slice(0, start)}drain: true\n${indent}${text.slice(start)}`;
 }
 
 function noHost(document: Document, host: string): BerthError {

@@ -1,6 +1,6 @@
 /** Deployments before they are placed: what they run, where they may run, and in which ways. */
 import type { Catalogue } from "../catalog/catalogue.js";
-import { draftRelease, type DraftRelease } from "../catalog/release.js";
+import { draftRelease } from "../catalog/release.js";
 import { lookUp } from "../lib/record.js";
 import type { MemoryModel } from "../model/memory-model.js";
 import { stockOf } from "../planner/fleet-hosts.js";

@@ -23,8 +23,16 @@ hosts:
 describe("drainText", () => {
   it("changes one host, and nothing else of the file", () => {
     expect(drainText(text, "a", true)).toBe(text.replace("dataDir: a }", "dataDir: a, drain: true }"));
-    expect(drainText(text, "b", true)).toBe(text.replace("local\n  gpu", "local\n    drain: true\n  gpu"));
+    expect(drainText(text, "b", true)).toBe(text.replace("    connection", "    drain: true\n    connection"));
     expect(drainText(drainText(text, "b", true), "b", false)).toBe(text);
+  });
+
+  it("leaves indents, quotes and empty lines as they were written", () => {
+    const wide = `hosts:\n    a:\n        labels: {rack: 'r1'}   # old\n\n\n        connection: "ssh"\n`;
+    expect(drainText(wide, "a", true)).toBe(wide.replace("labels", "drain: true\n        labels"));
+    expect(drainText(`hosts: {a: {connection: 'local'}}\n`, "a", true)).toBe(
+      `hosts: {a: {connection: 'local', drain: true}}\n`,
+    );
   });
 
   it.each(["gpu-01", "c", "hosts"])("refuses %s, which the file does not have by its own name", (host) => {
