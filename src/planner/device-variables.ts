@@ -1,4 +1,5 @@
 /** How a process is told which accelerators are its own. Pure. */
+import { BerthError } from "../lib/errors.js";
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 
 /** What vendors' libraries read; those that know no identities count as their tools do. */
@@ -32,6 +33,30 @@ export function deviceVariables(
   if (variable === undefined || cards.length < devices.length) return {};
   const values = cards.map(({ id, card }) => (variable.by === "uuid" && isToldApart(card) ? id : String(card.index)));
   return { [variable.name]: values.join(",") };
+}
+
+/**
+ * A variable that somebody sets would count more than the placement.
+ *
+ * @throws BerthError `stack-inconsistent` when it names other devices
+ */
+export function assertSameDevices(
+  environment: Readonly<Record<string, string>>,
+  devices: readonly string[],
+  facts: Pick<HostFacts, "accelerators">,
+  where: string,
+): void {
+  for (const [name, value] of Object.entries(deviceVariables(devices, facts))) {
+    const own = environment[name];
+    if (own === undefined || own === value) continue;
+    throw new BerthError("stack-inconsistent", {
+      where,
+      what: `\`env\` says which devices it has, and so does its placement`,
+      got: `${name}: ${own}`,
+      expected: `${name} left out, which is ${value}`,
+      hint: "say which devices it may have by `placement: { devices: { HOST: [...] } }`",
+    });
+  }
 }
 
 /** An identity that is a PCI bus id or an index is none to the driver. */

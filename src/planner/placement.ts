@@ -6,6 +6,7 @@ import { placeSetup, placeVerify } from "../schema/commands.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
+import { assertSameDevices } from "./device-variables.js";
 import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { knownHost } from "./host-choice.js";
@@ -141,12 +142,14 @@ function placeInstance(
   const where = `deployment ${name}`;
   const inContainer = release?.install.method === "image";
   if (inContainer) assertContainers(facts, release, where, host);
+  const place = problem.places.get(instance);
+  if (!inContainer) assertSameDevices(release?.env ?? {}, place?.devices ?? [], facts, where);
   const declared = stack.hosts[host]?.networks;
   const networks = placeNetworks({ owner: problem.owner, host, declared, asked: container?.networks, where });
   return {
     deployment: name,
     host,
-    ...placeDevices(problem.places.get(instance)),
+    ...placeDevices(place),
     runtime: inContainer ? "docker" : chooseRuntime(host, stack.hosts[host]?.runtime, facts.initSystem),
     port,
     ...(slots === undefined ? {} : { slots }),

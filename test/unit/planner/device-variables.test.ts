@@ -1,9 +1,30 @@
 import { describe, expect, it } from "vitest";
 
-import { deviceVariables } from "../../../src/planner/device-variables.js";
+import { assertSameDevices, deviceVariables } from "../../../src/planner/device-variables.js";
 import { gpu } from "../support/gpus.js";
+import { thrownBy } from "../support/thrown.js";
 
 const part = { uuid: "MIG-1", index: 0, gpuInstance: 1, computeInstance: 0, memoryBytes: 1 };
+
+describe("assertSameDevices", () => {
+  const accelerators = [gpu(0), gpu(1)];
+
+  it("refuses a variable that names other devices than the placement", () => {
+    const error = thrownBy(() =>
+      assertSameDevices({ CUDA_VISIBLE_DEVICES: "1" }, ["GPU-0"], { accelerators }, "deployment chat"),
+    );
+    expect([error.code, error.parts.got]).toEqual(["stack-inconsistent", "CUDA_VISIBLE_DEVICES: 1"]);
+    expect(error.parts.hint).toContain("placement: { devices:");
+  });
+
+  it("takes one that names the same, others, and any where nothing is placed", () => {
+    const refuse = (environment: Record<string, string>, devices: string[]) => {
+      assertSameDevices(environment, devices, { accelerators }, "x");
+    };
+    expect(() => refuse({ CUDA_VISIBLE_DEVICES: "GPU-0", OMP_NUM_THREADS: "1" }, ["GPU-0"])).not.toThrow();
+    expect(() => refuse({ CUDA_VISIBLE_DEVICES: "1" }, [])).not.toThrow();
+  });
+});
 
 describe("deviceVariables", () => {
   it.each([
