@@ -29,6 +29,33 @@ export function findSpot(
   return undefined;
 }
 
+/** The same, where only some hosts can have room. */
+export function findSpotOn(
+  occupancy: Occupancy,
+  replica: Replica,
+  manner: Manner,
+  hosts: readonly number[],
+  shapes = replica.want.shapes,
+): Spot | undefined {
+  const { banksOf } = occupancy.fleet;
+  for (const shape of shapes) {
+    if (shape.hosts > 1) {
+      const spot = findSeveral(occupancy, replica, shape, manner);
+      if (spot !== undefined) return spot;
+      continue;
+    }
+    let best: Candidate | undefined;
+    for (const host of hosts)
+      for (const bank of banksOf[host] ?? []) {
+        if (shape.eligible[bank.index] !== 1) continue;
+        const candidate = judge(occupancy, replica, shape, bank, manner);
+        if (candidate !== undefined && (best === undefined || isBetter(candidate, best))) best = candidate;
+      }
+    if (best !== undefined) return { shape, parts: [best.part] };
+  }
+  return undefined;
+}
+
 /** The best place with one option. */
 export function findWith(occupancy: Occupancy, replica: Replica, shape: Shape, manner: Manner): Spot | undefined {
   if (shape.hosts > 1) return findSeveral(occupancy, replica, shape, manner);

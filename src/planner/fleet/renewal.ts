@@ -3,14 +3,14 @@
  * a few hosts, and places them and others anew; what comes out stays when it is no worse.
  */
 import type { Chance } from "./chance.js";
-import { findSpot, type Manner } from "./choice.js";
+import { findSpot, findSpotOn, type Manner } from "./choice.js";
 import { compareCosts } from "./cost.js";
 import type { Bank, Replica, Shape } from "./fleet.js";
 import type { Occupancy } from "./occupancy.js";
 import { findHome, weightOf } from "./start.js";
 
-/** How many replicas that wait are tried in one round, and how many where more than so many do. */
-const [triedAtMost, triedOfMany, many] = [24, 6, 60];
+/** How many replicas that wait are looked at in one round, and how many of them are tried. */
+const [seenAtMost, triedAtMost] = [200, 24];
 /** One of so many worse plans is followed, for so many rounds. */
 const [wanderingOdds, patience] = [10, 50];
 /** One of so many replicas tries its best options last: the most frugal one is not always in the best plan. */
@@ -61,16 +61,26 @@ function pickTarget({ waiting, improvable }: Occupancy, chance: Chance, hopeless
   return chance.pick(improvable.members);
 }
 
+export interface Ruin {
+  /** The target first. */
+  readonly out: readonly Replica[];
+  /** Hosts that have more room than before. */
+  readonly opened: readonly number[];
+}
+
 /** Takes replicas off a host that the target could be on, and off one or two others. */
-export function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Replica[] {
+export function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Ruin {
   const shape = chance.pick(target.want.shapes);
-  if (shape === undefined) return [];
-  const out: Replica[] = [];
+  if (shape === undefined) return { out: [], opened: [] };
+  const out: Replica[] = [target];
+  const opened = new Set<number>();
   const remove = (replica: Replica | undefined) => {
-    if (replica !== undefined && occupancy.take(replica) !== undefined) out.push(replica);
+    const spot = replica === undefined ? undefined : occupancy.take(replica);
+    if (replica === undefined || spot === undefined) return;
+    if (replica !== target) out.push(replica);
+    for (const { bank } of spot.parts) opened.add(bank.host);
   };
-  occupancy.take(target);
-  out.push(target);
+  remove(target);
   const hosts = shape.hosts + chance.below(3);
   for (let host = 0; host < hosts; host += 1) {
     const bank = pickBank(occupancy, chance, target, shape, host === 0);
@@ -78,7 +88,7 @@ export function ruin(occupancy: Occupancy, chance: Chance, target: Replica): Rep
     const share = 1 + chance.below(4);
     for (const tenant of tenants) if (chance.below(4) < share) remove(occupancy.fleet.replicas[tenant]);
   }
-  return out;
+  return { out, opened: [...opened] };
 }
 
 function pickBank(
@@ -92,25 +102,22 @@ function pickBank(
   return chance.pick(banks) ?? chance.pick(fleet.banks);
 }
 
-/** Places what was taken off and some of what waits, in one of several orders. */
+/** Places what was taken off and some of what waits, in one of several orders. What waits had no place before. */
 export function recreate(
   occupancy: Occupancy,
   chance: Chance,
-  out: readonly Replica[],
+  { out, opened }: Ruin,
   hopeless: ReadonlySet<Replica>,
 ): void {
-  const waiting = occupancy.waiting.members;
-  const from = waiting.length <= triedAtMost ? 0 : chance.below(waiting.length);
-  const tried = waiting.length > many ? triedOfMany : triedAtMost;
-  const others = [...waiting.slice(from, from + tried)].filter((each) => !hopeless.has(each));
   const order = orders[chance.below(orders.length)] ?? (() => 0);
-  const keys = new Map([...new Set([...out, ...others])].map((each) => [each, order(each, chance)]));
-  const sorted = [...keys].sort(
-    ([a, left], [b, right]) => a.want.rank - b.want.rank || left - right || a.index - b.index,
-  );
+  const keyed = [...out, ...pickWaiting(occupancy, chance, { out, opened }, hopeless)].map((replica) => {
+    return { replica, key: order(replica, chance) };
+  });
+  keyed.sort((a, b) => rankOf(a) - rankOf(b) || a.key - b.key || a.replica.index - b.replica.index);
   const frugal = chance.below(2) === 0;
   const [target] = out;
-  const ordered = sorted.map(([replica]) => replica);
+  const off = new Set(out);
+  const ordered = keyed.map(({ replica }) => replica);
   for (const replica of chance.below(2) === 0 && target !== undefined ? [target, ...ordered] : ordered) {
     if (occupancy.spots[replica.index] !== undefined) continue;
     const home = chance.below(8) === 0 ? undefined : findHome(occupancy, replica);
@@ -119,9 +126,45 @@ export function recreate(
     const list = frugal && chance.below(4) > 0 ? cheapest : shapes;
     const skipped = list.length > 1 && chance.below(skippingOdds) === 0 ? chance.below(list.length) : 0;
     const turned = skipped === 0 ? list : [...list.slice(skipped), ...list.slice(0, skipped)];
-    const spot = home ?? findSpot(occupancy, replica, manner, turned);
+    const spot =
+      home ??
+      (off.has(replica)
+        ? findSpot(occupancy, replica, manner, turned)
+        : findSpotOn(occupancy, replica, manner, opened, turned));
     if (spot !== undefined) occupancy.put(replica, spot);
   }
+}
+
+function rankOf({ replica }: { readonly replica: Replica }): number {
+  return replica.want.rank;
+}
+
+/** Some of those that waited before and may have room now. */
+function pickWaiting(
+  occupancy: Occupancy,
+  chance: Chance,
+  { out, opened }: Ruin,
+  hopeless: ReadonlySet<Replica>,
+): Replica[] {
+  const waiting = occupancy.waiting.members;
+  const found: Replica[] = [];
+  const from = waiting.length <= seenAtMost ? 0 : chance.below(waiting.length);
+  const seen = Math.min(waiting.length, seenAtMost);
+  for (let place = from; place < from + seen && found.length < triedAtMost; place += 1) {
+    const replica = waiting[place < waiting.length ? place : place - waiting.length];
+    if (replica === undefined || hopeless.has(replica) || out.includes(replica)) continue;
+    if (replica.want.shapes.some((shape) => mayFit(occupancy, shape, opened))) found.push(replica);
+  }
+  return found;
+}
+
+function mayFit({ bankFree, fleet }: Occupancy, shape: Shape, hosts: readonly number[]): boolean {
+  if (shape.hosts > 1) return true;
+  const least = shape.bytes * shape.devices;
+  for (const host of hosts)
+    for (const { index } of fleet.banksOf[host] ?? [])
+      if (shape.eligible[index] === 1 && (bankFree[index] ?? 0) >= least) return true;
+  return false;
 }
 
 /** How places are chosen, the more often written the more often. */

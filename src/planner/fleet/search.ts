@@ -24,6 +24,8 @@ const starts: readonly [Start, ...Start[]] = [
 ];
 /** Numbers of devices up to which a fleet is small, and beyond which it is large. */
 const [small, large] = [16, 2000];
+/** Rounds for the root of the number of devices, in a large fleet. */
+const forRoot = 160;
 /** How many more rounds a replica more is sought than a plan is mended. */
 const soughtFor = 8;
 
@@ -62,9 +64,14 @@ function startsFor({ devices, replicas }: Fleet): readonly [Start, ...Start[]] {
 
 /** Small fleets are searched long, others as long as their size and what is left to mend allow. */
 function roundsFor({ fleet: { devices, replicas }, waiting, improvable }: Occupancy): number {
-  const bySize = 4000 * Math.min(1, (small / devices.length) ** 2);
-  const toMend = 50 * (waiting.members.length + improvable.members.length);
-  return Math.max(bySize, Math.min(replicas.length, Math.max(200, toMend)));
+  const count = devices.length;
+  const bySize = 4000 * Math.min(1, (small / count) ** 2);
+  const toMend = waiting.members.length + improvable.members.length;
+  const isNew = replicas.every(({ homes }) => homes.length === 0);
+  // A plan from nothing may take longer than one that is there and gets a few replicas more.
+  const most = isNew ? Math.min(count ** 2 / 16, forRoot * Math.sqrt(count)) : replicas.length;
+  const wanted = Math.max(200, (isNew ? 200 : 50) * toMend);
+  return Math.max(bySize, Math.min(most, wanted));
 }
 
 /** What has a home stays there; the others come in order. */
