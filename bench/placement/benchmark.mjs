@@ -6,7 +6,7 @@ import { planFleet } from "../../dist/planner/fleet/plan.js";
 import { findViolations } from "../../dist/planner/fleet/violations.js";
 import { round } from "../summary.mjs";
 import { makeFeasibleFleet, makeFleet, randomFrom } from "./fleets.mjs";
-import { compareLarge, compareWithOptimum } from "./optimum.mjs";
+import { compareLarge, compareWithOptimum, measureLooseness } from "./optimum.mjs";
 
 const speed = fileURLToPath(new URL("speed.mjs", import.meta.url));
 const limits = {
@@ -33,9 +33,10 @@ export async function measure({ report, signal }) {
     report(`${part}: ${stdout}`);
   }
   const checked = check(report);
-  const large = compareLarge({ report });
+  const large = await compareLarge({ report, signal });
+  const looseness = await measureLooseness({ seconds: 10, report, signal });
   const small = await compareWithOptimum({ from: 1, fleets: 200, seconds: 2, moreSeconds: 0.5, report, signal });
-  return judge({ times, checked, large, small });
+  return judge({ times, checked, large, looseness, small });
 }
 
 /** Plans of small fleets, checked by counting up anew, and shuffled. */
@@ -55,9 +56,10 @@ function check(report) {
 }
 
 /** What the figures come to. */
-export function judge({ times, checked, large, small }) {
+export function judge({ times, checked, large, looseness, small }) {
   const proven = small.filter(({ placedProven }) => placedProven);
   const feasible = large.filter(({ kind }) => kind === "feasible");
+  const tight = large.filter(({ kind, bound }) => kind === "tight" && bound !== undefined);
   const summary = {
     p95Ms: Object.fromEntries(["small", "medium", "large", "added"].map((part) => [part, times[part].p95Ms])),
     largeMiB: times.large.peakMiB,
@@ -72,6 +74,20 @@ export function judge({ times, checked, large, small }) {
     },
     bound: {
       leastOfFeasible: round(Math.min(...feasible.map(({ placed, asked }) => placed / asked)), 4),
+      leastOfTight: Math.min(...tight.map(({ ratio }) => ratio)),
+      meanOfTight: Object.fromEntries(
+        [...new Set(tight.map(({ devices }) => devices))].map((devices) => [
+          devices,
+          round(mean(tight.filter((each) => each.devices === devices).map(({ ratio }) => ratio)), 4),
+        ]),
+      ),
+      // What the bound itself is off by, so no plan can have more of it than this.
+      optimumOfBound: Object.fromEntries(
+        [...new Set(looseness.map(({ devices }) => devices))].map((devices) => [
+          devices,
+          describeLooseness(looseness.filter((each) => each.devices === devices && each.isProven)),
+        ]),
+      ),
       belowFitDecreasing: large.filter(({ placed, firstFit, bestFit }) => placed < Math.max(firstFit, bestFit)).length,
       meanToFitDecreasing: round(
         mean(large.map(({ placed, firstFit, bestFit }) => placed / Math.max(firstFit, bestFit))),
@@ -80,7 +96,17 @@ export function judge({ times, checked, large, small }) {
     },
     checked,
   };
-  return { summary, times, large, small, limits, failures: failuresOf(summary, times) };
+  return { summary, times, large, looseness, small, limits, failures: failuresOf(summary, times) };
+}
+
+function describeLooseness(proven) {
+  const sum = (name) => proven.reduce((total, each) => total + each[name], 0);
+  return {
+    proven: proven.length,
+    least: round(Math.min(...proven.map(({ optimum, bound }) => optimum / bound)), 4),
+    mean: round(sum("optimum") / sum("bound"), 4),
+    planOfOptimum: round(sum("placed") / sum("optimum"), 4),
+  };
 }
 
 function failuresOf({ p95Ms, largeMiB, growth, optimum, bound, checked }, times) {
@@ -95,6 +121,7 @@ function failuresOf({ p95Ms, largeMiB, growth, optimum, bound, checked }, times)
   expect(growth <= limits.growth, `growth ${growth} beyond n log n; expected at most ${limits.growth}`);
   expect(optimum.below.length === 0, `below the optimum: fleets ${optimum.below.join(", ")}`);
   expect(bound.leastOfFeasible >= limits.bound, `${bound.leastOfFeasible} of the bound; expected ${limits.bound}`);
+  expect(bound.leastOfTight >= limits.bound, `tight: ${bound.leastOfTight} of the bound; expected ${limits.bound}`);
   expect(bound.belowFitDecreasing === 0, `${bound.belowFitDecreasing} plans below first or best fit decreasing`);
   expect(checked.violations === 0, `${checked.violations} violations`);
   return failures;

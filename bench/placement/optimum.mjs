@@ -5,8 +5,9 @@ import { planFleet } from "../../dist/planner/fleet/plan.js";
 import { findViolations } from "../../dist/planner/fleet/violations.js";
 import { round } from "../summary.mjs";
 import { placeDecreasing } from "./baseline.mjs";
+import { boundByDevices } from "./device-bound.mjs";
 import { makeFeasibleFleet, makeFleet } from "./fleets.mjs";
-import { solve } from "./oracle.mjs";
+import { enclose, solve } from "./oracle.mjs";
 
 /** The sizes and loads of the small fleets: 4 to 16 devices, 0.9 to 1.1 of their memory. */
 export function smallFleet(seed) {
@@ -64,8 +65,39 @@ function objectivesOf({ demands }, { instances }) {
   };
 }
 
-/** Fleets in which everything is known to fit, so the bound is the number of replicas; and tight ones beside first and best fit. */
-export function compareLarge({ report }) {
+/** How many of the optimum's replicas the bound of large fleets says too much, where HiGHS proves the optimum. */
+export async function measureLooseness({ seconds, report, signal }) {
+  const found = [];
+  for (const devices of [16, 24, 32])
+    for (const seed of [1, 2, 3])
+      for (const load of [0.95, 1.05]) {
+        await setImmediate();
+        signal?.throwIfAborted();
+        const problem = makeFleet({ seed, devices, load, priorities: 1, deployments: Math.round(0.9 * devices) });
+        const { least, most } = await enclose(problem, { seconds });
+        const bound = await boundOf(problem);
+        const placed = planFleet(problem).instances.length;
+        found.push({ devices, seed, load, placed, optimum: least, isProven: least === most, bound });
+      }
+  for (const devices of [16, 24, 32]) {
+    const own = found.filter((each) => each.devices === devices && each.isProven);
+    const sum = (name) => own.reduce((total, each) => total + each[name], 0);
+    report(`${devices} devices: plans ${sum("placed")}, proven ${sum("optimum")}, bound ${sum("bound")}`);
+  }
+  return found;
+}
+
+/** Above 250 devices the linear program takes minutes, so nothing is known there. */
+function boundOfTight(problem, devices) {
+  return devices > 250 ? undefined : boundOf(problem, devices > 100 ? 70 : 150);
+}
+
+async function boundOf(problem, iterations = 150) {
+  return Math.floor((await boundByDevices(problem, { iterations })) + 1e-6);
+}
+
+/** Fleets in which everything is known to fit, so the bound is the number of replicas; and tight ones, which have a bound of ways to fill devices. */
+export async function compareLarge({ report, signal }) {
   const found = [];
   for (const devices of [50, 100, 250, 500, 1000])
     for (let seed = 1; seed <= 3; seed += 1)
@@ -80,12 +112,25 @@ export function compareLarge({ report }) {
             ? makeFeasibleFleet({ seed, devices, load })
             : makeFleet({ seed, devices, load, priorities: 1, deployments: Math.max(45, devices / 2) });
         const asked = problem.demands.reduce((sum, { replicas }) => sum + replicas, 0);
+        await setImmediate();
+        signal?.throwIfAborted();
         const placed = planFleet(problem).instances.length;
+        const bound = kind === "feasible" ? asked : await boundOfTight(problem, devices);
         const [firstFit, bestFit] = [placeDecreasing(problem, "first"), placeDecreasing(problem, "best")];
-        found.push({ devices, seed, kind, load, asked, placed, firstFit, bestFit });
+        found.push({
+          devices,
+          seed,
+          kind,
+          load,
+          asked,
+          placed,
+          ...(bound === undefined ? {} : { bound, ratio: round(placed / bound, 4) }),
+          firstFit,
+          bestFit,
+        });
         if (seed === 3)
           report(
-            `${devices} devices, ${kind} ${load}: ${placed} of ${asked}; first fit ${firstFit}, best fit ${bestFit}`,
+            `${devices} devices, ${kind} ${load}: ${placed} of ${asked}, bound ${bound ?? "unknown"}; first fit ${firstFit}, best fit ${bestFit}`,
           );
       }
   return found;

@@ -4,12 +4,12 @@
  */
 import loadHighs from "highs";
 
-const capable = (has, wants) => {
+export const capable = (has, wants) => {
   if (wants === undefined) return true;
   if (has === undefined) return false;
   return "atLeast" in wants ? Number(has) >= Number(wants.atLeast) : wants.includes(has);
 };
-const matches = (labels, selector) =>
+export const matches = (labels, selector) =>
   Object.entries(selector).every(([label, rule]) => {
     const has = labels[label];
     if (typeof rule === "string") return has === rule;
@@ -51,7 +51,7 @@ class Program {
 }
 
 /** Lines of the format are short. */
-function wrap(words) {
+export function wrap(words) {
   const lines = [];
   for (let place = 0; place < words.length; place += 8) lines.push(words.slice(place, place + 8).join(" "));
   return lines.join("\n");
@@ -85,6 +85,32 @@ export async function solve(problem, { seconds, moreSeconds = seconds }) {
     program.row(terms, ">=", best[name]);
   }
   return { ...best, proven: true };
+}
+
+/**
+ * Between what the number of replicas of the greatest priority lies that can have a place, as far as HiGHS knows by then.
+ *
+ * @param {import("../../src/planner/fleet/problem.js").FleetProblem} problem
+ * @param {{ seconds: number }} limits
+ * @returns {Promise<{ least: number, most: number }>}
+ */
+export async function enclose(problem, { seconds }) {
+  const { program, goals } = formulate(problem);
+  const [[, terms]] = goals;
+  const { least, most } = await maximise(program, terms, { time_limit: seconds, mip_rel_gap: 0, mip_abs_gap: 0.5 });
+  return { least: Math.round(least), most: Math.floor(most + 1e-6) };
+}
+
+/** The solver hands back its bound only in its report. */
+async function maximise(program, terms, options) {
+  const lines = [];
+  const highs = await loadHighs({ print: (line) => lines.push(line) });
+  const { Columns } = highs.solve(program.maximise(terms), { ...options, output_flag: true, log_to_console: true });
+  const report = lines.join("\n");
+  const [least, most] = ["Primal", "Dual"].map((bound) =>
+    Number(new RegExp(`${bound} bound +(\\S+)`).exec(report)?.[1]),
+  );
+  return { least, most, columns: Columns };
 }
 
 /** Bytes as MiB: small numbers are easier on a solver. What is needed is rounded down, so that no plan is left out. */
