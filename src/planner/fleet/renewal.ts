@@ -9,8 +9,12 @@ import type { Bank, Replica, Shape } from "./fleet.js";
 import type { Occupancy } from "./occupancy.js";
 import { findHome, weightOf } from "./start.js";
 
+/** Number of devices up to which a fleet is small. */
+export const small = 16;
 /** How many replicas that wait are looked at in one round, and how many of them are tried. */
 const [seenAtMost, triedAtMost] = [200, 24];
+/** How many are tried in a small fleet where more than so many wait. */
+const [triedOfMany, many] = [6, 60];
 /** One of so many worse plans is followed, for so many rounds. */
 const [wanderingOdds, patience] = [10, 50];
 /** One of so many replicas tries its best options last: the most frugal one is not always in the best plan. */
@@ -102,15 +106,18 @@ function pickBank(
   return chance.pick(banks) ?? chance.pick(fleet.banks);
 }
 
-/** Places what was taken off and some of what waits, in one of several orders. What waits had no place before. */
+/** Places what was taken off and some of what waits, in one of several orders. In a large fleet, what waits had no place before. */
 export function recreate(
   occupancy: Occupancy,
   chance: Chance,
   { out, opened }: Ruin,
   hopeless: ReadonlySet<Replica>,
 ): void {
+  const isSmall = occupancy.fleet.devices.length <= small;
+  const any = isSmall ? pickAny(occupancy, chance, out, hopeless) : undefined;
   const order = orders[chance.below(orders.length)] ?? (() => 0);
-  const keyed = [...out, ...pickWaiting(occupancy, chance, { out, opened }, hopeless)].map((replica) => {
+  const others = any ?? pickWaiting(occupancy, chance, { out, opened }, hopeless);
+  const keyed = [...out, ...others].map((replica) => {
     return { replica, key: order(replica, chance) };
   });
   keyed.sort((a, b) => rankOf(a) - rankOf(b) || a.key - b.key || a.replica.index - b.replica.index);
@@ -128,7 +135,7 @@ export function recreate(
     const turned = skipped === 0 ? list : [...list.slice(skipped), ...list.slice(0, skipped)];
     const spot =
       home ??
-      (off.has(replica)
+      (isSmall || off.has(replica)
         ? findSpot(occupancy, replica, manner, turned)
         : findSpotOn(occupancy, replica, manner, opened, turned));
     if (spot !== undefined) occupancy.put(replica, spot);
@@ -137,6 +144,18 @@ export function recreate(
 
 function rankOf({ replica }: { readonly replica: Replica }): number {
   return replica.want.rank;
+}
+
+/** Some of those that wait: in a small fleet, where the search also takes off what has a place elsewhere. */
+function pickAny(
+  { waiting: { members } }: Occupancy,
+  chance: Chance,
+  out: readonly Replica[],
+  hopeless: ReadonlySet<Replica>,
+): Replica[] {
+  const from = members.length <= triedAtMost ? 0 : chance.below(members.length);
+  const tried = members.length > many ? triedOfMany : triedAtMost;
+  return members.slice(from, from + tried).filter((each) => !hopeless.has(each) && !out.includes(each));
 }
 
 /** Some of those that waited before and may have room now. */

@@ -2,7 +2,7 @@
 import { findSpot, type Manner } from "./choice.js";
 import { Chance } from "./chance.js";
 import { compareCosts } from "./cost.js";
-import { isBest, renew } from "./renewal.js";
+import { isBest, renew, small } from "./renewal.js";
 import { seek } from "./seeking.js";
 import { settle } from "./settling.js";
 import type { Fleet, Replica } from "./fleet.js";
@@ -22,8 +22,8 @@ const starts: readonly [Start, ...Start[]] = [
   { order: "narrow", manner: "tight" },
   { order: "light", manner: "tight" },
 ];
-/** Numbers of devices up to which a fleet is small, and beyond which it is large. */
-const [small, large] = [16, 2000];
+/** Number of devices beyond which a fleet is large. */
+const large = 2000;
 /** Rounds for the root of the number of devices, in a large fleet. */
 const forRoot = 160;
 /** How many more rounds a replica more is sought than a plan is mended. */
