@@ -6,6 +6,7 @@ import type { Demand, FleetDevice, FleetHost, PlacementOption } from "./problem.
 
 /** Makes shapes. What several of them have in common is made once. */
 export class Shaper {
+  private readonly selectors = new Map<Demand["hostSelector"], string>();
   private readonly fitting = new Map<string, Uint8Array>();
   private readonly usable = new Map<string, Uint8Array>();
   private readonly eligible = new Map<string, { eligible: Uint8Array; banks: readonly Bank[] }>();
@@ -27,7 +28,8 @@ export class Shaper {
 
   private banksFor(demand: Demand, { devices, acceleratorType }: PlacementOption) {
     const named = demand.devices === undefined ? "" : Object.keys(demand.devices).sort().join(" ");
-    const selector = selectorKey(demand);
+    // One may name a thousand hosts.
+    const selector = once(this.selectors, demand.hostSelector, () => selectorKey(demand));
     const type = devices === 0 ? undefined : acceleratorType;
     return once(this.eligible, `${selector}\n${devices === 0} ${type ?? ""} ${named}`, () => {
       const fits = once(this.fitting, selector, () =>
@@ -72,7 +74,7 @@ function selectorKey({ hostSelector }: Demand): string {
   return JSON.stringify(Object.entries(hostSelector).sort(([a], [b]) => byText(a, b)));
 }
 
-function once<T>(known: Map<string, T>, key: string, make: () => T): T {
+function once<K, T>(known: Map<K, T>, key: K, make: () => T): T {
   const before = known.get(key);
   if (before !== undefined) return before;
   const made = make();
