@@ -78,6 +78,8 @@ export class Browser {
     writeFileSync(file, page);
     const flags = ["--headless", "--disable-gpu", "--no-first-run", `--user-data-dir=${this.#folder}/profile`];
     // The browser's own sandbox is not for root.
+    // In a container /dev/shm is too small for a page.
+    flags.push("--disable-dev-shm-usage");
     if (process.getuid?.() === 0) flags.push("--no-sandbox");
     const { stdout } = await execa(executable ?? "", [...flags, ...options, pathToFileURL(file).href], {
       timeout: 90_000,
