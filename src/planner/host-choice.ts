@@ -5,6 +5,8 @@ import type { DeploymentEntry, StackFile } from "../schema/stack.js";
 import { deriveLabels } from "./labels.js";
 import { describeSelector, unmetBy, type Labels } from "./selector.js";
 
+const undrain = "add a host, or let one take them again: `berth drain HOST --undo`";
+
 export interface KnownHost {
   readonly facts: HostFacts;
   readonly usage: HostUsage;
@@ -41,7 +43,13 @@ export function findFitting(choice: HostChoice, name: string, deployment: Deploy
     throw unfit(choice, name, [deployment.host], wanted);
   }
   if (open.length === 0)
-    throw inconsistent(name, "all hosts of the stack are drained", all.join(", "), "a host", "add a host");
+    throw inconsistent(
+      name,
+      "all hosts of the stack are drained",
+      all.join(", "),
+      "a host that takes replicas",
+      undrain,
+    );
   if (fitting.length === 0) throw unfit(choice, name, open, wanted);
   return fitting;
 }

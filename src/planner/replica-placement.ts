@@ -146,10 +146,15 @@ function assertDevices({ name, deployment, hosts: allowed }: Candidate, hosts: r
       where: `deployment ${name}`,
       what: `\`placement.devices\` names what host ${host} does not have for it`,
       got: missing.join(", "),
-      expected: known === undefined ? `a host of ${allowed.join(", ")}` : known.devices.map(({ id }) => id).join(", "),
+      expected: known === undefined ? `a host of ${allowed.join(", ")}` : listDevices(known),
       hint: "`berth facts` lists the devices of each host",
     });
   }
+}
+
+function listDevices({ devices }: FleetHost): string {
+  if (devices.length === 0) return "no device: the host has none that is placed";
+  return devices.map(({ id }) => id).join(", ");
 }
 
 function doesNotFit(refusals: readonly Refusal[], candidates: readonly Candidate[]): BerthError {

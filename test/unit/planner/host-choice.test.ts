@@ -64,6 +64,17 @@ describe("the host of a deployment", () => {
     );
   });
 
+  it("is none where all are drained, which says how to take that back", () => {
+    const drained = { connection: "local", dataDir: "/a", drain: true } as const;
+    const stack = stackOf({ chat: chat() }, { hosts: { amd: drained } });
+    const entry = stack.deployments.chat;
+    if (entry === undefined) throw new Error("no deployment");
+    const error = thrownBy(() => findFitting({ stack, hosts: known, selector: {} }, "chat", entry));
+    expect(error.message).toBe(
+      "deployment chat: all hosts of the stack are drained\n  got: amd\n  expected: a host that takes replicas\n  to do: add a host, or let one take them again: `berth drain HOST --undo`",
+    );
+  });
+
   it.each<[string, Parameters<typeof chat>[0], HostSelector, string]>([
     [
       "none fits",

@@ -88,6 +88,8 @@ describe("placeReplicas", () => {
   it("uses the devices that somebody names, and refuses those that are not there", () => {
     const devices = { a: ["GPU-3"] };
     expect(whereOf(placed({ a: gpuHost(4) }, { chat: { placement: { devices } } }))).toEqual({ "chat-0": "a GPU-3" });
+    const none = thrownBy(() => placed({ a: gpuHost(0) }, { chat: { placement: { devices } } }));
+    expect(none.parts.expected).toBe("no device: the host has none that is placed");
     const error = thrownBy(() => placed({ a: gpuHost(2) }, { chat: { placement: { devices } } }));
     expect([error.code, error.parts.got, error.parts.expected]).toEqual([
       "stack-inconsistent",
