@@ -15,8 +15,8 @@ export interface Chosen {
 }
 
 /**
- * The hosts of one kind: those for which the release and the type of accelerator are the same. Of several kinds the one that has the deployment
- * already, else one whose accelerators the backend uses, else the one with the most hosts.
+ * The hosts of one kind: those for which the release and the type of accelerator are the same. Of several kinds the one
+ * that has the deployment already, else one whose accelerators the backend uses, else the one with the most hosts.
  */
 export function chooseKind(
   fitting: readonly string[],
