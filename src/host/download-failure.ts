@@ -60,6 +60,11 @@ export function brokenOff({ url, current, total }: DownloadState, reason: string
   });
 }
 
+/** What a download that fails so has added goes again: others on the host need the room. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof BerthError && error.code === "disk-full";
+}
+
 /** @param figures what there is and what is needed, where that is known */
 export function diskFull(path: string, figures: { got?: string; expected?: string } = {}): BerthError {
   return new BerthError("disk-full", {

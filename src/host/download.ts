@@ -23,6 +23,8 @@ interface Download {
   readonly part: PartFile;
   readonly options: DownloadOptions;
   readonly pace: DownloadPace;
+  /** What this try goes on from, bytes. */
+  begun: number;
   /** How far it is, bytes. */
   current: number;
   /** As the server told last. */
@@ -40,7 +42,7 @@ export async function downloadFile(
   options: DownloadOptions,
   pace: DownloadPace = defaultPace,
 ): Promise<void> {
-  const download: Download = { url, part, options, pace, current: 0, total: undefined };
+  const download: Download = { url, part, options, pace, begun: 0, current: 0, total: undefined };
   await part.makeFolder();
   try {
     await pRetry(() => fetchRest(download), {
@@ -65,7 +67,7 @@ async function fetchRest(download: Download): Promise<void> {
     const { statusCode: status } = response;
     if (status === 416 && completeSize(response) === begun) return;
     if (status === 416 || !beginsAt(response, begun)) {
-      await part.empty();
+      await part.cut(0);
       throw new Error("the server does not have the range that is missing");
     }
     if (status >= 300 && status < 400) throw new AbortError(endlessRedirects(download.url));
@@ -74,12 +76,14 @@ async function fetchRest(download: Download): Promise<void> {
       throw isTransientStatus(status) ? error : new AbortError(error);
     }
     const isRest = status === 206;
-    if (!isRest && begun > 0) await part.empty();
-    download.current = isRest ? begun : 0;
+    if (!isRest && begun > 0) await part.cut(0);
+    download.begun = isRest ? begun : 0;
+    download.current = download.begun;
     await receive(download, response, watch, isRest ? freeBytes : freeBytes + begun);
   } catch (error) {
-    if (systemCode(error) === "ENOSPC") throw new AbortError(diskFull(part.path));
-    throw error;
+    if (systemCode(error) !== "ENOSPC") throw error;
+    await part.cut(download.begun);
+    throw new AbortError(diskFull(part.path));
   } finally {
     watch.stop();
   }
@@ -128,7 +132,7 @@ async function receive(download: Download, response: Response, watch: TransferWa
     await part.append([response.body, progress]);
   } catch (error) {
     // What has become too large is not the beginning of the file.
-    if (exceeds(download, download.current)) await part.remove();
+    if (exceeds(download, download.current)) await part.cut(0);
     throw error instanceof BerthError ? new AbortError(error) : error;
   }
   if (total !== undefined && download.current < total) throw new Error("the server ended the transfer early");
@@ -146,7 +150,7 @@ function exceeds({ options: { maxBytes } }: Download, size: number): boolean {
 async function usableSize({ part, options: { maxBytes } }: Download): Promise<number> {
   const size = await part.size();
   if (maxBytes === undefined || size <= maxBytes) return size;
-  await part.empty();
+  await part.cut(0);
   return 0;
 }
 

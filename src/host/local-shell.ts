@@ -1,12 +1,12 @@
-import { rm } from "node:fs/promises";
-
 import { execa } from "execa";
 
 import { BerthError } from "../lib/errors.js";
 import { collectOutput, type Output } from "./shell-output.js";
 import { bootstrap, commandScript } from "./shell-script.js";
 import { ShellSession, type ShellRequest, type ShellResult } from "./shell-session.js";
+import { failureOfTools } from "./system-message.js";
 import type { DownloadCommandOptions, DownloadShell } from "./tool-download.js";
+import { cutScript } from "./transfer-script.js";
 
 /** The pipe to the shell ends with this process, however that ends, so its silence tells nothing. */
 const pace = { silenceSeconds: 24 * 3600, endSeconds: 15 };
@@ -29,8 +29,9 @@ export class LocalShell implements DownloadShell {
     return collectOutput({ signal, onStdout }, (streams) => this.#run({ script, input, ...streams }));
   }
 
-  removeFile(path: string): Promise<void> {
-    return rm(path, { force: true });
+  async cutFile(path: string, sizeBytes: number): Promise<void> {
+    const { exitCode, stderr } = await this.command(["/bin/sh", "-c", cutScript, "sh", path, String(sizeBytes)], {});
+    if (exitCode !== 0) throw failureOfTools(this.host, path, exitCode, stderr.toString("utf8"));
   }
 
   async #run(request: ShellRequest): Promise<ShellResult> {

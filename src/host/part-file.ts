@@ -15,9 +15,8 @@ export interface PartFile {
   size(): Promise<number>;
   /** Free bytes of its file system. */
   freeBytes(): Promise<number>;
-  /** Leaves nothing in it, if it is there. */
-  empty(): Promise<void>;
-  remove(): Promise<void>;
+  /** Leaves so many bytes of it; with none the file goes. */
+  cut(sizeBytes: number): Promise<void>;
   /** Adds what a source gives, by way of a transformation. Throws what either of them fails with; what came stays. */
   append(source: readonly [Readable, Transform]): Promise<void>;
 }
@@ -44,16 +43,9 @@ export class LocalPart implements PartFile {
     return bavail * bsize;
   }
 
-  async empty(): Promise<void> {
-    try {
-      await truncate(this.path, 0);
-    } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
-    }
-  }
-
-  remove(): Promise<void> {
-    return rm(this.path, { force: true });
+  async cut(sizeBytes: number): Promise<void> {
+    if (sizeBytes === 0) await rm(this.path, { force: true });
+    else await truncate(this.path, sizeBytes);
   }
 
   async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {

@@ -1,5 +1,6 @@
 import { digestFunctions } from "./file-digest.js";
 import type { FileStatus } from "./host.js";
+import { cutScript } from "./transfer-script.js";
 
 /** `/proc/self` tells the tools of Linux from those of BSD, and no process is needed to look. */
 const linux = "linux() { [ -e /proc/self ]; }";
@@ -32,8 +33,8 @@ export const fileScripts = {
   write: `${receiving}\nput "$2" "$1"`,
   create: String.raw`${receiving}
 if linux; then ln -T -- "$2" "$1"; else perl -e 'link($ARGV[0], $ARGV[1]) or die "$!\n"' -- "$2" "$1"; fi`,
-  /** Leaves nothing in a file that is there. */
-  empty: '[ ! -e "$1" ] || : >"$1"',
+  /** `$2`: so many bytes stay. */
+  cut: cutScript,
   /** What comes after the script, to its end. */
   append: 'cat <&3 >>"$1"',
   /** `$2`: what the process' mask has to be for the mode. */

@@ -34,12 +34,8 @@ export class PushedPart implements PartFile {
     return parseAvailable(await this.#read(fileScripts.free));
   }
 
-  async empty(): Promise<void> {
-    await this.#shell.files(fileScripts.empty, [this.path], { again: true });
-  }
-
-  async remove(): Promise<void> {
-    await this.#shell.files(fileScripts.remove, [this.path], { again: true });
+  cut(sizeBytes: number): Promise<void> {
+    return this.#shell.cutFile(this.path, sizeBytes);
   }
 
   async append([source, transformation]: readonly [Readable, Transform]): Promise<void> {

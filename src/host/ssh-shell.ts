@@ -68,8 +68,8 @@ export class SshShell implements DownloadShell {
     throw this.failure(words[0], output.exitCode, output.stderr);
   }
 
-  async removeFile(path: string): Promise<void> {
-    await this.files(fileScripts.remove, [path], { again: true });
+  async cutFile(path: string, sizeBytes: number): Promise<void> {
+    await this.files(fileScripts.cut, [path, String(sizeBytes)], { again: true });
   }
 
   failure(path: string, exitCode: number, stderr: Buffer): Error {

@@ -3,7 +3,15 @@ import { randomBytes } from "node:crypto";
 import pRetry, { AbortError } from "p-retry";
 
 import { BerthError, messageOf } from "../lib/errors.js";
-import { brokenOff, diskFull, endlessRedirects, isTransientStatus, refusal, tooLarge } from "./download-failure.js";
+import {
+  brokenOff,
+  diskFull,
+  endlessRedirects,
+  isDiskFull,
+  isTransientStatus,
+  refusal,
+  tooLarge,
+} from "./download-failure.js";
 import type { DownloadOptions } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
 import type { CommandOptions, Output } from "./shell-output.js";
@@ -22,7 +30,8 @@ export interface DownloadShell {
   readonly host: string;
   /** Runs a command once. What it has started ends with the signal, and with this process. */
   command(argv: readonly string[], options: DownloadCommandOptions): Promise<Output>;
-  removeFile(path: string): Promise<void>;
+  /** Leaves so many bytes of a file; with none the file goes. */
+  cutFile(path: string, sizeBytes: number): Promise<void>;
 }
 
 interface DownloadRequest {
@@ -46,7 +55,7 @@ interface Download extends DownloadRequest {
  * @throws BerthError `host-unsuitable` if the machine has no such tool, or its tool does not trust the server
  */
 export async function downloadByTool(request: DownloadRequest): Promise<string | undefined> {
-  const { url, options, pace } = request;
+  const { shell, url, path, options, pace } = request;
   const download: Download = { ...request, transfer: newTransfer() };
   try {
     await pRetry(() => fetchRest(download), {
@@ -57,6 +66,7 @@ export async function downloadByTool(request: DownloadRequest): Promise<string |
     return download.transfer.sha256;
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    if (isDiskFull(error)) await shell.cutFile(path, download.transfer.begun);
     if (error instanceof BerthError) throw error;
     const { current, total } = download.transfer;
     throw brokenOff({ url, current, total }, messageOf(error), error);
@@ -70,12 +80,12 @@ async function fetchRest(download: Download): Promise<void> {
   if (status === 416 && total === begun) return;
   if (begun > 0 && lacksRange(transfer)) {
     // The whole file the server may have.
-    await shell.removeFile(path);
+    await shell.cutFile(path, 0);
     return fetchRest(download);
   }
   const { maxBytes } = options;
   if (maxBytes !== undefined && (current > maxBytes || (total !== undefined && total > maxBytes))) {
-    await shell.removeFile(path);
+    await shell.cutFile(path, 0);
     const got = total === undefined ? `${current} bytes and no end` : `${total} bytes`;
     throw new AbortError(tooLarge(url, got, maxBytes));
   }

@@ -90,6 +90,16 @@ sum=$(follow "$path")
 say sha256 "${"${sum%% *}"}"
 }`;
 
+/**
+ * Leaves `$2` bytes of the file `$1`; with none it goes. Waits for what {@link transferScript} started. `dd` ends a file
+ * where it is told to begin (POSIX).
+ */
+export const cutScript = `[ -e "$1" ] || exit 0
+exec 8>>"$1" || exit 1
+flock 8 2>/dev/null
+if [ "$2" = 0 ]; then exec rm -f -- "$1"; fi
+dd of="$1" bs=1 count=0 seek="$2" 2>/dev/null`;
+
 export type DownloadTool = "curl" | "wget";
 
 /** What a host told of a try so far. Sizes are in bytes. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
-import { HostileServer, ranges } from "../support/hostile-server.js";
+import { chunked, HostileServer, ranges } from "../support/hostile-server.js";
 import { SmallDisk, whyNoDisk } from "../support/small-disk.js";
 import type { HostSetting } from "./host.js";
 
@@ -72,6 +72,26 @@ export function describeFullDisk(settingOf: () => HostSetting): void {
         await host.remove(at("filler"));
         expect(await host.download(web.answer(ranges(content)), at("part"))).toBe(sha256(content));
         expect(web.ranges[0]).toMatch(/^bytes=[1-9]\d{6}-$/);
+      } finally {
+        await web.close();
+      }
+    });
+
+    it.each([
+      { size: "that is larger than the room", behaviour: (content: Buffer) => ranges(content) },
+      { size: "that is not told", behaviour: (content: Buffer) => chunked(content) },
+    ])("a download of a size $size leaves the disk as free as it was", async ({ behaviour }) => {
+      const { host } = settingOf();
+      const content = Buffer.alloc(20_000_000, "0123456789");
+      const web = await HostileServer.start();
+      try {
+        for (const begun of [0, 1_000_000]) {
+          if (begun > 0) await host.writeFile(at("part"), content.subarray(0, begun));
+          const freeBytes = await host.freeBytes(disk.folder);
+          const download = host.download(web.answer(behaviour(content)), at("part"));
+          await expect(download).rejects.toMatchObject({ code: "disk-full" });
+          expect(await host.freeBytes(disk.folder)).toBe(freeBytes);
+        }
       } finally {
         await web.close();
       }

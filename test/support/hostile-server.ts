@@ -62,6 +62,15 @@ export function ranges(content: Buffer): Behaviour {
 }
 
 /** The beginning of the file, as if it were the range that was asked for. */
+/** As by `ranges`, by a server that tells no size. */
+export function chunked(content: Buffer): Behaviour {
+  return (response, begin) => {
+    if (begin === 0) response.writeHead(200);
+    else response.writeHead(206, { "content-range": `bytes ${begin}-${content.length - 1}/*` });
+    response.end(content.subarray(begin));
+  };
+}
+
 export function wrongRange(content: Buffer): Behaviour {
   const { length } = content;
   return (response) => sendPart(response, content, `bytes 0-${length - 1}/${length}`).end(content);
