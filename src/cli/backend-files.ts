@@ -10,7 +10,7 @@ import { lookUp } from "../lib/record.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { readCatalogue, shown } from "../lock/project.js";
 import type { BackendFile } from "../schema/backend.js";
-import { largestDocumentBytes, tooLarge } from "../schema/document.js";
+import { largestDocumentBytes, tooLarge } from "../schema/yaml-text.js";
 import { parseConstraint } from "../schema/version-constraint.js";
 import { packageRoot } from "./workplace.js";
 

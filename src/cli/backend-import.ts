@@ -11,7 +11,7 @@ import { readBackendDocument, type BackendText } from "../lock/backend-document.
 import { backendText, commentText } from "../lock/backend-text.js";
 import { shown } from "../lock/project.js";
 import type { BackendOverlay } from "../schema/backend.js";
-import { largestDocumentBytes } from "../schema/document.js";
+import { largestDocumentBytes } from "../schema/yaml-text.js";
 import { name as nameSchema } from "../schema/scalars.js";
 import { readBackends, readOver, readText } from "./backend-files.js";
 import { fetchText, isAddress, shownAddress } from "./remote-text.js";

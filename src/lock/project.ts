@@ -6,7 +6,8 @@ import { assembleCatalogue, type BackendDocument, type BackendSource, type Catal
 import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
-import { largestDocumentBytes, readYaml, tooLarge } from "../schema/document.js";
+import { readYaml } from "../schema/document.js";
+import { largestDocumentBytes, tooLarge } from "../schema/yaml-text.js";
 import { stackFile, type StackFile } from "../schema/stack.js";
 import { readBackendDocument } from "./backend-document.js";
 

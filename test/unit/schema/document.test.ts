@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { largestDocumentBytes, parseYaml } from "../../../src/schema/document.js";
+import { parseYaml } from "../../../src/schema/document.js";
+import { largestDocumentBytes } from "../../../src/schema/yaml-text.js";
 import { stackFile } from "../../../src/schema/stack.js";
 import { thrownBy } from "../support/thrown.js";
 
