@@ -7,7 +7,7 @@ import { errorCodes } from "../dist/lib/errors.js";
 import { jsonSchemas } from "../dist/schema/json-schema.js";
 
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "docs", "reference");
-const titles = { stack: "Stack file", backend: "Backend file", lock: "Lock file", plan: "Plan" };
+const titles = { stack: "Stack file", environments: "Environments file", backend: "Backend file", lock: "Lock file", plan: "Plan" };
 
 const pages = {};
 for (const [name, schema] of Object.entries(jsonSchemas())) {
@@ -41,7 +41,7 @@ function collect(schema, path, rows, required) {
       path,
       type: typeOf(schema),
       value: defaultOf(schema, required),
-      meaning: escape(schema.description ?? ""),
+      meaning: escape(`${schema.description ?? ""}${owner(schema)}`),
     });
   }
   for (const option of schema.oneOf ?? schema.anyOf ?? []) {
@@ -49,6 +49,13 @@ function collect(schema, path, rows, required) {
     collectChildren(option, kind === undefined ? path : `${path} (${kind})`, rows);
   }
   collectChildren(schema, path, rows);
+}
+
+/** What is promoted from one environment to the next is told. */
+function owner(schema) {
+  const scope = schema["x-berth-scope"];
+  if (scope === undefined) return "";
+  return scope === "release" ? " _Release._" : " _Environment._";
 }
 
 function collectChildren(schema, path, rows) {

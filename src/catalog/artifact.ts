@@ -10,7 +10,9 @@ export type DraftInstall =
   | Extract<LockedInstall, { method: "manual" }>
   | { readonly method: "image"; readonly reference: string; readonly digest?: string }
   | { readonly method: "pipx"; readonly pipx: PipxInstall; readonly version: string }
-  | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] };
+  | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] }
+  /** Another environment has settled it. */
+  | { readonly method: "locked"; readonly install: LockedInstall };
 
 /** A file beside a backend file, or beside a lock, exactly. */
 export interface PinnedFile {
@@ -31,6 +33,8 @@ export function pinnedInstall(
   switch (install.method) {
     case "manual":
       return install;
+    case "locked":
+      return install.install;
     case "image": {
       const { digest } = install;
       return digest === undefined ? undefined : { ...install, digest };

@@ -33,17 +33,16 @@ export function lockContainer(
   const said = sayers.reduce<Said>((below, over) => ({ ...below, ...over }), {});
   if (deployment.container !== undefined) refuseContradiction(deployment.container, said, asked);
   if (asked.method !== "image") return {};
-  // Which networks there are is the environment's: they are in the placement.
-  const { shmSize, memory, capAdd, logs, ulimits: _ulimits, networks: _networks, ...rest } = said;
+  // Networks and limits are the environment's: they are in the placement.
+  const { shmSize, capAdd, ulimits: _ulimits, ...others } = said;
+  const { networks: _networks, memory: _memory, cpus: _cpus, logs: _logs, ...rest } = others;
   const ulimits = sayers.reduce<Ulimits>((below, over) => ({ ...below, ...over?.ulimits }), {});
   const container: LockedContainer = {
     ...rest,
     // Neither has a meaning of its own where the container has the host's.
     ...(shmSize === undefined || said.ipc === "host" ? {} : { shmBytes: byteSizeBytes(shmSize) }),
     ...(capAdd === undefined || said.privileged !== undefined ? {} : { capAdd }),
-    ...(memory === undefined ? {} : { memoryBytes: byteSizeBytes(memory) }),
     ...(Object.keys(ulimits).length === 0 ? {} : { ulimits: lockUlimits(ulimits) }),
-    ...(logs === undefined ? {} : { logs: lockLogs(logs) }),
   };
   return Object.keys(container).length === 0 ? {} : { container };
 }
@@ -93,8 +92,4 @@ function lockUlimits({ memlock, stack, ...rest }: Ulimits): LockedContainer["uli
     ...(stack === undefined ? {} : { stack: inBytes(stack) }),
     ...rest,
   };
-}
-
-function lockLogs({ maxSize, ...rest }: NonNullable<Said["logs"]>): LockedContainer["logs"] {
-  return { ...(maxSize === undefined ? {} : { maxBytes: byteSizeBytes(maxSize) }), ...rest };
 }

@@ -72,20 +72,20 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     where,
   );
   refuseAbbreviations(parameters.rest, backend, entry.knownFlags, where);
-  const { contextLengthFlag, apiKeyVariable } = backend;
+  const { apiKeyVariable } = backend;
   const contextLength = deployment.contextLength ?? defaultContextLength(category);
-  const hasContext = contextLengthFlag !== undefined && contextLength !== undefined;
-  const context = hasContext ? [contextLengthFlag, String(contextLength)] : [];
   const healthRequest = entry.healthRequest ?? backend.healthRequest;
   const { host, port, tensorParallelSize, servedModel, rest } = parameters;
   return {
     release: {
       backend: backend.name,
       backendVersion: version,
+      acceleratorType: placed.acceleratorType,
+      ...(tensorParallelSize === undefined ? {} : { tensorParallelSize }),
       model,
       ...(templates.entrypoint === undefined ? {} : { entrypoint: templates.entrypoint.text }),
       runCommand: templates.runCommand.text,
-      parameters: [...context, ...rest],
+      parameters: [...contextWords(backend, contextLength), ...rest],
       env: templates.env,
       ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
       healthPath: entry.healthPath ?? backend.healthPath,
@@ -129,6 +129,10 @@ export function draftEngine(problem: EngineProblem): DraftEngine {
 /** What an engine that generates text reserves when nobody says otherwise. The others take what the model has. */
 function defaultContextLength(category: ModelCategory): number | undefined {
   return category === "llm" || category === "vlm" ? 8192 : undefined;
+}
+
+function contextWords({ contextLengthFlag: flag }: BackendFile, contextLength: number | undefined): string[] {
+  return flag === undefined || contextLength === undefined ? [] : [flag, String(contextLength)];
 }
 
 /** How the version is installed on the host; where it has nothing for the host's devices, for its processor. */

@@ -4,8 +4,10 @@ import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
+import { BerthError } from "../lib/errors.js";
 import type { LockEdges } from "../lock/build.js";
 import { readProject, type Project } from "../lock/project.js";
+import type { Promotable } from "../schema/lock.js";
 import { findPlainSecret } from "../lock/secret.js";
 import { findPulumi } from "./toolchain.js";
 import {
@@ -19,46 +21,94 @@ import {
 } from "./workplace.js";
 
 export interface LockOptions {
-  /** Fail when the lock does not hold, and write nothing. */
+  /** Tell whether the lock holds, and write nothing. */
   check?: boolean;
+  /** Ask nobody but the hosts. */
+  offline?: boolean;
+  /** Choose versions and artifacts of these deployments anew. */
+  update?: string[];
+  /** Choose those of all deployments anew. */
+  upgrade?: boolean;
   /** Take the present commits of models' revisions. */
   upgradeModels?: boolean;
 }
 
-/** Solves a stack and writes its lock. */
-export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<void> {
+/** What says that a lock does not hold, and no more. */
+const stale: readonly string[] = ["lock-missing", "lock-stale", "lock-edited"];
+
+/** Solves a stack and writes its lock; returns the exit code: 2 when it is only checked, and does not hold. */
+export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<number> {
   const stack = await chooseStack(workplace, named);
-  const current = await solveLock(workplace, stack, {
-    frozen: options.check === true,
-    anew: true,
-    upgradeModels: options.upgradeModels === true,
-  });
-  workplace.print(describeLock(current));
-  const { outcome } = current;
-  if (outcome.kind === "kept") return;
-  for (const choice of outcome.choices) workplace.print(`   ${choice}`);
-  for (const warning of outcome.warnings) workplace.note(`warning: ${warning}`);
+  try {
+    const current = await solveLock(workplace, stack, {
+      frozen: options.check === true,
+      anew: true,
+      offline: options.offline === true,
+      upgradeModels: options.upgradeModels === true || options.upgrade === true,
+      renewed: options.upgrade === true ? "all" : (options.update ?? []),
+    });
+    workplace.print(describeLock(current));
+    const { outcome } = current;
+    if (outcome.kind === "kept") return 0;
+    for (const choice of outcome.choices) workplace.print(`   ${choice}`);
+    for (const warning of outcome.warnings) workplace.note(`warning: ${warning}`);
+    return 0;
+  } catch (error) {
+    if (options.check !== true || !(error instanceof BerthError) || !stale.includes(error.code)) throw error;
+    workplace.note(`error: ${error.message} (${error.code})`);
+    return 2;
+  }
+}
+
+export interface SolveOptions {
+  readonly frozen: boolean;
+  readonly anew: boolean;
+  readonly upgradeModels?: boolean;
+  readonly renewed?: "all" | readonly string[];
+  readonly offline?: boolean;
+  readonly write?: boolean;
 }
 
 /** The lock of a stack, written unless `write` is false. Frozen, by the options or by BERTH_FROZEN=1, it is read and never solved. */
-export async function solveLock(
-  workplace: Workplace,
-  stack: string,
-  options: { frozen: boolean; anew: boolean; upgradeModels?: boolean; write?: boolean },
-): Promise<CurrentLock> {
+export async function solveLock(workplace: Workplace, stack: string, options: SolveOptions): Promise<CurrentLock> {
   const { environment, root } = workplace;
-  const { project, edges } = openLock(workplace, stack);
+  const { project, edges } = openLock(workplace, stack, options);
   const frozen = options.frozen || environment.BERTH_FROZEN === "1";
   const upgradeModels = options.upgradeModels === true;
   const owner = `${projectName(root)}/${stack}`;
-  const { anew, write = true } = options;
-  return currentLock(project, edges, { owner, frozen, anew: anew && !frozen, write, upgradeModels });
+  const { anew, write = true, renewed = [] } = options;
+  if (project.promoted !== undefined && (upgradeModels || renewed.length > 0)) throw notMadeHere(project, stack);
+  if (renewed !== "all") assertDeployments(project, renewed);
+  return currentLock(project, edges, { owner, frozen, anew: anew && !frozen, write, upgradeModels, renewed });
+}
+
+function notMadeHere({ environment }: Project, stack: string): BerthError {
+  const from = environment?.predecessor ?? "";
+  return new BerthError("usage", {
+    what: `the releases of ${stack} are not chosen here: they are promoted from ${from}`,
+    hint: `run \`berth lock ${from}\` with it, and then \`berth promote ${from} ${stack}\``,
+  });
+}
+
+function assertDeployments({ stack }: Project, names: readonly string[]): void {
+  const known = Object.keys(stack.deployments);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new BerthError("usage", {
+    what: "the stack has no such deployment",
+    got: unknown,
+    expected: known.length === 0 ? "a deployment" : known.join(" or "),
+  });
 }
 
 /** What a lock of a stack is solved from, and by. */
-export function openLock(workplace: Workplace, stack: string): { project: Project; edges: LockEdges } {
+export function openLock(
+  workplace: Workplace,
+  stack: string,
+  { offline = false, promoted }: { readonly offline?: boolean; readonly promoted?: Promotable } = {},
+): { project: Project; edges: LockEdges } {
   const { environment, root } = workplace;
-  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, promoted);
   const edges = createLockEdges({
     openHost: createOpenHost({ environment, projectRoot: root }),
     defaultIndex: environment.PIP_INDEX_URL,
@@ -68,6 +118,7 @@ export function openLock(workplace: Workplace, stack: string): { project: Projec
     environment,
     registryLogins: project.stack.registryLogins,
     now: () => new Date(),
+    offline,
     findSecret: (name) => findSecret(name, workplace, stack),
   });
   return { project, edges };

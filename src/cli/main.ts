@@ -83,9 +83,14 @@ const program = new Command("berth")
 program
   .command("lock [stack]")
   .description("solve a stack file and write its lock")
-  .option("--check", "fail when the lock does not hold, and write nothing")
+  .option("--check", "tell whether the lock holds, and write nothing; exit code 2 when it does not")
+  .option("--update <deployments...>", "choose versions and artifacts of these deployments anew")
+  .option("--upgrade", "choose those of all deployments anew, and the commits of models' revisions")
+  .option("--offline", "ask nobody but the hosts; refuse what is not known")
   .option("--upgrade-models", "take the commits that models' revisions are now, not those of the lock before")
-  .action((stack: string | undefined, options: LockOptions) => lock(here(), stack, options));
+  .action(async (stack: string | undefined, options: LockOptions) => {
+    process.exitCode = await lock(here(), stack, options);
+  });
 
 program
   .command("plan [stack]")

@@ -10,16 +10,17 @@ import { explainPlaces } from "../planner/place-text.js";
 import { place } from "../planner/placement.js";
 import { findPlainSecrets } from "../planner/plain-secrets.js";
 import { placeReplicas, type ReplicaPlace, type ReplicaProblem } from "../planner/replica-placement.js";
-import type { LockedDeployment, LockedPreload, LockFile, PlacedHost } from "../schema/lock.js";
+import type { LockedDeployment, LockedPreload, LockFile, PlacedHost, Promotable } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { HostSelector } from "../schema/selector.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { draftReleases, type Draft, type DraftEdges } from "./draft.js";
+import { findEdits, lockId } from "./integrity.js";
 import { assertOneRelease, kindOf } from "./kind.js";
 import { askOnce, type LookUps } from "./look-ups.js";
 import { pinInstall, type Pinned } from "./pin.js";
 import { draftPreloads, pinPreload, type DraftPreload } from "./preload.js";
-import { lockedEngines } from "./previous.js";
+import { forgetReleases, lockedEngines } from "./previous.js";
 
 /** What a lock is solved from. */
 export interface LockProblem {
@@ -35,9 +36,13 @@ export interface LockProblem {
   readonly resolved: Readonly<Record<string, string>>;
   /** Take the present commits of models' revisions, not those that the lock before has. */
   readonly upgradeModels?: boolean;
+  /** Deployments whose versions and artifacts are chosen as if there had been no lock; with `all` what lies ready too. */
+  readonly renewed?: "all" | readonly string[];
+  /** What another environment has settled, for one that takes its releases from there alone. */
+  readonly promoted?: Promotable | undefined;
 }
 
-type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue">;
+type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue" | "promoted">;
 
 /** What has to be looked up outside. */
 export interface LockEdges extends LookUps, DraftEdges {
@@ -57,12 +62,13 @@ export interface SolvedLock {
 export async function buildLock(problem: LockProblem, edges: LockEdges): Promise<SolvedLock> {
   const { previous } = problem;
   const hosts = await knowHosts(problem, edges);
-  const candidates = await draftReleases(problem, hosts, edges);
+  const releasing = { ...problem, previous: forgetReleases(previous, problem.renewed ?? []) };
+  const candidates = await draftReleases(releasing, hosts, edges);
   const places = placeReplicas(replicaProblem(problem, hosts, candidates));
   const drafts = candidates.map((draft) => settleDraft(draft, hosts, places));
-  const ready = await draftPreloads(problem, hosts, edges);
+  const ready = await draftPreloads(releasing, hosts, edges);
   const stack = bindStack(problem.stack, hosts, drafts, ready);
-  const { release, preload, pinned } = await pinDrafts(problem, drafts, ready, askOnce(edges));
+  const { release, preload, pinned } = await pinDrafts(releasing, drafts, ready, askOnce(edges));
   const { owner } = problem;
   const placement = place({ owner, stack, release, preload, hosts, places, previous: previous?.placement });
   const decided = { release, ...(ready.length === 0 ? {} : { preload }), placement };
@@ -208,7 +214,7 @@ function bindStack(
  */
 export function findStaleness(lock: LockFile, problem: LockInputs): string | undefined {
   const now = lockInputs(problem);
-  if (lock.id !== lockId(lock)) return "the lock itself was changed by hand, or by a merge";
+  if (findEdits(lock).length > 0) return "the lock itself was changed by hand, or by a merge";
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
   if (lock.inputs.backends !== now.backends) return "a backend that the stack uses was changed";
   return undefined;
@@ -225,7 +231,9 @@ function withoutUsage({ placement, ...rest }: LockFile): Json {
 }
 
 /** Digests of all that a lock depends on. Only the backends that the stack can use count, with the files they name. */
-function lockInputs({ stack, written, catalogue }: LockInputs): LockFile["inputs"] {
+function lockInputs({ stack, written, catalogue, promoted }: LockInputs): LockFile["inputs"] {
+  // Releases that were promoted have all that they take of backends.
+  if (promoted !== undefined) return { stack: digest(written), backends: digest([]) };
   const backends = [...new Set(usableBackends(stack))].sort().map((name) => {
     const beside = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
       pipx?.requirements,
@@ -237,14 +245,4 @@ function lockInputs({ stack, written, catalogue }: LockInputs): LockFile["inputs
     return { backend: lookUp(catalogue.written, name), files: Object.fromEntries(files) };
   });
   return { stack: digest(written), backends: digest(backends) };
-}
-
-/** Facts and usage are left out: they are what was seen, not what was decided. */
-function lockId({ release, preload, placement }: Pick<LockFile, "release" | "preload" | "placement">): string {
-  const hosts = Object.entries(placement.hosts).map(([name, host]) => {
-    const { facts: _facts, usage: _usage, ...decided } = host;
-    return [name, decided] as const;
-  });
-  const promotable = { release, ...(preload === undefined ? {} : { preload }) };
-  return digest({ ...promotable, placement: { ...placement, hosts: Object.fromEntries(hosts) } });
 }

@@ -5,8 +5,10 @@ import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
+import { editedLock, findEdits } from "./integrity.js";
 import { lockPath, readLock, writeLock } from "./lock-file.js";
 import { lockedEngines } from "./previous.js";
+import { assertRules } from "./rules.js";
 import { shown, type Project } from "./project.js";
 
 export interface CurrentLock {
@@ -37,6 +39,8 @@ export interface CurrentLockOptions {
   readonly anew?: boolean;
   /** Take the present commits of models' revisions. */
   readonly upgradeModels?: boolean;
+  /** Choose versions and artifacts of these deployments, or of all, as if there had been no lock. */
+  readonly renewed?: "all" | readonly string[];
 }
 
 /** The lock of a stack: the file beside it while that holds, else solved anew. */
@@ -48,18 +52,23 @@ export async function currentLock(
   const absolute = lockPath(project.stackPath);
   const path = shown(project.root, absolute);
   const { previous, lack } = await readPrevious(absolute, path, options.anew === true);
+  refuseUnfit(project, previous, options.frozen, path);
   const reason = previous === undefined ? lack : findStaleness(previous, project);
-  if (previous !== undefined && reason === undefined && options.anew !== true)
+  if (previous !== undefined && reason === undefined && options.anew !== true) {
+    assertRules(project.environment, previous);
     return { lock: previous, path, outcome: { kind: "kept" } };
+  }
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
   const { lock, files, reasons, warnings } = await buildLock(
     {
       ...{ ...project, owner: options.owner, previous, resolved: await readResolved(project.root, previous) },
       upgradeModels: options.upgradeModels === true,
+      renewed: options.renewed ?? [],
     },
     edges,
   );
+  assertRules(project.environment, lock);
   const same = previous !== undefined && decideAlike(previous, lock);
   if (options.write) {
     for (const [file, text] of Object.entries(files)) await writeResolved(project.root, file, text);
@@ -67,6 +76,25 @@ export async function currentLock(
   }
   const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
   return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
+}
+
+/** A lock that was edited holds nothing that anybody verified: where it may be solved anew, it is. */
+function refuseUnfit(
+  { promoted, environment }: Project,
+  previous: LockFile | undefined,
+  frozen: boolean,
+  path: string,
+): void {
+  const edits = previous === undefined ? [] : findEdits(previous);
+  if (edits.length > 0 && (frozen || promoted !== undefined)) throw editedLock(path, edits);
+  if (promoted === undefined || previous !== undefined || Object.keys(promoted.release).length > 0) return;
+  const { name = "", predecessor = "" } = environment ?? {};
+  throw new BerthError("lock-missing", {
+    where: path,
+    what: "nothing was promoted to this environment yet",
+    expected: `the releases of ${predecessor}`,
+    hint: `run \`berth promote ${predecessor} ${name}\``,
+  });
 }
 
 /** What of the files that a lock resolved is there, by SHA-256. */

@@ -1,5 +1,6 @@
 /** Deployments before they are placed: what they run, where they may run, and in which ways. */
 import type { Catalogue } from "../catalog/catalogue.js";
+import { draftPromoted } from "../catalog/promoted.js";
 import { draftRelease } from "../catalog/release.js";
 import { lookUp } from "../lib/record.js";
 import type { MemoryModel } from "../model/memory-model.js";
@@ -7,7 +8,7 @@ import { stockOf } from "../planner/fleet-hosts.js";
 import { findFitting, knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { DeviceStock, EngineMemory, Ways } from "../planner/way.js";
 import { listWays } from "../planner/ways.js";
-import type { LockFile } from "../schema/lock.js";
+import type { LockFile, Promotable } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import type { HostSelector } from "../schema/selector.js";
 import type { DeploymentEntry, StackFile } from "../schema/stack.js";
@@ -21,6 +22,8 @@ export interface DraftProblem {
   readonly catalogue: Catalogue;
   readonly previous: LockFile | undefined;
   readonly upgradeModels?: boolean;
+  /** What another environment has settled: nothing of it is decided anew. */
+  readonly promoted?: Promotable | undefined;
 }
 
 /** A deployment before it is placed. */
@@ -88,19 +91,17 @@ async function draftDeployment(
   { name, deployment }: { readonly name: string; readonly deployment: DeploymentEntry },
   edges: DraftEdges,
 ): Promise<Draft> {
-  const { stack, catalogue, previous, upgradeModels = false } = problem;
-  const asker = { part: "release", name } as const;
+  const { stack, catalogue, previous } = problem;
   const where = `deployment ${name}`;
   const selector = deployment.hostSelector ?? lookUp(catalogue.backends, deployment.backend)?.hostSelector ?? {};
   const fitting = findFitting({ stack, hosts, selector }, name, deployment);
-  const isUpgraded = upgradeModels && deployment.model.source === "huggingface";
-  const known = isUpgraded ? undefined : knownModel(previous, deployment.model, asker);
-  const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
-  const model = await lockModel({ model: deployment.model, before: known, indexUrl, hubEndpoint, where }, edges);
-  const before = knownEngine(previous, stack, asker);
+  const locked = lookUp(problem.promoted?.release ?? {}, name);
+  const model = locked?.model ?? (await lockOwnModel(problem, { name, deployment }, edges));
+  const before = knownEngine(previous, stack, { part: "release", name });
   const draftFor = (host: string) => {
     const [platform] = kindsOf([host], hosts);
     if (platform === undefined) throw new Error(`no platform of host ${host}`);
+    if (locked !== undefined) return draftPromoted({ locked, catalogue, platform, where });
     return draftRelease({ catalogue, deployment, model, platform, before, where });
   };
   const placedBefore = Object.values(previous?.placement.instances ?? {}).filter(
@@ -115,6 +116,17 @@ async function draftDeployment(
   const devices = stockFor(chosen);
   const engine = await readEngine({ name, deployment, model, chosen, devices }, stack, edges);
   return { name, deployment, selector, model, ...chosen, ways: waysOf({ deployment, chosen, devices, engine }) };
+}
+
+async function lockOwnModel(
+  { stack, previous, upgradeModels = false }: DraftProblem,
+  { name, deployment: { model } }: { readonly name: string; readonly deployment: DeploymentEntry },
+  edges: DraftEdges,
+): Promise<LockedModel> {
+  const isUpgraded = upgradeModels && model.source === "huggingface";
+  const before = isUpgraded ? undefined : knownModel(previous, model, { part: "release", name });
+  const { pip: indexUrl, huggingface: hubEndpoint } = stack.mirrors;
+  return lockModel({ model, before, indexUrl, hubEndpoint, where: `deployment ${name}` }, edges);
 }
 
 interface EngineProblem {

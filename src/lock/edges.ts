@@ -15,6 +15,7 @@ import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { readLockedMemory } from "./memory-reader.js";
+import { offlineQuestions } from "./offline.js";
 import { createPinEdges } from "./pin-edges.js";
 import { secretMissing } from "./secret.js";
 import { createStackLogins } from "./stack-login.js";
@@ -35,13 +36,15 @@ export interface LockEdgeOptions {
   /** Logins of registries that the stack names. */
   readonly registryLogins?: StackFile["registryLogins"];
   readonly now: () => Date;
+  /** Ask nobody but the hosts. */
+  readonly offline?: boolean;
   /** A secret's value, for what a lock asks for with it; undefined when it is found nowhere. */
   readonly findSecret: (name: string) => Promise<string | undefined>;
 }
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
 export function createLockEdges(options: LockEdgeOptions): LockEdges {
-  const { openHost, defaultIndex, root, workDir, content, now, findSecret } = options;
+  const { openHost, defaultIndex, root, workDir, content, now, findSecret, offline = false } = options;
   const host = openHost({ name: "this machine", connection: "local" });
   const findLogin = createStackLogins(
     options.registryLogins,
@@ -75,8 +78,10 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges {
       if (secret !== undefined && token === undefined) throw secretMissing(secret);
       return openHubRepository({ repo, endpoint, token, where }, revision);
     },
-    readMemory: (request) => readLockedMemory(request, { folder: join(workDir, "cache", "headers"), findSecret }),
+    readMemory: (request) =>
+      readLockedMemory(request, { folder: join(workDir, "cache", "headers"), findSecret, offline }),
     ...pins,
+    ...(offline ? offlineQuestions : {}),
   };
 }
 

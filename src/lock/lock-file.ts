@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -24,19 +25,32 @@ export function formatLock(lock: LockFile): string {
 
 /** Undefined when there is no lock. */
 export async function readLock(path: string, shownPath: string): Promise<LockFile | undefined> {
-  let text: string;
   try {
-    text = await readFile(path, "utf8");
+    return parseLock(await readFile(path, "utf8"), shownPath);
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw unreadable(shownPath, error);
+    refuseUnreadable(error, shownPath);
+    return undefined;
   }
+}
+
+/** {@link readLock}, for those who cannot wait. */
+export function readLockNow(path: string, shownPath: string): LockFile | undefined {
   try {
-    return parseYaml(text, shownPath, lockFile, largestLockBytes);
+    return parseLock(readFileSync(path, "utf8"), shownPath);
   } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    throw unreadable(shownPath, error);
+    refuseUnreadable(error, shownPath);
+    return undefined;
   }
+}
+
+function parseLock(text: string, shownPath: string): LockFile {
+  return parseYaml(text, shownPath, lockFile, largestLockBytes);
+}
+
+function refuseUnreadable(error: unknown, shownPath: string): void {
+  if (systemCode(error) === "ENOENT") return;
+  if (error instanceof BerthError || systemCode(error) !== undefined) throw unreadable(shownPath, error);
+  throw error;
 }
 
 function unreadable(shownPath: string, error: unknown): BerthError {

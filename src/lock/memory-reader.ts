@@ -10,12 +10,15 @@ import type { MemoryRequest } from "./draft.js";
 import { createHubFetch, type HubAccess } from "./hub-requests.js";
 import { readBody } from "./hub.js";
 import { openLocalModel } from "./local-model.js";
+import { offlineError } from "./offline.js";
 import { readMemoryModel, type ModelFiles } from "./model-memory.js";
 
 export interface MemoryReaderOptions {
   /** Where what was read is kept: models are known by their content, so that it never changes. */
   readonly folder: string;
   readonly findSecret: (name: string) => Promise<string | undefined>;
+  /** Only what was read before, and files of this machine. */
+  readonly offline?: boolean;
 }
 
 /**
@@ -25,13 +28,14 @@ export interface MemoryReaderOptions {
  */
 export async function readLockedMemory(
   request: MemoryRequest,
-  { folder, findSecret }: MemoryReaderOptions,
+  { folder, findSecret, offline = false }: MemoryReaderOptions,
 ): Promise<MemoryModel | undefined> {
   const { model, where, token } = request;
   const secret = token === undefined ? undefined : await findSecret(token);
   const place = await openFiles(request, secret);
   if (place === undefined) return undefined;
-  const files = remember(place, join(folder, model.sha256));
+  const isOutside = model.from.source !== "file";
+  const files = remember(offline && isOutside ? unreadable(place, where) : place, join(folder, model.sha256));
   const patterns = model.from.source === "huggingface" ? model.from.patterns : [model.file];
   return readMemoryModel(files, patterns, where);
 }
@@ -53,6 +57,11 @@ async function openFiles(
     case "wheels":
       return undefined;
   }
+}
+
+function unreadable({ files }: ModelFiles, where: string): ModelFiles {
+  const refuse = () => Promise.reject(offlineError(`the memory of the model of ${where}`));
+  return { files, read: refuse, readRange: refuse };
 }
 
 type Repository = Extract<LockedModel["from"], { source: "huggingface" }>;

@@ -54,7 +54,8 @@ export async function pinInstall(problem: PinProblem, draft: DraftEngine, edges:
     case "image":
       return pinImage(problem, draft, install.reference, edges);
     case "manual":
-      throw new Error("nothing of an administrator's executable is left to pin");
+    case "locked":
+      throw new Error("nothing of it is left to pin");
   }
 }
 

@@ -6,7 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { choosePreloadHosts } from "../planner/preload.js";
 import type { KnownHost } from "../planner/host-choice.js";
-import type { LockedInstall, LockedPreload, LockFile } from "../schema/lock.js";
+import type { LockedInstall, LockedPreload, LockFile, Promotable } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { StackFile } from "../schema/stack.js";
@@ -21,6 +21,7 @@ interface PreloadProblem {
   readonly catalogue: Catalogue;
   readonly previous: LockFile | undefined;
   readonly upgradeModels?: boolean;
+  readonly promoted?: Promotable | undefined;
 }
 
 export interface DraftPreload {
@@ -29,6 +30,8 @@ export interface DraftPreload {
   readonly model: LockedModel | undefined;
   /** One for each kind of host, all of one backend version. */
   readonly engines: readonly DraftEngine[];
+  /** As another environment has settled it. */
+  readonly locked?: LockedPreload;
 }
 
 /** Chooses hosts, backend version and files of each entry; what of it is not pinned is left to {@link pinPreload}. */
@@ -39,9 +42,14 @@ export async function draftPreloads(
 ): Promise<DraftPreload[]> {
   const drafts: DraftPreload[] = [];
   for (const [name, entry] of Object.entries(problem.stack.preload)) {
+    const locked = lookUp(problem.promoted?.preload ?? {}, name);
     const { backend = "" } = entry;
     const selector = lookUp(problem.catalogue.backends, backend)?.hostSelector ?? {};
     const chosen = choosePreloadHosts({ stack: problem.stack, hosts, selector }, name, entry);
+    if (locked !== undefined) {
+      drafts.push({ name, hosts: chosen, model: locked.model, engines: [], locked });
+      continue;
+    }
     const model = entry.model === undefined ? undefined : await lockPreloadModel(problem, name, entry.model, edges);
     const engines =
       entry.backend === undefined
@@ -64,9 +72,10 @@ export async function draftPreloads(
 /** Pins an entry's artifact. Files that are to be written come with it. */
 export async function pinPreload(
   problem: PinProblem,
-  { name, model, engines }: DraftPreload,
+  { name, model, engines, locked }: DraftPreload,
   edges: LookUps,
 ): Promise<{ locked: LockedPreload; pinned: readonly Pinned[] }> {
+  if (locked !== undefined) return { locked, pinned: [] };
   const pinned: Pinned[] = [];
   // Each is asked for, because a release may lack the file of one kind of host.
   for (const draft of engines) pinned.push(await pinInstall(problem, draft, edges));

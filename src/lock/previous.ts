@@ -12,6 +12,14 @@ export interface Asker {
 
 type Previous = LockFile | undefined;
 
+/** A lock without what it decided of releases that are to be chosen anew; where they run stays. */
+export function forgetReleases(lock: Previous, renewed: "all" | readonly string[]): Previous {
+  if (lock === undefined || renewed.length === 0) return lock;
+  if (renewed === "all") return { ...lock, release: {}, preload: {} };
+  const kept = Object.entries(lock.release).filter(([name]) => !renewed.includes(name));
+  return { ...lock, release: Object.fromEntries(kept) };
+}
+
 /** Every backend version that a lock has, by who has it. */
 export function lockedEngines(lock: Previous): Record<string, LockedEngine> {
   const ready = Object.entries(lock?.preload ?? {}).flatMap(([name, { engine }]) =>

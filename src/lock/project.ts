@@ -1,15 +1,22 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
 import { usableBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
 import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
-import { readYaml } from "../schema/document.js";
-import { largestDocumentBytes, tooLarge } from "../schema/yaml-text.js";
-import { stackFile, type StackFile } from "../schema/stack.js";
+import { readLayers, readYaml } from "../schema/document.js";
+import { environmentsFile, type EnvironmentsFile } from "../schema/environments.js";
+import { isMap, mergeStacks } from "../schema/layers.js";
+import type { Promotable } from "../schema/lock.js";
+import { stackFile, stackFileName, type StackFile } from "../schema/stack.js";
+import { placeOf } from "../schema/yaml-issues.js";
+import { invalid, keyOffset, largestDocumentBytes, parseText, tooLarge, type YamlText } from "../schema/yaml-text.js";
 import { readBackendDocument } from "./backend-document.js";
+import { environmentOf, type Environment } from "./environment.js";
+import { lockPath, readLockNow } from "./lock-file.js";
+import { completeStack, environmentPart, releasePaths } from "./promoted-stack.js";
 
 /** A stack file with all that is read beside it. */
 export interface Project {
@@ -18,17 +25,92 @@ export interface Project {
   /** Absolute path of the stack file. */
   readonly stackPath: string;
   readonly stack: StackFile;
-  /** What the stack file says, without defaults. */
+  /** What the stack file says, without defaults, and with what it extends. */
   readonly written: Json;
   readonly catalogue: Catalogue;
+  /** What `stacks/environments.yaml` says of the stack. */
+  readonly environment?: Environment | undefined;
+  /** What was promoted to it, for a stack that takes its releases from the one before alone. */
+  readonly promoted?: Promotable | undefined;
 }
 
-/** Reads a stack file and the backends that it can use. */
-export function readProject(root: string, file: string, packageRoot: string): Project {
+/**
+ * Reads a stack file and the backends that it can use.
+ *
+ * @param promoted what is promoted to it; without it what its lock has
+ */
+export function readProject(root: string, file: string, packageRoot: string, promoted?: Promotable): Project {
   const stackPath = resolve(root, file);
-  const name = shown(root, stackPath);
-  const { value: stack, written } = readYaml(readDocument(stackPath, name), name, stackFile);
-  return { root, stackPath, stack, written, catalogue: readCatalogue(root, packageRoot, usableBackends(stack)) };
+  const texts = readLayerTexts(root, stackPath);
+  const environment = environmentOf(readEnvironments(root), basename(stackPath).replace(/\.ya?ml$/, ""));
+  const taken = environment?.predecessor === undefined ? undefined : (promoted ?? readPromoted(root, stackPath));
+  if (taken !== undefined) refuseReleaseFields(texts, environment?.predecessor ?? "");
+  const { value: stack, written } = readLayers(texts, stackFile, (values) => {
+    const merged = mergeStacks(values);
+    return taken === undefined ? merged : completeStack(merged, taken);
+  });
+  const catalogue = readCatalogue(root, packageRoot, usableBackends(stack));
+  const own = taken === undefined ? written : environmentPart(written, taken);
+  return { root, stackPath, stack, written: own, catalogue, environment, promoted: taken };
+}
+
+/** The environments of a project; undefined where it orders none. */
+export function readEnvironments(root: string): EnvironmentsFile | undefined {
+  const path = join(root, "stacks", "environments.yaml");
+  if (!existsSync(path)) return undefined;
+  const name = shown(root, path);
+  return readYaml(readDocument(path, name), name, environmentsFile).value;
+}
+
+/** A stack file and those that it extends, the lowest first. */
+function readLayerTexts(root: string, stackPath: string): [...YamlText[], YamlText] {
+  const texts: [...YamlText[], YamlText] = [readText(root, stackPath)];
+  const paths = [stackPath];
+  for (let base = baseOf(texts[0]); base !== undefined; base = baseOf(texts[0])) {
+    const path = join(dirname(stackPath), base);
+    if (paths.includes(path)) throw endlessLayers(paths, path, root);
+    paths.push(path);
+    texts.unshift(readText(root, path));
+  }
+  return texts;
+}
+
+function readText(root: string, path: string): YamlText {
+  const name = shown(root, path);
+  return parseText(readDocument(path, name), name);
+}
+
+/** A name that is none the schema refuses. */
+function baseOf({ value }: YamlText): string | undefined {
+  const base = isMap(value) ? value.extends : undefined;
+  return typeof base === "string" && stackFileName.safeParse(base).success ? base : undefined;
+}
+
+function endlessLayers(paths: readonly string[], path: string, root: string): BerthError {
+  return new BerthError("file-invalid", {
+    where: shown(root, paths.at(-1) ?? path),
+    what: "the stack files extend each other",
+    got: [...paths, path].map((each) => shown(root, each)).join(" -> "),
+    hint: "let the last one extend none of the others",
+  });
+}
+
+/** Versions, models and arguments are what is promoted: they are written where they are made. */
+function refuseReleaseFields(texts: readonly YamlText[], predecessor: string): void {
+  const own = texts.at(-1);
+  if (own === undefined) return;
+  const issues = releasePaths(own.value).map((path) => ({
+    ...placeOf(own, keyOffset, path),
+    text: `"${path.join(".")}" is of the release, which comes from ${predecessor} by \`berth promote\`; expected fields of this environment`,
+  }));
+  if (issues.length > 0) throw invalid(issues);
+}
+
+/** Nothing, where nothing was promoted yet. */
+function readPromoted(root: string, stackPath: string): Promotable {
+  const path = lockPath(stackPath);
+  const lock = readLockNow(path, shown(root, path));
+  return { release: lock?.release ?? {}, ...(lock?.preload === undefined ? {} : { preload: lock.preload }) };
 }
 
 /**

@@ -66,6 +66,7 @@ function containerOf(
   const cache = posix.join(dataPaths(host.dataDir).cache, "engines", release.backend);
   return containerSettings.parse({
     ...settings,
+    ...placed.limits,
     image,
     ...(entrypoint === undefined ? {} : { entrypoint }),
     containerPort: placed.port,

@@ -3,13 +3,18 @@ import type { LockedDeployment } from "../schema/lock.js";
 
 const loopback = new Set(["127.0.0.1", "::1"]);
 
+/** Whether nobody but the host itself reaches an address. */
+export function isLoopback(address: string): boolean {
+  return loopback.has(address);
+}
+
 /** The address to serve on, if it may be: one that others can reach needs a key, or the word that none is wanted. */
 export function allowAddress(
   { bindAddress, insecure }: { bindAddress: string; insecure: boolean },
   hasKey: boolean,
   where: string,
 ): string {
-  if (loopback.has(bindAddress) || insecure || hasKey) return bindAddress;
+  if (isLoopback(bindAddress) || insecure || hasKey) return bindAddress;
   throw new BerthError("stack-inconsistent", {
     where,
     what: "an address that others can reach needs a key",

@@ -11,6 +11,7 @@ import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { knownHost } from "./host-choice.js";
 import { assertContainers } from "./container-host.js";
+import { placeLimits } from "./container-limits.js";
 import { placeNetworks } from "./container-networks.js";
 import { machineOf, placePorts, type PortProblem, type Ports, type Replica } from "./port-placement.js";
 import { placePreload } from "./preload.js";
@@ -165,6 +166,7 @@ function placeInstance(
     ...(slots === undefined ? {} : { drainSeconds: update.drainTimeout ?? drainSeconds }),
     ...(adopt === undefined ? {} : { adopt }),
     ...(networks.length === 0 ? {} : { networks }),
+    ...(inContainer ? placeLimits(container) : {}),
     ...(replicas === 1 ? {} : { maxSurge, maxUnavailable }),
     ...(verify === undefined ? {} : { verify: placeVerify(verify) }),
   };

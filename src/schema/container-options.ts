@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { capabilities, containerPath, engineText, stopSignal, ulimit, user } from "./container-parts.js";
+import { ofRelease } from "./ownership.js";
 import { byteSize, byteSizeBytes, name } from "./scalars.js";
 
 /** A limit of memory: a size, or none. */
@@ -16,24 +17,28 @@ function atLeast(least: string) {
 
 /** What a backend, a version and a deployment may all say; the later count. */
 const commonOptions = {
-  shmSize: byteSize
-    .optional()
-    .describe("Most that shared memory may take, as `10GiB`; it is taken as it is used. Default 10GiB"),
-  ulimits: z
-    .strictObject({
-      memlock: sizeLimit
-        .optional()
-        .describe("Memory that may be locked, as `64MiB`. Default: unlimited with devices, else the engine's"),
-      stack: sizeLimit
-        .optional()
-        .describe("Stack of a thread, as `64MiB`. Default: 64MiB with devices, else the engine's"),
-      nofile: z.int().min(1).optional().describe("Open files. Default: the engine's"),
-    })
-    .optional()
-    .describe("Limits of its processes, limit by limit"),
-  user: user.optional(),
-  stopSignal: stopSignal.optional(),
-  capAdd: capabilities.optional(),
+  shmSize: ofRelease(
+    byteSize
+      .optional()
+      .describe("Most that shared memory may take, as `10GiB`; it is taken as it is used. Default 10GiB"),
+  ),
+  ulimits: ofRelease(
+    z
+      .strictObject({
+        memlock: sizeLimit
+          .optional()
+          .describe("Memory that may be locked, as `64MiB`. Default: unlimited with devices, else the engine's"),
+        stack: sizeLimit
+          .optional()
+          .describe("Stack of a thread, as `64MiB`. Default: 64MiB with devices, else the engine's"),
+        nofile: z.int().min(1).optional().describe("Open files. Default: the engine's"),
+      })
+      .optional()
+      .describe("Limits of its processes, limit by limit"),
+  ),
+  user: ofRelease(user.optional()),
+  stopSignal: ofRelease(stopSignal.optional()),
+  capAdd: ofRelease(capabilities.optional()),
 };
 
 /** What a person may say of a deployment's container. */
@@ -44,12 +49,14 @@ export const deploymentContainer = z
       .optional()
       .describe("Most memory that it may use, without swap, as `64GiB`. Default: no limit"),
     cpus: z.number().min(0.01).max(10_000).optional().describe("Processors that it may use at once. Default: all"),
-    ipc: z
-      .enum(["private", "host"])
-      .optional()
-      .describe(
-        "Whose shared memory it is. `host` only where the parameters give a tensor parallel size above 1. Default private",
-      ),
+    ipc: ofRelease(
+      z
+        .enum(["private", "host"])
+        .optional()
+        .describe(
+          "Whose shared memory it is. `host` only where the parameters give a tensor parallel size above 1. Default private",
+        ),
+    ),
     logs: z
       .strictObject({
         maxSize: atLeast("1KiB").optional().describe("Size at which a new file is begun, as `50MiB`. Default 50MiB"),
@@ -84,7 +91,22 @@ export const backendContainer = z
   })
   .describe("The container of its images; a version's counts before the backend's, field by field");
 
-/** The two together, with sizes in bytes: what a lock keeps. */
+const limits = {
+  memoryBytes: z.int().optional().describe("Most memory that it may use, bytes"),
+  cpus: z.number().optional().describe("Processors that it may use at once"),
+  logs: z
+    .strictObject({
+      maxBytes: z.int().optional().describe("Size at which a new file is begun, bytes"),
+      files: z.int().optional().describe("Files that are kept"),
+    })
+    .optional()
+    .describe("What of its output the engine keeps"),
+};
+
+/** What of its host a container may take: what a lock's placement keeps. */
+export const containerLimits = z.strictObject(limits).describe("What of its host its container may take");
+
+/** The two together, with sizes in bytes: what a lock's release keeps. */
 export const lockedContainer = z
   .strictObject({
     shmBytes: z.int().optional().describe("Most that shared memory may take, bytes"),
@@ -99,24 +121,18 @@ export const lockedContainer = z
     user: user.optional(),
     stopSignal: stopSignal.optional(),
     capAdd: capabilities.optional(),
-    memoryBytes: z.int().optional().describe("Most memory that it may use, bytes"),
-    cpus: z.number().optional().describe("Processors that it may use at once"),
     ipc: z.enum(["private", "host"]).optional().describe("Whose shared memory it is"),
-    logs: z
-      .strictObject({
-        maxBytes: z.int().optional().describe("Size at which a new file is begun, bytes"),
-        files: z.int().optional().describe("Files that are kept"),
-      })
-      .optional()
-      .describe("What of its output the engine keeps"),
     cachePath: containerPath.optional().describe("Where the engine keeps what it finds again after a restart"),
     privileged: z
       .strictObject({ why: z.string().describe("Why nothing less will do") })
       .optional()
       .describe("Makes the container root on the host"),
+    // Earlier versions had them here.
+    ...limits,
   })
   .describe("What is said of its container");
 
 export type DeploymentContainer = z.output<typeof deploymentContainer>;
 export type BackendContainer = z.output<typeof backendContainer>;
 export type LockedContainer = z.output<typeof lockedContainer>;
+export type ContainerLimits = z.output<typeof containerLimits>;

@@ -7,6 +7,16 @@ export function mergeLayers(layers: readonly unknown[]): unknown {
   return others.reduce(lay, lowest);
 }
 
+/** Of stack files: hosts are machines of one environment, and not inherited. */
+export function mergeStacks(layers: readonly unknown[]): unknown {
+  const below = layers.slice(0, -1).map((layer) => (isMap(layer) ? without(layer, ["hosts", "extends"]) : layer));
+  return mergeLayers([...below, ...layers.slice(-1)]);
+}
+
+function without(map: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(map).filter(([key]) => !keys.includes(key)));
+}
+
 function lay(below: unknown, over: unknown): unknown {
   if (!isMap(below) || !isMap(over)) return over;
   const merged = new Map(Object.entries(below));

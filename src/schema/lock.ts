@@ -2,10 +2,10 @@ import { z } from "zod";
 
 import { healthRequest, versionProbe } from "./backend.js";
 import { placedSetup, placedVerification } from "./commands.js";
-import { lockedContainer } from "./container-options.js";
+import { containerLimits, lockedContainer } from "./container-options.js";
 import { dockerNetwork } from "./container-parts.js";
 import { networks, volumes } from "./docker.js";
-import { hostFacts, hostUsage } from "./facts.js";
+import { acceleratorTypes, hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
 import { placedMemory } from "./placement.js";
@@ -107,6 +107,11 @@ const lockedDeployment = z
     id: sha256.describe("Digest of the rest: equal for equal releases in every environment"),
     backend: name,
     backendVersion: version,
+    acceleratorType: z
+      .enum(acceleratorTypes)
+      .optional()
+      .describe("Type of the accelerators that it is for, or cpu; locks of earlier versions do not tell"),
+    tensorParallelSize: z.int().min(1).optional().describe("Devices of one instance, where the parameters told"),
     install: lockedInstall,
     model: lockedModel,
     entrypoint: z.string().optional().describe("Entrypoint template: what comes before the command"),
@@ -200,6 +205,7 @@ const placedInstance = z
       .describe("How long requests in progress may take to end on a runner that was replaced, seconds; with slots"),
     adopt: adoption.optional().describe("What is done about a runner that the state does not know"),
     networks: z.array(dockerNetwork).optional().describe("Docker's names of the networks that its container joins"),
+    limits: containerLimits.optional(),
     maxSurge: z.int().optional().describe("How many replicas of its deployment are updated blue/green at a time"),
     maxUnavailable: z.int().optional().describe("How many replicas of its deployment are without a runner at a time"),
     verify: z.record(name, placedVerification).optional().describe("Commands that check what is served, by name"),
@@ -253,6 +259,8 @@ export const lockFile = z
   })
   .describe("Berth lock file: what the planner resolved");
 
+/** What of a lock is the same in every environment. */
+export type Promotable = Pick<LockFile, "release" | "preload">;
 export type ImagePlatforms = z.output<typeof imagePlatforms>;
 export type LockFile = z.output<typeof lockFile>;
 export type LockedDeployment = z.output<typeof lockedDeployment>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { ofEnvironment } from "./ownership.js";
 import {
   category,
   commit,
@@ -71,7 +72,7 @@ export const modelSource = z
         .optional()
         .describe("Which files are wanted. Default: all that an engine needs; it is refused where that is not clear"),
       endpoint: httpUrl.optional().describe("Address of a mirror of the Hub. Default: https://huggingface.co"),
-      token: secretReference.optional().describe("Access token, for repositories that ask for one"),
+      token: ofEnvironment(secretReference.optional().describe("Access token, for repositories that ask for one")),
     }),
   ])
   .describe("Where the model comes from; always pinned by SHA-256, in the stack file or by the lock");

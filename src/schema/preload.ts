@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { installMethods } from "./backend.js";
 import { modelSource } from "./model.js";
+import { ofRelease } from "./ownership.js";
 import { name } from "./scalars.js";
 import { hostSelector } from "./selector.js";
 import { versionConstraint } from "./version-range.js";
@@ -9,17 +10,25 @@ import { versionConstraint } from "./version-range.js";
 /** What lies ready on hosts before a deployment wants it: a deployment's own words, without a service. */
 export const preloadEntry = z
   .strictObject({
-    backend: name
-      .optional()
-      .describe("Name of the inference engine: a file in backends/. `auto` chooses by the model, as a deployment does"),
-    backendVersion: versionConstraint
-      .optional()
-      .describe("A release of the backend, or a constraint. Default: the backend file's default version"),
-    install: z
-      .enum(installMethods)
-      .optional()
-      .describe("How the backend version is installed. Default: the first that fits the hosts"),
-    model: modelSource.optional(),
+    backend: ofRelease(
+      name
+        .optional()
+        .describe(
+          "Name of the inference engine: a file in backends/. `auto` chooses by the model, as a deployment does",
+        ),
+    ),
+    backendVersion: ofRelease(
+      versionConstraint
+        .optional()
+        .describe("A release of the backend, or a constraint. Default: the backend file's default version"),
+    ),
+    install: ofRelease(
+      z
+        .enum(installMethods)
+        .optional()
+        .describe("How the backend version is installed. Default: the first that fits the hosts"),
+    ),
+    model: ofRelease(modelSource.optional()),
     hosts: z.array(name).min(1).optional().describe("The hosts, by name. Default: all that have the labels"),
     hostSelector: hostSelector
       .optional()

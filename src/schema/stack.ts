@@ -5,6 +5,7 @@ import { verifyCommands } from "./commands.js";
 import { deploymentContainer } from "./container-options.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
+import { ofRelease } from "./ownership.js";
 import { placementEntry } from "./placement.js";
 import { preloadEntry } from "./preload.js";
 import { rolloutEntry } from "./rollout.js";
@@ -68,58 +69,74 @@ export const resourcesEntry = z
 
 export const deploymentEntry = z
   .strictObject({
-    backend: name.describe(
-      "Name of the inference engine: a file in backends/. `auto` chooses by the model; `custom` takes what this deployment says itself",
+    backend: ofRelease(
+      name.describe(
+        "Name of the inference engine: a file in backends/. `auto` chooses by the model; `custom` takes what this deployment says itself",
+      ),
     ),
-    backendVersion: versionConstraint
-      .optional()
-      .describe(
-        'A release of the backend, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12". Default: the backend file\'s default version',
-      ),
-    prefer: z
-      .literal("llama-box")
-      .optional()
-      .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
-    install: z
-      .enum(installMethods)
-      .optional()
-      .describe(
-        "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual. `manual` needs nothing of the backend's file: an administrator put the version there",
-      ),
-    imageName: z
-      .string()
-      .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}(?:@sha256:[0-9a-f]{64})?$/, {
-        error: "expected an image reference, such as registry/repository:tag, with or without @sha256: and 64 digits",
-      })
-      .optional()
-      .describe(
-        "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
-      ),
-    entrypoint: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Container entrypoint of this deployment alone; split the POSIX way"),
-    runCommand: z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
-    category: category.optional().describe("What the model does. Default: what its files tell, else llm"),
-    architecture: z
-      .string()
-      .optional()
-      .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
-    model: modelSource,
-    contextLength: z
-      .int()
-      .min(16)
-      .optional()
-      .describe(
-        "Tokens of context that the engine reserves. Default: 8192 for models that generate text, else the model's",
-      ),
-    parameters: z
-      .array(z.string())
-      .optional()
-      .describe("Arguments for the engine; they replace the backend's default parameters"),
-    extraParameters: z.array(z.string()).default([]).describe("Arguments for the engine, after all others"),
-    env: environment.default({}).describe("Environment of the runner; overrides the backend's"),
+    backendVersion: ofRelease(
+      versionConstraint
+        .optional()
+        .describe(
+          'A release of the backend, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12". Default: the backend file\'s default version',
+        ),
+    ),
+    prefer: ofRelease(
+      z
+        .literal("llama-box")
+        .optional()
+        .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
+    ),
+    install: ofRelease(
+      z
+        .enum(installMethods)
+        .optional()
+        .describe(
+          "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual. `manual` needs nothing of the backend's file: an administrator put the version there",
+        ),
+    ),
+    imageName: ofRelease(
+      z
+        .string()
+        .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}(?:@sha256:[0-9a-f]{64})?$/, {
+          error: "expected an image reference, such as registry/repository:tag, with or without @sha256: and 64 digits",
+        })
+        .optional()
+        .describe(
+          "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
+        ),
+    ),
+    entrypoint: ofRelease(
+      z.string().min(1).optional().describe("Container entrypoint of this deployment alone; split the POSIX way"),
+    ),
+    runCommand: ofRelease(
+      z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
+    ),
+    category: ofRelease(category.optional().describe("What the model does. Default: what its files tell, else llm")),
+    architecture: ofRelease(
+      z
+        .string()
+        .optional()
+        .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
+    ),
+    model: ofRelease(modelSource),
+    contextLength: ofRelease(
+      z
+        .int()
+        .min(16)
+        .optional()
+        .describe(
+          "Tokens of context that the engine reserves. Default: 8192 for models that generate text, else the model's",
+        ),
+    ),
+    parameters: ofRelease(
+      z
+        .array(z.string())
+        .optional()
+        .describe("Arguments for the engine; they replace the backend's default parameters"),
+    ),
+    extraParameters: ofRelease(z.array(z.string()).default([]).describe("Arguments for the engine, after all others")),
+    env: ofRelease(environment.default({}).describe("Environment of the runner; overrides the backend's")),
     secretEnv: z
       .record(variable, secretReference)
       .default({})
@@ -189,10 +206,20 @@ const registryLogin = z
   .strictObject({ username: registryUser, password: secretReference })
   .describe("A user of a registry, and the secret that is the user's password or token");
 
+/** Of a file beside others. */
+export const stackFileName = z.string().regex(/^[a-z0-9][A-Za-z0-9._-]{0,100}\.ya?ml$/, {
+  error: "expected the name of a stack file, such as base.yaml",
+});
+
 /** A stack file as it is written: hosts by ranges of names, and what they have in common apart. */
 export const writtenStack = z
   .strictObject({
     schemaVersion: z.literal(1).describe("Version of this format"),
+    extends: stackFileName
+      .optional()
+      .describe(
+        "The stack file that this one says something over, in the same folder: maps merge, scalars and lists replace, an empty value takes away. Hosts are not inherited",
+      ),
     hostDefaults: writtenHost
       .optional()
       .describe(
@@ -222,7 +249,7 @@ export const writtenStack = z
   .describe("Berth stack file: the desired state of one environment");
 
 export const stackFile = writtenStack
-  .transform(({ hostDefaults, hosts, ...rest }, context) => {
+  .transform(({ extends: _, hostDefaults, hosts, ...rest }, context) => {
     const { expanded, problems } = expandHosts(hosts, hostDefaults);
     for (const { path, message, input } of problems) {
       context.issues.push({ code: "custom", path: ["hosts", ...path], message, input });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { lockContainer, type ContainerCase } from "../../../src/catalog/container.js";
+import { placeLimits } from "../../../src/planner/container-limits.js";
 import type { BackendContainer, DeploymentContainer } from "../../../src/schema/container-options.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -47,10 +48,14 @@ describe("what is said of a deployment's container", () => {
     });
   });
 
-  it("has sizes in bytes", () => {
-    expect(lock({ deployment: { memory: "1.5GB", logs: { maxSize: "1MB", files: 2 }, cpus: 1.5 } })).toEqual({
-      container: { memoryBytes: 1_500_000_000, logs: { maxBytes: 1_000_000, files: 2 }, cpus: 1.5 },
+  it("has sizes in bytes, and no limits: those are of the environment", () => {
+    expect(
+      lock({ deployment: { memory: "1.5GB", logs: { maxSize: "1MB", files: 2 }, cpus: 1.5, shmSize: "1KiB" } }),
+    ).toEqual({ container: { shmBytes: 1024 } });
+    expect(placeLimits({ memory: "1.5GB", logs: { maxSize: "1MB", files: 2 }, cpus: 1.5, shmSize: "1KiB" })).toEqual({
+      limits: { memoryBytes: 1_500_000_000, logs: { maxBytes: 1_000_000, files: 2 }, cpus: 1.5 },
     });
+    expect(placeLimits({ shmSize: "1KiB" })).toEqual({});
   });
 
   it("holds for a backend's images alone, and its processes have none", () => {

@@ -22,6 +22,7 @@ describe("resolveRelease", () => {
       id: resolved.id,
       backend: "engine",
       backendVersion: "1.0",
+      acceleratorType: "cpu",
       install: {
         method: "pipx",
         package: "engine",

@@ -26,7 +26,7 @@ describe("readBackendDocument", () => {
       runCommand: "serve",
       versions: { "1": { install: {} } },
     });
-    expect(locate(["versions", "1", "install"])).toEqual({ line: 6, column: 14 });
+    expect(locate(["versions", "1", "install"])).toMatchObject({ line: 6, column: 14 });
   });
 
   it("refuses an unknown key of Berth's own format", () => {
@@ -88,12 +88,12 @@ describe("readBackendDocument", () => {
 
   it("finds the place in GPUStack's format of what Berth calls otherwise", () => {
     const { locate } = referenceBackend("synthetic-every-key");
-    expect(locate(["runCommand"])).toEqual({ line: 7, column: 22 });
-    expect(locate(["versions", "1.1-custom", "runCommand"])).toEqual({ line: 40, column: 18 });
-    expect(locate(["versions", "1.1-custom", "install", "image", "reference"])).toEqual({ line: 38, column: 17 });
-    expect(locate(["versions", "0.9", "install"])).toEqual({ line: 49, column: 17 });
-    expect(locate(["versions", "1.0-custom"])).toEqual({ line: 30, column: 3 });
-    expect(locate(["versions", "1.0-custom", "env", "GREETING"])).toEqual({ line: 36, column: 22 });
+    expect(locate(["runCommand"])).toMatchObject({ line: 7, column: 22 });
+    expect(locate(["versions", "1.1-custom", "runCommand"])).toMatchObject({ line: 40, column: 18 });
+    expect(locate(["versions", "1.1-custom", "install", "image", "reference"])).toMatchObject({ line: 38, column: 17 });
+    expect(locate(["versions", "0.9", "install"])).toMatchObject({ line: 49, column: 17 });
+    expect(locate(["versions", "1.0-custom"])).toMatchObject({ line: 30, column: 3 });
+    expect(locate(["versions", "1.0-custom", "env", "GREETING"])).toMatchObject({ line: 36, column: 22 });
   });
 
   it.each([
