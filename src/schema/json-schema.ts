@@ -9,18 +9,22 @@ import { stackFile } from "./stack.js";
 
 export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan";
 
+type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
+
+/** All of a backend's file is of releases. */
+const withoutOwner: Override = ({ jsonSchema }) => {
+  Reflect.deleteProperty(jsonSchema, ownerMark);
+};
+
 /** JSON Schema of every document that people write or read, as they write it: before defaults. */
 export function jsonSchemas(): Record<DocumentName, object> {
   const settings = { io: "input", target: "draft-2020-12" } as const;
-  const convert = (schema: z.ZodType) => z.toJSONSchema(schema, settings);
+  const convert = (schema: z.ZodType, override?: Override) =>
+    z.toJSONSchema(schema, override === undefined ? settings : { ...settings, override });
   return {
     stack: convert(stackFile),
     environments: convert(environmentsFile),
-    // All of a backend's file is of releases.
-    backend: z.toJSONSchema(backendFile, {
-      ...settings,
-      override: ({ jsonSchema }) => void delete jsonSchema[ownerMark],
-    }),
+    backend: convert(backendFile, withoutOwner),
     lock: convert(lockFile),
     plan: convert(planReport),
   };
