@@ -5,6 +5,7 @@ import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { BerthError } from "../lib/errors.js";
+import type { ArtifactEdges } from "../lock/artifact-check.js";
 import type { LockEdges } from "../lock/build.js";
 import { readProject, type Project } from "../lock/project.js";
 import type { Promotable } from "../schema/lock.js";
@@ -106,7 +107,7 @@ export function openLock(
   workplace: Workplace,
   stack: string,
   { offline = false, promoted }: { readonly offline?: boolean; readonly promoted?: Promotable } = {},
-): { project: Project; edges: LockEdges } {
+): { project: Project; edges: LockEdges & ArtifactEdges } {
   const { environment, root } = workplace;
   const project = readProject(root, stackFileOf(root, stack), packageRoot, promoted);
   const edges = createLockEdges({

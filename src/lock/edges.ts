@@ -11,12 +11,14 @@ import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { StackFile } from "../schema/stack.js";
+import type { ArtifactEdges } from "./artifact-check.js";
 import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
 import { readIndexAddress, type IndexAddress } from "./index-address.js";
 import { readLockedMemory } from "./memory-reader.js";
 import { offlineQuestions } from "./offline.js";
 import { createPinEdges } from "./pin-edges.js";
+import { askFilePresence } from "./presence.js";
 import { secretMissing } from "./secret.js";
 import { createStackLogins } from "./stack-login.js";
 
@@ -43,7 +45,7 @@ export interface LockEdgeOptions {
 }
 
 /** The real edges of a lock: hosts are looked at, the package index is asked, and uv solves what packages need. */
-export function createLockEdges(options: LockEdgeOptions): LockEdges {
+export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactEdges {
   const { openHost, defaultIndex, root, workDir, content, now, findSecret, offline = false } = options;
   const host = openHost({ name: "this machine", connection: "local" });
   const findLogin = createStackLogins(
@@ -78,6 +80,7 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges {
       if (secret !== undefined && token === undefined) throw secretMissing(secret);
       return openHubRepository({ repo, endpoint, token, where }, revision);
     },
+    askFilePresence,
     readMemory: (request) =>
       readLockedMemory(request, { folder: join(workDir, "cache", "headers"), findSecret, offline }),
     ...pins,

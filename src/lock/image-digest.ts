@@ -4,6 +4,7 @@ import type { FindRegistryLogin, RegistryLogin } from "../host/registry-login.js
 import type { ImagePlatforms } from "../schema/lock.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { findPlatforms } from "./image-platforms.js";
+import { presenceOf, type Presence } from "./presence.js";
 
 /** What a registry says about an image's tag. */
 export type ImageAnswer =
@@ -55,6 +56,23 @@ export async function askImageDigest(reference: string, asker: Asker = {}): Prom
     if (error instanceof BerthError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { kind: "refused", reason: messageOf(cause) };
+  }
+}
+
+/**
+ * Whether a registry still has an image of a digest, wherever its tags lead.
+ *
+ * @param reference the image, as {@link askImageDigest} is asked for it; its tag does not count
+ */
+export async function askImagePresence(reference: string, digest: string, asker: Asker = {}): Promise<Presence> {
+  const { origin, repository } = readImageReference(reference);
+  try {
+    const { status, ok } = await request("HEAD", `${origin}/v2/${repository}/manifests/${digest}`, origin, asker);
+    return presenceOf(status, ok);
+  } catch (error) {
+    asker.signal?.throwIfAborted();
+    if (error instanceof BerthError) throw error;
+    return { kind: "unknown", reason: messageOf(error instanceof Error && error.cause ? error.cause : error) };
   }
 }
 

@@ -4,8 +4,9 @@ import type { FindRegistryLogin } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { Serial } from "../lib/serial.js";
-import { askImageDigest, askImagePlatforms, type ImageAnswer } from "./image-digest.js";
+import { askImageDigest, askImagePlatforms, askImagePresence, type ImageAnswer } from "./image-digest.js";
 import type { LockRequest } from "./python-lock-request.js";
+import type { Presence } from "./presence.js";
 import { lockRequirements } from "./python-lock.js";
 import { fetchReleaseFile, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
 
@@ -15,6 +16,12 @@ export interface PinEdges {
   lockPackages(request: LockRequest): Promise<string>;
   fetchReleaseFile(request: ReleaseRequest): Promise<ReleaseFile>;
   askImageDigest(reference: string): Promise<ImageAnswer>;
+}
+
+/** What can be asked of what is pinned. */
+export interface PresenceEdges {
+  /** Whether the registry has the image of a digest. */
+  askImagePresence(reference: string, digest: string): Promise<Presence>;
 }
 
 export interface PinPlace {
@@ -31,7 +38,14 @@ export interface PinPlace {
 }
 
 /** The real edges: package index, releases and registries are asked from this machine. */
-export function createPinEdges({ host, folder, content, defaultIndex, findLogin, signal }: PinPlace): PinEdges {
+export function createPinEdges({
+  host,
+  folder,
+  content,
+  defaultIndex,
+  findLogin,
+  signal,
+}: PinPlace): PinEdges & PresenceEdges {
   const serial = new Serial();
   const limits = signal === undefined ? {} : { signal };
   return {
@@ -57,6 +71,7 @@ export function createPinEdges({ host, folder, content, defaultIndex, findLogin,
       return lockRequirements(context, request);
     },
     fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
+    askImagePresence: (reference, digest) => askImagePresence(reference, digest, { findLogin, signal }),
     async askImageDigest(reference) {
       const asker = { findLogin, signal };
       const answer = await askImageDigest(reference, asker);
