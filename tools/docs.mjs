@@ -7,7 +7,14 @@ import { errorCodes } from "../dist/lib/errors.js";
 import { jsonSchemas } from "../dist/schema/json-schema.js";
 
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "docs", "reference");
-const titles = { stack: "Stack file", environments: "Environments file", backend: "Backend file", lock: "Lock file", plan: "Plan" };
+const titles = {
+  stack: "Stack file",
+  environments: "Environments file",
+  backend: "Backend file",
+  lock: "Lock file",
+  plan: "Plan",
+  promotion: "Promotion record",
+};
 
 const pages = {};
 for (const [name, schema] of Object.entries(jsonSchemas())) {

@@ -227,7 +227,7 @@ program
 
 program
   .command("schema [document]")
-  .description("print the JSON Schema of a document: stack, backend, lock or plan")
+  .description("print the JSON Schema of a document: stack, backend, lock, plan or promotion")
   .action((document = "stack") => printSchema(here(), document as string));
 
 const backend = program.command("backend").description("inference engines: what there is, what it runs, what is wrong");

@@ -20,6 +20,8 @@ export const errorCodes = {
   "rule-broken": "The stack would have what its environment does not allow.",
   offline: "Something is not known, and this run may not look it up.",
   "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
+  "promotion-invalid": "A record in `promotions` cannot be read, or is not what its name says.",
+  "no-earlier-bundle": "An environment has no earlier bundle to roll back to that was applied and healthy there.",
   "does-not-fit": "A replica has no place: no host has the memory, the devices or the labels that it needs.",
   "index-unreachable": "A package index did not answer or does not have the package.",
   "packages-unsolvable": "No set of Python packages fits what a backend version asks for.",

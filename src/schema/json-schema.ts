@@ -5,9 +5,10 @@ import { environmentsFile } from "./environments.js";
 import { lockFile } from "./lock.js";
 import { ownerMark } from "./ownership.js";
 import { planReport } from "./plan.js";
+import { promotionRecord } from "./promotion.js";
 import { stackFile } from "./stack.js";
 
-export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan";
+export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan" | "promotion";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -27,5 +28,6 @@ export function jsonSchemas(): Record<DocumentName, object> {
     backend: convert(backendFile, withoutOwner),
     lock: convert(lockFile),
     plan: convert(planReport),
+    promotion: convert(promotionRecord),
   };
 }

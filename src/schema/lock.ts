@@ -102,7 +102,7 @@ const lockedInstall = z
   .discriminatedUnion("method", [lockedPipx, lockedBinary, lockedManual, lockedImage])
   .describe("The artifact, exactly");
 
-const lockedDeployment = z
+export const lockedDeployment = z
   .strictObject({
     id: sha256.describe("Digest of the rest: equal for equal releases in every environment"),
     backend: name,
@@ -128,7 +128,7 @@ const lockedDeployment = z
   })
   .describe("What is deployed: the same in every environment");
 
-const lockedPreload = z
+export const lockedPreload = z
   .strictObject({
     engine: z
       .strictObject({ backend: name, backendVersion: version, install: lockedInstall })
