@@ -82,17 +82,21 @@ describe("tellHistory", () => {
       isKilled: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 8 }), fc.array(fc.nat(), { minLength: 8, maxLength: 8 }), (steps, order) => {
-        const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
-        for (const { after, ...changes } of steps) prod.move(after, changes);
-        const shuffled = prod.records
-          .map((record, index) => ({ record, rank: order[index] ?? 0 }))
-          .sort((one, other) => one.rank - other.rank)
-          .map(({ record }) => record);
-        expect(tellHistory("prod", shuffled, prod.now)).toEqual(historyOf(prod));
-        const tops = [...historyOf(prod).release].map(([name, layers]) => [name, layers.at(-1)?.bundle]);
-        for (const [name, bundle] of tops) expect(prod.now?.release[String(name)]?.id ?? null).toBe(bundle);
-      }),
+      fc.property(
+        fc.array(step, { maxLength: 8 }),
+        fc.array(fc.nat(), { minLength: 8, maxLength: 8 }),
+        (steps, order) => {
+          const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+          for (const { after, ...changes } of steps) prod.move(after, changes);
+          const shuffled = prod.records
+            .map((record, index) => ({ record, rank: order[index] ?? 0 }))
+            .sort((one, other) => one.rank - other.rank)
+            .map(({ record }) => record);
+          expect(tellHistory("prod", shuffled, prod.now)).toEqual(historyOf(prod));
+          const tops = [...historyOf(prod).release].map(([name, layers]) => [name, layers.at(-1)?.bundle]);
+          for (const [name, bundle] of tops) expect(prod.now?.release[String(name)]?.id ?? null).toBe(bundle);
+        },
+      ),
     );
   });
 
