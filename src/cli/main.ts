@@ -11,12 +11,14 @@ import { collect, parseCount, parsePart, parseSize, parseSplit } from "./argumen
 import { importBackend, type ImportOptions } from "./backend-import.js";
 import { lintBackends } from "./backend-lint.js";
 import { listBackends, showBackend, type ShowOptions } from "./backend-show.js";
+import { diff, type DiffOptions } from "./diff.js";
 import { doctor, type DoctorOptions } from "./doctor.js";
 import { drain, type DrainOptions } from "./drain.js";
 import { printEnvironment } from "./env.js";
 import { estimate, type EstimateOptions } from "./estimate.js";
 import { explain, type ExplainOptions } from "./explain.js";
 import { facts, type FactsOptions } from "./facts.js";
+import { history, type HistoryOptions } from "./history.js";
 import { forgetHost } from "./host-forget.js";
 import { collectGarbage, type GcOptions } from "./gc.js";
 import { importGpustack, type GpustackOptions } from "./import-gpustack.js";
@@ -219,6 +221,18 @@ program
     "after a kill: unlock the state if its holder is dead, look at what is there, clear interrupted operations",
   )
   .action((stack: string | undefined) => recover(here(), stack));
+
+program
+  .command("history [environment]")
+  .description("list what was promoted to an environment and rolled back in it, and what of that it has now")
+  .option("--json", "for programs")
+  .action((environment: string | undefined, options: HistoryOptions) => history(here(), environment, options));
+
+program
+  .command("diff <environment> <other>")
+  .description("show how the locks of two environments differ: what a promotion moves, and what is each one's own")
+  .option("--json", "for programs")
+  .action((left: string, right: string, options: DiffOptions) => diff(here(), left, right, options));
 
 program
   .command("env")

@@ -1,4 +1,5 @@
 /** What becomes of each deployment. */
+import { differingWords } from "../../lib/words.js";
 import type { ArgumentChange, InstancePlace, PlannedDeployment, PlannedInstance } from "../../schema/plan.js";
 import { compareInstances } from "../replicas.js";
 import type { SeenInstance, SeenObject, SeenReplica } from "./seen.js";
@@ -85,25 +86,11 @@ function argumentChanges(replicas: readonly Replica[]): ArgumentChange[] {
   const changes = new Map<string, ArgumentChange>();
   for (const { object, instance } of replicas) {
     if (instance.before === undefined || instance.after === undefined) continue;
-    const [removed, added] = differ(instance.before.argv, instance.after.argv);
+    const [removed, added] = differingWords(instance.before.argv, instance.after.argv);
     if (removed.length + added.length === 0) continue;
     const key = JSON.stringify([removed, added]);
     const instances = [...(changes.get(key)?.instances ?? []), object.name];
     changes.set(key, { instances, removed, added });
   }
   return [...changes.values()];
-}
-
-/** What is between the equal beginning and the equal end; a flag whose value changes is told with it. */
-function differ(before: readonly string[], after: readonly string[]): [removed: string[], added: string[]] {
-  let start = 0;
-  while (start < Math.min(before.length, after.length) && before[start] === after[start]) start += 1;
-  let end = 0;
-  const most = Math.min(before.length, after.length) - start;
-  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end += 1;
-  const flag = before[start - 1];
-  const isValue =
-    start > 0 && flag?.startsWith("-") === true && start < before.length - end && start < after.length - end;
-  const from = isValue ? start - 1 : start;
-  return [before.slice(from, before.length - end), after.slice(from, after.length - end)];
 }
