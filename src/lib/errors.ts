@@ -22,6 +22,7 @@ export const errorCodes = {
   "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
   "promotion-invalid": "A record in `promotions` cannot be read, or is not what its name says.",
   "no-earlier-bundle": "An environment has no earlier bundle to roll back to that was applied and healthy there.",
+  "evidence-invalid": "A file of evidence is none, or was changed after it was written.",
   "does-not-fit": "A replica has no place: no host has the memory, the devices or the labels that it needs.",
   "index-unreachable": "A package index did not answer or does not have the package.",
   "packages-unsolvable": "No set of Python packages fits what a backend version asks for.",

@@ -2,8 +2,7 @@ import type * as commandPackage from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { DesiredSetup, DesiredVerification } from "../planner/desired-commands.js";
-import { endpointOf } from "../resources/instance-runner.js";
-import { fillPlaceholders } from "../schema/commands.js";
+import { verificationText } from "../resources/desired-inputs.js";
 import { interpreter, onlyIfNew, requestVariable, type CommandRequest } from "./host-command.js";
 import type { Instance } from "./resources.js";
 
@@ -51,18 +50,17 @@ export function createSetup(
 
 /** A command that checks an instance, each time that another generation of it serves. */
 export function createVerification(
-  { name, host, instancePlaced, servedModel, placed }: DesiredVerification,
+  desired: DesiredVerification,
   instance: Instance,
   secrets: SecretEnv,
   { module, version, parent }: CommandSurroundings,
 ): pulumi.Resource {
-  const port = String(instancePlaced.port);
-  const values = { endpoint: endpointOf(instancePlaced), model_name: servedModel, port };
+  const { name, host, placed } = desired;
   const { timeoutSeconds } = placed;
   return new module.local.Command(
     name,
     {
-      create: fillPlaceholders(placed.command, values),
+      create: verificationText(desired),
       triggers: [instance.generation],
       ...common({ host, timeoutSeconds, secrets: Object.keys(secrets).sort() }, secrets),
     },

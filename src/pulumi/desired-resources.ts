@@ -7,6 +7,11 @@ import type {
   DesiredInstance,
   DesiredModel,
 } from "../planner/desired.js";
+import {
+  desiredBackendVersionInputs,
+  desiredInstanceInputs,
+  desiredModelInputs,
+} from "../resources/desired-inputs.js";
 import { BackendVersion, Gateway, Host, Instance, ModelFiles } from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */
@@ -26,26 +31,19 @@ export function createBackendVersion(
   registryPassword?: pulumi.Input<string>,
   parent: pulumi.Resource = host,
 ): BackendVersion {
-  const { name, backend, version, install, pipxPath, retention, indexUrl, downloadBaseUrl } = desired;
-  const { pullFrom, login, neverPull } = desired.image ?? {};
-  const pulling = { pullFrom, registryUser: login?.username, registryPassword, neverPull: neverPull && [...neverPull] };
-  const settings = { ...pulling, pipxPath, retention, indexUrl, downloadBaseUrl };
-  const args = { host: desired.host, backend, version, ...defined({ ...install, ...settings }) };
-  return new BackendVersion(name, { ...args, method: install.method }, { parent, dependsOn: host });
+  const args = desiredBackendVersionInputs(desired);
+  const password = registryPassword === undefined ? {} : { registryPassword };
+  return new BackendVersion(desired.name, { ...args, ...password }, { parent, dependsOn: host });
 }
 
 export function createModelFiles(
-  { name, host: reference, model, indexUrl, hubEndpoint }: DesiredModel,
+  desired: DesiredModel,
   host: Host,
   token: pulumi.Input<string> | undefined,
   parent: pulumi.Resource = host,
 ): ModelFiles {
-  const { from, file, sha256 } = model;
-  return new ModelFiles(
-    name,
-    { host: reference, from, file, sha256, ...defined({ indexUrl, hubEndpoint, token }) },
-    { parent, dependsOn: host },
-  );
+  const args = { ...desiredModelInputs(desired), ...(token === undefined ? {} : { token }) };
+  return new ModelFiles(desired.name, args, { parent, dependsOn: host });
 }
 
 export function createGateway({ name, host: reference, haproxy, runtime }: DesiredGateway, host: Host): Gateway {
@@ -66,52 +64,14 @@ export interface InstanceNeeds {
 }
 
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
-  const { name, host, placed, release, modelPath, argv, env, container, rollout } = desired;
-  const { backendVersion, model, gateway, networks = [], after = [] } = needs;
+  const { backendVersion, model, gateway, secretEnv, networks = [], after = [] } = needs;
+  const { installation } = backendVersion;
   return new Instance(
-    name,
-    {
-      host,
-      deployment: placed.deployment,
-      backend: release.backend,
-      backendVersion: release.backendVersion,
-      installation: backendVersion.installation,
-      modelSha256: release.model.sha256,
-      modelPath,
-      placement: model.placement,
-      runtime: placed.runtime,
-      argv: [...argv],
-      env: { ...env, ...release.env },
-      secretEnv: needs.secretEnv,
-      bindAddress: placed.bindAddress,
-      port: placed.port,
-      ...defined({ slots: placed.slots, drainSeconds: placed.drainSeconds, adopt: placed.adopt }),
-      ...(placed.devices.length === 0 ? {} : { devices: placed.devices }),
-      ...defined({ memory: placed.memory }),
-      servedModel: release.servedModel ?? placed.deployment,
-      ...keyVariable(desired),
-      healthPath: release.healthPath,
-      ...defined({ container, healthRequest: release.healthRequest, category: release.category }),
-      minHealthySeconds: placed.minHealthySeconds,
-      healthyDeadlineSeconds: placed.healthyDeadlineSeconds,
-      stopSeconds: placed.stopSeconds,
-      ...defined({ maxSurge: placed.maxSurge, maxUnavailable: placed.maxUnavailable, rollout }),
-    },
+    desired.name,
+    { ...desiredInstanceInputs(desired), installation, placement: model.placement, secretEnv },
     {
       parent,
       dependsOn: [backendVersion, model, ...(gateway === undefined ? [] : [gateway]), ...networks, ...after],
     },
   );
-}
-
-/** The engine's key variable, when the deployment gives it a key. */
-function keyVariable({ release, placed }: DesiredInstance): { apiKeyVariable?: string } {
-  const { apiKeyVariable } = release;
-  return apiKeyVariable !== undefined && apiKeyVariable in placed.secretEnv ? { apiKeyVariable } : {};
-}
-
-function defined<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
