@@ -1,6 +1,6 @@
 import { BerthError } from "../lib/errors.js";
-import { hostState, nameOf, type HostState } from "./host-state.js";
-import { readState } from "./state.js";
+import { hostState, type HostState } from "./host-state.js";
+import { nameOf, readState } from "./state.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { StackState, StateResource } from "./state.js";
+import { nameOf, type StackState, type StateResource } from "./state.js";
 
 export interface HostState {
   /** The host itself first: what is on it stands on it. */
@@ -19,11 +19,6 @@ export function hostState(host: string, { resources, extras }: Pick<StackState, 
     extras: extras.filter(({ urn }) => hostOfExtra(urn) === host || instances.has(instanceOfExtra(urn) ?? "")),
     known: [...new Set(names.filter((name) => name !== undefined))].sort(),
   };
-}
-
-/** The last part of a URN is the resource's name. */
-export function nameOf(urn: string): string {
-  return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
 function hostOf({ host }: StateResource["outputs"]): string | undefined {

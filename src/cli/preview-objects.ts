@@ -9,7 +9,7 @@ import { chooseStrategy } from "../resources/instance-plan.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
 import { migrate } from "../resources/migrate.js";
-import { nameOf } from "./host-state.js";
+import { nameOf } from "./state.js";
 import type { PreviewStep } from "./preview.js";
 
 type Change = SeenObject["change"];

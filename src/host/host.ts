@@ -63,6 +63,8 @@ export interface HttpRequest {
   body?: string;
   timeoutSeconds: number;
   signal?: AbortSignal;
+  /** Called with each piece of the answer's body as it comes, before the answer is there. */
+  onPiece?: (bytes: Uint8Array) => void;
 }
 
 export type HttpAnswer =

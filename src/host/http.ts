@@ -16,7 +16,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
       redirect: "manual",
       signal,
     });
-    return { kind: "answered", status: response.status, body: await readBody(response) };
+    return { kind: "answered", status: response.status, body: await readBody(response, request.onPiece) };
   } catch (error) {
     if (request.signal?.aborted === true) throw request.signal.reason;
     if (timeout.aborted) return { kind: "timedOut" };
@@ -25,7 +25,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   }
 }
 
-async function readBody(response: Response): Promise<string> {
+async function readBody(response: Response, onPiece: HttpRequest["onPiece"]): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) return "";
   const chunks: Uint8Array[] = [];
@@ -33,6 +33,7 @@ async function readBody(response: Response): Promise<string> {
   for (;;) {
     const { done, value } = (await reader.read()) as { done: boolean; value?: Uint8Array };
     if (done || value === undefined) break;
+    onPiece?.(value);
     chunks.push(value);
     size += value.byteLength;
     if (size > longestBodyBytes) {

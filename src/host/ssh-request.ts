@@ -68,13 +68,14 @@ async function send(request: HttpRequest, child: SshChild, signal: AbortSignal):
     outgoing.on("error", reject);
     outgoing.end(body);
   });
-  return { kind: "answered", status: response.statusCode ?? 0, body: await readBody(response) };
+  return { kind: "answered", status: response.statusCode ?? 0, body: await readBody(response, request.onPiece) };
 }
 
-async function readBody(response: IncomingMessage): Promise<string> {
+async function readBody(response: IncomingMessage, onPiece: HttpRequest["onPiece"]): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
+    onPiece?.(chunk);
     chunks.push(chunk);
     size += chunk.byteLength;
     if (size > longestBodyBytes) break;

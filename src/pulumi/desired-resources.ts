@@ -7,11 +7,7 @@ import type {
   DesiredInstance,
   DesiredModel,
 } from "../planner/desired.js";
-import {
-  desiredBackendVersionInputs,
-  desiredInstanceInputs,
-  desiredModelInputs,
-} from "../resources/desired-inputs.js";
+import { desiredBackendVersionInputs, desiredInstanceInputs, desiredModelInputs } from "../resources/desired-inputs.js";
 import { BackendVersion, Gateway, Host, Instance, ModelFiles } from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */

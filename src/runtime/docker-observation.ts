@@ -22,8 +22,8 @@ export function nameOf(variable: string): string {
   return variable.replace(/=.*$/s, "");
 }
 
-export function stateOf({ state, pid, exitCode, outOfMemory, error }: ContainerStatus): RunnerState {
-  if (state === "running") return { kind: "running", pid };
+export function stateOf({ state, pid, startedAt, exitCode, outOfMemory, error }: ContainerStatus): RunnerState {
+  if (state === "running") return { kind: "running", pid, ...(startedAt === "" ? {} : { startedAt }) };
   if (state === "paused") return { kind: "paused" };
   const said = error === "" ? "" : `: ${error}`;
   const reason = `${state}, ${endText({ exitCode, outOfMemory })}${said}`;

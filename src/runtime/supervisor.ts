@@ -40,7 +40,8 @@ export type RunnerState =
   | { readonly kind: "paused" }
   /** It ended, and is about to be started again. */
   | { readonly kind: "restarting"; readonly reason: string }
-  | { readonly kind: "running"; readonly pid: number };
+  /** `startedAt`: when its process was started, ISO 8601 by the host's clock, where its supervisor tells. */
+  | { readonly kind: "running"; readonly pid: number; readonly startedAt?: string };
 
 /** Whether it has, or is about to have, its port and its devices. */
 export function isAlive({ kind }: RunnerState): boolean {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { digest, type Json } from "../lib/canonical.js";
+import { digest } from "../lib/canonical.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { commit, name, sha256 } from "./scalars.js";
 
@@ -79,7 +79,7 @@ export type PerformanceResult = z.output<typeof performanceResult>;
 
 /** Evidence with its digest. Pure. */
 export function sealEvidence(body: EvidenceBody): Evidence {
-  return { ...body, digest: digest(body as Json) };
+  return { ...body, digest: digest(body) };
 }
 
 /** Evidence as it is written into a file. */

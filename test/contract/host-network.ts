@@ -107,6 +107,21 @@ export function describeNetwork(settingOf: () => HostSetting): void {
       expect(await ask(port, { address: "::1" })).toEqual({ kind: "answered", status: 200, body: "six" });
     });
 
+    it("hands on each piece of the body as it comes, before the answer ends", async () => {
+      let finish = (): unknown => undefined;
+      const port = await serve((_request, response) => {
+        response.write("first");
+        finish = () => response.end("last");
+      });
+      const pieces: string[] = [];
+      const onPiece = (bytes: Uint8Array) => {
+        pieces.push(Buffer.from(bytes).toString());
+        if (pieces.length === 1) finish();
+      };
+      expect(await ask(port, { onPiece })).toEqual({ kind: "answered", status: 200, body: "firstlast" });
+      expect(pieces).toEqual(["first", "last"]);
+    });
+
     it("does not follow where an answer leads", async () => {
       const port = await serve((_request, response) =>
         response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),

@@ -29,7 +29,7 @@ function describeStart(stageOf: () => SupervisorStage): void {
     const spec = stage.runner("plain");
     await stage.supervisor.start(spec);
     const seen = await stage.supervisor.observe(spec);
-    expect(seen).toEqual({
+    expect(seen).toMatchObject({
       state: { kind: "running", pid: expect.any(Number) as number },
       restarts: 0,
       asDefined: true,
@@ -166,7 +166,7 @@ function describeLife(stageOf: () => SupervisorStage): void {
     await stage.supervisor.start(one);
     await stage.supervisor.stop(one);
     await stage.supervisor.remove(one);
-    expect(await stage.supervisor.observe(other)).toEqual({
+    expect(await stage.supervisor.observe(other)).toMatchObject({
       state: { kind: "running", pid: kept },
       restarts: 0,
       asDefined: true,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { hostState, nameOf } from "../../../src/cli/host-state.js";
+import { hostState } from "../../../src/cli/host-state.js";
+import { nameOf } from "../../../src/cli/state.js";
 
 const urn = (name: string) => `urn:pulumi:dev::shop::some:type::${name}`;
 const extra = (name: string, kind = "Command") => ({ urn: urn(name), kind });

@@ -1,0 +1,158 @@
+import type { DesiredInstance, DesiredStack } from "../planner/desired.js";
+import { compareInstances } from "../planner/replicas.js";
+import { desiredBackendVersionInputs, desiredInstanceInputs, desiredModelInputs } from "../resources/desired-inputs.js";
+import { compareFields } from "../resources/difference.js";
+import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
+import { resourceKinds } from "../resources/kinds.js";
+import { migrate, readInputs } from "../resources/migrate.js";
+
+/** What Pulumi's state tells of a stack; its resources' outputs are what truly runs. */
+export interface RecordedState {
+  readonly resources: readonly RecordedResource[];
+  /** Operations that were interrupted. */
+  readonly pendingOperations: number;
+}
+
+export interface RecordedResource {
+  readonly kind: string;
+  readonly outputs: Readonly<Record<string, unknown>>;
+  /** Whether its last operation failed and left it in the state. */
+  readonly failed?: boolean | undefined;
+  /** Whether it was replaced and waits to be deleted. */
+  readonly leaving?: boolean | undefined;
+}
+
+/** Whether a deployment's bundle is applied; if not, why, one sentence each. */
+export type Applied = { readonly applied: true } | { readonly applied: false; readonly reasons: readonly string[] };
+
+export interface AppliedProblem {
+  /** Names of the lock's deployments. */
+  readonly deployments: readonly string[];
+  /** What the lock asks for. */
+  readonly desired: DesiredStack;
+  /** Undefined when nothing was ever deployed. */
+  readonly state: RecordedState | undefined;
+  /** Whose state it is, as project/stack. */
+  readonly owner: string;
+}
+
+/**
+ * Which bundles of a lock are applied: the state has every replica, with all that the lock asks for, and what it stands
+ * on, and no operation was interrupted. By deployment. Reasons name fields and never their values. Pure.
+ *
+ * @throws BerthError `lock-incompatible` for a state of a version of Berth that this one does not know
+ */
+export function findApplied({ deployments, desired, state, owner }: AppliedProblem): Record<string, Applied> {
+  const look = (name: string): Applied => {
+    const reasons = state === undefined ? ["the stack was never brought up"] : new Look(desired, state, owner).at(name);
+    return reasons.length === 0 ? { applied: true } : { applied: false, reasons };
+  };
+  return Object.fromEntries(deployments.map((name) => [name, look(name)]));
+}
+
+/** A state beside what a lock asks for. */
+class Look {
+  readonly #desired: DesiredStack;
+  readonly #state: RecordedState;
+  readonly #owner: string;
+
+  constructor(desired: DesiredStack, state: RecordedState, owner: string) {
+    this.#desired = desired;
+    this.#state = state;
+    this.#owner = owner;
+  }
+
+  /** Why a deployment is not applied. */
+  at(deployment: string): string[] {
+    const { pendingOperations } = this.#state;
+    const wanted = this.#desired.instances.filter(({ placed }) => placed.deployment === deployment);
+    const interrupted = pendingOperations === 1 ? "an operation was" : `${pendingOperations} operations were`;
+    return [
+      ...(pendingOperations > 0 ? [`${interrupted} interrupted: run \`berth recover\``] : []),
+      ...(wanted.length === 0 ? ["the lock has no replica of it"] : []),
+      ...new Set(wanted.flatMap((instance) => this.#needReasons(instance))),
+      ...wanted.flatMap((instance) => this.#instanceReasons(instance)),
+      ...this.#surplus(deployment, wanted).map((name) => `${name} is in the state, and the lock does not want it`),
+    ];
+  }
+
+  /** Of the backend version and the model that an instance stands on. */
+  #needReasons(instance: DesiredInstance): string[] {
+    const { BackendVersion, ModelFiles } = resourceKinds;
+    const backendVersion = this.#desired.backendVersions.find(({ name }) => name === instance.backendVersion);
+    const model = this.#desired.models.find(({ name }) => name === instance.model);
+    if (backendVersion === undefined || model === undefined)
+      throw new Error(`the lock's parts do not fit: instance ${instance.name}`);
+    return [
+      ...this.#compare(BackendVersion, backendVersion.name, desiredBackendVersionInputs(backendVersion), [
+        "registryPassword",
+      ]),
+      ...this.#compare(ModelFiles, model.name, desiredModelInputs(model), ["token"]),
+    ];
+  }
+
+  #instanceReasons(desired: DesiredInstance): string[] {
+    const { name, placed } = desired;
+    const given = ["installation", "placement", "secretEnv", "strategy"] as const;
+    const reasons = this.#compare(resourceKinds.Instance, name, desiredInstanceInputs(desired), given);
+    const outputs = this.#find("Instance", name)?.outputs;
+    if (outputs === undefined) return reasons;
+    const needs = [
+      ["BackendVersion", desired.backendVersion, "installation"],
+      ["ModelFiles", desired.model, "placement"],
+    ] as const;
+    const variables = (values: unknown) =>
+      Object.keys(values ?? {})
+        .sort()
+        .join();
+    return [
+      ...reasons,
+      ...needs.flatMap(([kind, need, field]) => {
+        const present = this.#find(kind, need)?.outputs[field];
+        return present === undefined || present === outputs[field]
+          ? []
+          : [`${name} was not started again since ${kind} ${need} was put in place anew`];
+      }),
+      ...(variables(outputs.secretEnv) === variables(placed.secretEnv)
+        ? []
+        : [`${name} has another secretEnv than the lock asks for`]),
+      ...(outputs.generation === "" ? [`${name} was never verified`] : []),
+    ];
+  }
+
+  /** @param given fields that are taken as they are: secrets, and what other resources' outputs give */
+  #compare<Inputs extends CommonInputs, Observed extends CommonObserved>(
+    kind: ResourceKind<Inputs, Observed>,
+    name: string,
+    desired: Partial<Record<keyof Inputs, unknown>>,
+    given: readonly (keyof Inputs)[],
+  ): string[] {
+    const found = this.#find(kind.kind, name);
+    const what = kind.kind === "Instance" ? name : `${kind.kind} ${name}`;
+    if (found === undefined) return [`${what} is not in the state`];
+    const olds = readInputs(kind, migrate(kind.kind, found.outputs));
+    const taken = Object.fromEntries(given.map((field) => [field, olds[field]]));
+    const news = kind.inputs.parse({ ...desired, ...taken, name, owner: this.#owner });
+    const fields = compareFields(kind.differences, olds, news).map(({ field }) => field);
+    return [
+      ...(found.failed === true ? [`the last operation on ${what} failed`] : []),
+      ...(fields.length === 0 ? [] : [`${what} has another ${fields.join(", ")} than the lock asks for`]),
+    ];
+  }
+
+  #surplus(deployment: string, wanted: readonly DesiredInstance[]): string[] {
+    const names = new Set(wanted.map(({ name }) => name));
+    return this.#present("Instance")
+      .filter(({ outputs }) => outputs.deployment === deployment && !names.has(String(outputs.name)))
+      .map(({ outputs }) => String(outputs.name))
+      .sort(compareInstances);
+  }
+
+  #find(kind: string, name: string): RecordedResource | undefined {
+    return this.#present(kind).find(({ outputs }) => outputs.name === name);
+  }
+
+  #present(kind: string): RecordedResource[] {
+    return this.#state.resources.filter((each) => each.kind === kind && each.leaving !== true);
+  }
+}
