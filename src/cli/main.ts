@@ -33,6 +33,7 @@ import { recover } from "./recover.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
 import { up, type UpOptions } from "./up.js";
+import { verify, type VerifyOptions } from "./verify.js";
 import { whatIfOptions } from "./what-if.js";
 import { findRoot, openWorkplace, packageRoot, type Workplace } from "./workplace.js";
 
@@ -124,6 +125,16 @@ program
   .description("show what is wanted beside what is there")
   .option("--json", "for programs")
   .action((stack: string | undefined, options: { json?: boolean }) => status(here(), stack, options));
+
+program
+  .command("verify [stack]")
+  .description("put what runs to its environment's gates, and write evidence; exit code 3 when something fails")
+  .option("-o, --output <file>", "where the evidence is written (default: .berth/evidence/STACK.json)")
+  .option("--only <deployments...>", "look at these deployments alone")
+  .option("--json", "for programs")
+  .action(async (stack: string | undefined, options: VerifyOptions) => {
+    process.exitCode = await verify(here(), stack, options, untilInterrupted());
+  });
 
 program
   .command("explain <deployment>")

@@ -1,19 +1,16 @@
 import { readEntry } from "../host/journal.js";
-import { BerthError } from "../lib/errors.js";
-import { createRedact } from "../lib/redact.js";
 import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { readProject, shown } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import { compareInstances } from "../planner/replicas.js";
 import type { Contexts } from "../resources/context.js";
-import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
+import type { CommonObserved } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
-import { migrate, readInputs } from "../resources/migrate.js";
 import type { InstanceObserved } from "../resources/instance.js";
-import { observeResource } from "../resources/observation.js";
 import { openContexts } from "./contexts.js";
-import { readState, type StackState, type StateResource } from "./state.js";
+import { isSeen, observe, observeRecorded } from "./observed.js";
+import { readState, type StackState } from "./state.js";
 import { formatMemoryStatus, memoryStatus, type MemoryStatus } from "./status-memory.js";
 import { plainTable } from "./table.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
@@ -107,10 +104,6 @@ function healthOf(observed: InstanceObserved | CommonObserved | undefined): stri
   return isSeen(observed) ? observed.health : "unknown";
 }
 
-function isSeen(observed: InstanceObserved | CommonObserved | undefined): observed is InstanceObserved {
-  return observed !== undefined && "health" in observed;
-}
-
 /** What an interrupted run has left of an instance that the state has never had. */
 async function findLeft({ name, host }: DesiredInstance, contexts: Contexts, owner: string): Promise<string[]> {
   const context = contexts.of(host, (text) => text);
@@ -123,45 +116,10 @@ async function findLeft({ name, host }: DesiredInstance, contexts: Contexts, own
 async function otherDrift(state: StackState | undefined, contexts: Contexts): Promise<string[]> {
   const drift: string[] = [];
   for (const { kind, outputs } of state?.resources ?? []) {
-    const observed = await observeOther(kind, outputs, contexts);
+    const observed = await observeRecorded(kind, outputs, contexts);
     drift.push(...(observed?.drift ?? []).map((sentence) => `${kind} ${String(outputs.name)} ${sentence}`));
   }
   return drift;
-}
-
-function observeOther(
-  kind: string,
-  outputs: StateResource["outputs"],
-  contexts: Contexts,
-): Promise<CommonObserved | undefined> {
-  const { Host, BackendVersion, ModelFiles, Gateway } = resourceKinds;
-  switch (kind) {
-    case Host.kind:
-      return observe(Host, outputs, contexts);
-    case BackendVersion.kind:
-      return observe(BackendVersion, outputs, contexts);
-    case ModelFiles.kind:
-      return observe(ModelFiles, outputs, contexts);
-    case Gateway.kind:
-      return observe(Gateway, outputs, contexts);
-    default:
-      return Promise.resolve(undefined);
-  }
-}
-
-async function observe<Inputs extends CommonInputs, Observed extends CommonObserved>(
-  kind: ResourceKind<Inputs, Observed>,
-  outputs: StateResource["outputs"],
-  contexts: Contexts,
-): Promise<Observed | CommonObserved> {
-  const inputs = readInputs(kind, migrate(kind.kind, outputs));
-  const context = contexts.of(inputs.host, createRedact(kind.secrets(inputs)));
-  try {
-    return await observeResource(kind, context, inputs, String(outputs.identity));
-  } catch (error) {
-    if (!(error instanceof BerthError) || error.code !== "host-unreachable") throw error;
-    return { drift: [`is as it was known last: host ${inputs.host.name} does not answer`] };
-  }
 }
 
 /** The table for people. */

@@ -44,12 +44,7 @@ export async function probe(
   requestSeconds: number,
   signal?: AbortSignal,
 ): Promise<ProbeResult> {
-  const base = {
-    address: probeAddress(target.address),
-    port: target.port,
-    headers: target.apiKey === undefined ? {} : { authorization: `Bearer ${target.apiKey}` },
-    ...(signal === undefined ? {} : { signal }),
-  };
+  const base = { ...requestTo(target), ...(signal === undefined ? {} : { signal }) };
   const get = (path: string) => send({ ...base, method: "GET", path, timeoutSeconds: quickSeconds });
 
   const health = await get(target.healthPath);
@@ -77,6 +72,16 @@ export async function probe(
   return text === undefined
     ? { level: standard === undefined ? "pathOk" : "modelListed", reason: `${path}: ${describeAnswer(answer)}` }
     : { level: "answered", text };
+}
+
+/** What every request to a target has. */
+export function requestTo({
+  address,
+  port,
+  apiKey,
+}: ProbeTarget): Pick<HttpRequest, "address" | "port"> & { headers: Record<string, string> } {
+  const headers: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  return { address: probeAddress(address), port, headers };
 }
 
 /** Why a probe got no further; empty for one that could not. */
@@ -114,7 +119,8 @@ function parseBody(answer: HttpAnswer): unknown {
   }
 }
 
-function describeAnswer(answer: HttpAnswer): string {
+/** What an answer is, for people, in one line. */
+export function describeAnswer(answer: HttpAnswer): string {
   if (answer.kind === "timedOut") return "no answer in time";
   if (answer.kind === "refused") return answer.reason;
   const body = answer.body.replace(/\s+/g, " ").trim().slice(0, longestReason);

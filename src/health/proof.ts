@@ -73,7 +73,7 @@ function post(path: string, body: unknown, read: (body: unknown) => string | und
 }
 
 /** A member of what may be an object or a list; undefined when it is neither, or has none. */
-function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
     (inner, key) =>
       typeof inner === "object" && inner !== null
@@ -83,14 +83,15 @@ function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   );
 }
 
-function written(text: unknown): string | undefined {
+/** A text that says something. */
+export function written(text: unknown): string | undefined {
   return typeof text === "string" && text !== "" ? text : undefined;
 }
 
-const completionText = (body: unknown) => written(at(body, "choices", 0, "text"));
-const messageText = (body: unknown) => written(at(body, "choices", 0, "message", "content"));
+export const completionText = (body: unknown) => written(at(body, "choices", 0, "text"));
+export const messageText = (body: unknown) => written(at(body, "choices", 0, "message", "content"));
 
-function embeddingText(body: unknown): string | undefined {
+export function embeddingText(body: unknown): string | undefined {
   const vector = at(body, "data", 0, "embedding");
   const isVector = Array.isArray(vector) && vector.length > 0 && vector.every(Number.isFinite);
   return isVector ? `a vector of ${vector.length}` : undefined;
@@ -105,7 +106,8 @@ function bodyOf(answer: HttpAnswer): string | undefined {
   return answer.kind === "answered" && answer.status >= 200 && answer.status < 300 ? answer.body : undefined;
 }
 
-function parsedBody(answer: HttpAnswer): unknown {
+/** Of an answer that is well; undefined for others. */
+export function parsedBody(answer: HttpAnswer): unknown {
   try {
     return JSON.parse(bodyOf(answer) ?? "");
   } catch {
