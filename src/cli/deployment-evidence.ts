@@ -42,7 +42,7 @@ interface Found<Result> {
 export async function lookAtDeployment(problem: DeploymentProblem, edges: Edges): Promise<DeploymentEvidence> {
   const { release, instances, applied, verify, gates } = problem;
   const replicas = await Promise.all(instances.map((instance) => edges.sight.look(instance)));
-  const problems = replicas.flatMap(({ name, problems: own }) => own.map((sentence) => `${name} ${sentence}`));
+  const problems = replicas.flatMap(({ name, problems: own }) => own.map((sentence) => `${name}: ${sentence}`));
   const healthy = replicas.length > 0 && problems.length === 0;
   const ages = replicas.map(({ soakSeconds }) => soakSeconds);
   const soakSeconds = ages.length === 0 || ages.includes(undefined) ? undefined : Math.min(...ages.map(Number));

@@ -4,7 +4,7 @@ The model file is read as text: a line `fail: load` makes the start fail, `fail:
 answer 503 for ever, `fail: no-answer` makes requests fail, `fail: crash` ends the engine after 3 s of service. The
 environment's FAKE_FAIL_BELOW names a folder: with a model in it the start fails.
 
-A request with `"stream": N` is answered by an event each second for N seconds.
+A request with `"stream": N` is answered by an event each second for N seconds; one with `"stream": true` as OpenAI does.
 """
 
 import argparse
@@ -69,15 +69,29 @@ def main():
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            seconds = json.loads(body or b"{}").get("stream")
+            stream = json.loads(body or b"{}").get("stream")
             if not self.allowed():
                 self.answer(401, {"error": "no key"})
-            elif seconds:
-                self.stream(seconds)
+            elif stream and stream is not True:
+                self.stream(stream)
             elif "fail: no-answer" in model:
                 self.answer(500, {"error": "out of order"})
+            elif stream:
+                self.stream_words()
+            elif self.path == "/v1/chat/completions":
+                self.answer(200, {"choices": [{"message": {"role": "assistant", "content": arguments.text}}]})
             else:
                 self.answer(200, {"choices": [{"text": arguments.text}]})
+
+        def stream_words(self):
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            words = arguments.text.split()
+            events = [{"choices": [{"text": f"{word} "}]} for word in words]
+            for event in [*events, {"choices": [], "usage": {"completion_tokens": len(words)}}]:
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
 
         def stream(self, seconds):
             self.send_response(200)
