@@ -4,10 +4,11 @@ import { runSmoke } from "../health/smoke.js";
 import type { Clock } from "../lib/clock.js";
 import { formatSeconds } from "../lib/format.js";
 import type { Applied } from "../lock/applied.js";
+import { acceleratorNames } from "../planner/accelerator-names.js";
 import type { DesiredInstance } from "../planner/desired.js";
 import type { Contexts } from "../resources/context.js";
 import type { DeploymentEvidence, PerformanceResult, SmokeResult, VerifyResult } from "../schema/evidence.js";
-import type { LockedDeployment, LockFile } from "../schema/lock.js";
+import type { LockedDeployment, Placement } from "../schema/lock.js";
 import type { LiveReplica, ReplicaSight } from "./live-replica.js";
 
 export interface EvidenceEdges {
@@ -24,7 +25,7 @@ export interface EvidenceEdges {
 export interface DeploymentProblem {
   readonly release: LockedDeployment;
   readonly instances: readonly DesiredInstance[];
-  readonly hosts: LockFile["placement"]["hosts"];
+  readonly hosts: Placement["hosts"];
   readonly applied: Applied;
   readonly verify: VerifyResult[];
   readonly gates: ChosenGates;
@@ -40,7 +41,7 @@ interface Found<Result> {
 
 /** Looks at a deployment, and asks it what its gates ask. What fails is told, and is no error. */
 export async function lookAtDeployment(problem: DeploymentProblem, edges: Edges): Promise<DeploymentEvidence> {
-  const { release, instances, applied, verify, gates } = problem;
+  const { release, instances, hosts, applied, verify, gates } = problem;
   const replicas = await Promise.all(instances.map((instance) => edges.sight.look(instance)));
   const problems = replicas.flatMap(({ name, problems: own }) => own.map((sentence) => `${name}: ${sentence}`));
   const healthy = replicas.length > 0 && problems.length === 0;
@@ -54,7 +55,10 @@ export async function lookAtDeployment(problem: DeploymentProblem, edges: Edges)
     applied: applied.applied,
     healthy,
     ...(soakSeconds === undefined ? {} : { soakSeconds }),
-    accelerators: acceleratorsOf(problem),
+    accelerators: acceleratorNames(
+      instances.map(({ placed }) => placed),
+      hosts,
+    ),
     verify,
     smoke: smoke.results,
     performance: performance.results,
@@ -120,20 +124,4 @@ async function measureAll(
     failed.push(...sentences.map((sentence) => `performance: ${name}: ${sentence}`));
   }
   return { results, failed };
-}
-
-/** Of the devices that the lock gives its replicas; one that is given none sees all that its host has. */
-function acceleratorsOf({ instances, hosts }: DeploymentProblem): string[] {
-  const names = instances.flatMap(({ placed }) => {
-    const accelerators = hosts[placed.host]?.facts.accelerators ?? [];
-    const isGiven = (uuid: string) => placed.devices.length === 0 || placed.devices.includes(uuid);
-    const found = accelerators.flatMap(({ name, uuid, mig }) => [
-      ...(isGiven(uuid) ? [name] : []),
-      ...(mig?.devices ?? [])
-        .filter((part) => placed.devices.includes(part.uuid))
-        .map(({ profile = "MIG device" }) => `${name} ${profile}`),
-    ]);
-    return found.length === 0 ? ["cpu"] : found;
-  });
-  return [...new Set(names)].sort();
 }
