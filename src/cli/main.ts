@@ -28,8 +28,10 @@ import { models, type ModelsOptions } from "./models.js";
 import { evictModels, type EvictOptions } from "./models-evict.js";
 import { pinnedMethods } from "./pin-version.js";
 import { plan, planFormats, type PlanOptions } from "./plan.js";
+import { promote, type PromoteOptions } from "./promote.js";
 import { quickstart, type QuickstartOptions } from "./quickstart.js";
 import { recover } from "./recover.js";
+import { rollback, type RollbackOptions } from "./rollback.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
 import { up, type UpOptions } from "./up.js";
@@ -232,6 +234,34 @@ program
     "after a kill: unlock the state if its holder is dead, look at what is there, clear interrupted operations",
   )
   .action((stack: string | undefined) => recover(here(), stack));
+
+program
+  .command("promote <from> <to>")
+  .description(
+    "move what is applied, healthy and verified in one environment into the lock of the next; exit code 3 a gate failed, 4 it cannot be there, 5 somebody else wrote the lock",
+  )
+  .option("--only <deployments...>", "these deployments alone")
+  .option("--dry-run", "do all but write")
+  .option("--check", "tell whether something would move, by exit code 2, and ask nobody")
+  .option("--evidence <file>", "what `berth verify` has written, instead of asking now")
+  .option("--offline", "do not ask whether artifacts can still be had")
+  .option("--accept-moved", "promote what was pinned though a tag or revision means something else now")
+  .option("--force", "leave out an environment; needs --reason")
+  .option("--reason <text>", "why; it is written down")
+  .option("--json", "for programs")
+  .action(async (from: string, to: string, options: PromoteOptions) => {
+    process.exitCode = await promote(here(), from, to, options, untilInterrupted());
+  });
+
+program
+  .command("rollback [environment]")
+  .description("give an environment what it had before its last promotion; hosts keep it, so nothing is downloaded")
+  .option("--to <bundle>", "the id of an earlier bundle, or its beginning")
+  .option("--dry-run", "do all but write")
+  .option("--json", "for programs")
+  .action(async (environment: string | undefined, options: RollbackOptions) => {
+    process.exitCode = await rollback(here(), environment, options, untilInterrupted());
+  });
 
 program
   .command("history [environment]")

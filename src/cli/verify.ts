@@ -10,7 +10,7 @@ import { formatEvidence, type DeploymentEvidence, type Evidence } from "../schem
 import { openContexts } from "./contexts.js";
 import { gatherEvidence, hasPassed } from "./evidence.js";
 import { readGates } from "./gates.js";
-import { findCommit } from "./lock-commit.js";
+import { findCommit } from "./git-commit.js";
 import { readState } from "./state.js";
 import { plainTable } from "./table.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";

@@ -2,8 +2,9 @@ import { link, lstat, mkdir, open, readdir, readFile, rm } from "node:fs/promise
 import { join } from "node:path";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
-import { parseYaml, tooLarge } from "../schema/document.js";
+import { parseYaml } from "../schema/document.js";
 import { promotionRecord, type PromotionRecord } from "../schema/promotion.js";
+import { tooLarge } from "../schema/yaml-text.js";
 import { recordName } from "./promotion-record.js";
 
 /** Where a project's records are, below its root. */

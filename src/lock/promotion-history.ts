@@ -1,9 +1,9 @@
 /** What an environment had, by the records of its promotions and rollbacks. Pure. */
 import { digest } from "../lib/canonical.js";
 import { lookUp } from "../lib/record.js";
-import type { LockedDeployment, LockedPreload } from "../schema/lock.js";
+import type { LockedDeployment, LockedPreload, Promotable } from "../schema/lock.js";
 import type { MovedBundle, MovedPreload, PromotionRecord } from "../schema/promotion.js";
-import { promotableDigest, type Promotable } from "./promotion.js";
+import { promotableDigest } from "./promotion.js";
 import { compareRecords } from "./promotion-record.js";
 
 /** What a deployment had for a while, or something that lies ready. */

@@ -1,8 +1,9 @@
 /** What is written down of a promotion or a rollback. Pure. */
 import { digest } from "../lib/canonical.js";
 import { lookUp } from "../lib/record.js";
+import type { Promotable } from "../schema/lock.js";
 import type { MovedBundle, MovedPreload, PromotionRecord } from "../schema/promotion.js";
-import { compareBundles, promotableDigest, type BundleChange, type Promotable } from "./promotion.js";
+import { compareBundles, promotableDigest, type BundleChange } from "./promotion.js";
 
 type Circumstances = Pick<PromotionRecord, "kind" | "by" | "from" | "to" | "commit" | "dirty" | "reason" | "forced">;
 

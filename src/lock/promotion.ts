@@ -3,10 +3,7 @@ import { nearestNames } from "../catalog/nearest.js";
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import type { LockFile } from "../schema/lock.js";
-
-/** The part of a lock that moves from one environment to the next; the rest is the environment's own. */
-export type Promotable = Pick<LockFile, "release" | "preload">;
+import type { Promotable } from "../schema/lock.js";
 
 /** What happens to a deployment's bundle, or to something that lies ready. */
 export interface BundleChange {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { gates } from "./gates.js";
 import { name } from "./scalars.js";
 
 /** What may not be in an environment. */
@@ -7,6 +8,7 @@ export const environmentRule = z.enum(["pinnedArtifacts", "keyedAddresses", "pla
 
 export const environmentEntry = z
   .strictObject({
+    gates: gates.optional(),
     promoters: z
       .array(z.string().min(1))
       .min(1)

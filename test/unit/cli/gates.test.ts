@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 
 import { readGates } from "../../../src/cli/gates.js";
-import { findCommit } from "../../../src/cli/lock-commit.js";
+import { findCommit } from "../../../src/cli/git-commit.js";
 import { formatTable } from "../../../src/cli/verify.js";
 import type { DeploymentEvidence } from "../../../src/schema/evidence.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

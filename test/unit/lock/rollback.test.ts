@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { moveBundles, promotableDigest, type Promotable } from "../../../src/lock/promotion.js";
+import { moveBundles, promotableDigest } from "../../../src/lock/promotion.js";
 import { tellHistory } from "../../../src/lock/promotion-history.js";
 import { rollbackTarget, type Rollback } from "../../../src/lock/rollback.js";
+import type { Promotable } from "../../../src/schema/lock.js";
 import { bundleOf, promotableOf, RecordedEnvironment } from "../support/bundles.js";
 import { thrownBy } from "../support/thrown.js";
 

@@ -1,7 +1,7 @@
 import { digest, sha256 } from "../../../src/lib/canonical.js";
-import { promotableDigest, type Promotable } from "../../../src/lock/promotion.js";
+import { promotableDigest } from "../../../src/lock/promotion.js";
 import { recordMove } from "../../../src/lock/promotion-record.js";
-import type { LockedDeployment, LockedPreload } from "../../../src/schema/lock.js";
+import type { LockedDeployment, LockedPreload, Promotable } from "../../../src/schema/lock.js";
 import type { PromotionRecord } from "../../../src/schema/promotion.js";
 
 /** A bundle: equal versions and changes give equal ids. */

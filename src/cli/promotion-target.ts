@@ -1,0 +1,124 @@
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { BerthError } from "../lib/errors.js";
+import { currentLock } from "../lock/current.js";
+import { editedLock, findEdits } from "../lock/integrity.js";
+import { commitLock, readText } from "../lock/lock-commit.js";
+import { lockPath } from "../lock/lock-file.js";
+import { writePromotion } from "../lock/promotion-file.js";
+import { recordMove } from "../lock/promotion-record.js";
+import type { LockFile, Promotable } from "../schema/lock.js";
+import type { PromotionRecord } from "../schema/promotion.js";
+import { readEnvironmentLock } from "./environment-lock.js";
+import { openLock } from "./lock.js";
+import { projectName, stackFileOf, type Workplace } from "./workplace.js";
+
+/** An environment's lock as a command found it. */
+export interface FoundLock {
+  /** Absolute. */
+  readonly path: string;
+  readonly shownPath: string;
+  readonly text: string | undefined;
+  readonly lock: LockFile | undefined;
+}
+
+/** @throws BerthError `lock-edited` when somebody has changed it by hand */
+export async function findLock({ root }: Workplace, environment: string): Promise<FoundLock> {
+  const shownPath = lockPath(stackFileOf(root, environment));
+  const path = join(root, shownPath);
+  const text = await readText(path);
+  const lock = await readEnvironmentLock(root, environment);
+  const edits = lock === undefined ? [] : findEdits(lock);
+  if (edits.length > 0) throw editedLock(shownPath, edits);
+  return { path, shownPath, text, lock };
+}
+
+/** Solves an environment's placement for releases that it is to have. Writes nothing. */
+export async function solveTarget(
+  workplace: Workplace,
+  environment: string,
+  promoted: Promotable,
+): Promise<{ lock: LockFile; warnings: readonly string[] }> {
+  const { project, edges } = openLock(workplace, environment, { promoted });
+  const owner = `${projectName(workplace.root)}/${environment}`;
+  const { lock, outcome } = await currentLock(project, edges, { owner, frozen: false, write: false, anew: true });
+  return { lock, warnings: outcome.kind === "solved" ? outcome.warnings : [] };
+}
+
+export type Circumstances = Pick<PromotionRecord, "kind" | "from" | "to" | "reason" | "forced">;
+
+export interface Writing extends Circumstances {
+  readonly before: FoundLock;
+  readonly lock: LockFile;
+  /** The deployments whose present bundles are applied and healthy in the environment. */
+  readonly applied: ReadonlySet<string>;
+}
+
+/** Writes the record, and then the lock; returns the record's path. Two at once have one winner. */
+export async function writeMove(workplace: Workplace, writing: Writing): Promise<string> {
+  const { root } = workplace;
+  const { before, lock, applied, ...circumstances } = writing;
+  const git = await askGit(root);
+  const moved = { ...git, at: new Date(), before: before.lock, after: lock, applied };
+  const record = recordMove({ ...circumstances, ...moved });
+  if (record === undefined) throw new Error("nothing moves");
+  let written = "";
+  await commitLock({
+    ...{ path: before.path, shownPath: before.shownPath, before: before.text, lock },
+    now: () => new Date(),
+    record: async () => {
+      written = await writePromotion(root, record);
+    },
+  });
+  return written;
+}
+
+/** Who asks, and of which commit. */
+export async function askGit(root: string): Promise<Pick<PromotionRecord, "by" | "commit" | "dirty">> {
+  const git = async (...args: string[]) => {
+    const { exitCode, stdout } = await execa("git", args, { cwd: root, reject: false });
+    return exitCode === 0 ? stdout.trim() : undefined;
+  };
+  const [name, email, commit, changes] = [
+    await git("config", "user.name"),
+    await git("config", "user.email"),
+    await git("rev-parse", "HEAD"),
+    await git("status", "--porcelain"),
+  ];
+  return {
+    ...(name === undefined || email === undefined ? {} : { by: { name, email } }),
+    ...(commit === undefined ? {} : { commit }),
+    dirty: changes === undefined || changes !== "",
+  };
+}
+
+/** What promotions end with, by the code of what is wrong. */
+const exitCodes: Readonly<Record<string, number>> = {
+  "gate-failed": 3,
+  "evidence-foreign": 3,
+  "evidence-invalid": 3,
+  "does-not-fit": 4,
+  "host-unsuitable": 4,
+  "stack-inconsistent": 4,
+  "rule-broken": 4,
+  "artifact-gone": 4,
+  "artifact-moved": 4,
+  "artifact-unknown": 4,
+  "promotion-conflict": 5,
+};
+
+/** Runs a promotion or a rollback; what refuses it is told, and by the exit code too. */
+export async function withExitCode(workplace: Workplace, isJson: boolean, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    const exitCode = error instanceof BerthError ? exitCodes[error.code] : undefined;
+    if (!(error instanceof BerthError) || exitCode === undefined) throw error;
+    workplace.note(`error: ${error.message} (${error.code})`);
+    if (isJson)
+      workplace.print(JSON.stringify({ outcome: "refused", code: error.code, message: error.message }, undefined, 2));
+    return exitCode;
+  }
+}

@@ -1,0 +1,51 @@
+/** Whether bundles have shown what they have to. Pure. */
+import { digest } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
+import type { Evidence } from "../schema/evidence.js";
+import type { Gates } from "../schema/gates.js";
+import type { BundleChange } from "./promotion.js";
+
+export interface GateProblem {
+  readonly evidence: Evidence;
+  /** The environment that they come from, and its gates. */
+  readonly from: string;
+  readonly gates: Gates;
+  readonly changes: readonly BundleChange[];
+}
+
+/**
+ * @throws BerthError `evidence-foreign` for evidence of something else; `gate-failed` with what was not shown, of all
+ * bundles that would move
+ */
+export function assertShown({ evidence, from, gates, changes }: GateProblem): void {
+  if (evidence.environment !== from) throw foreign("another environment", evidence.environment, from);
+  if (evidence.gates !== digest(gates))
+    throw foreign("other gates", `gates ${evidence.gates.slice(0, 12)}`, `gates ${digest(gates).slice(0, 12)}`);
+  const moved = changes.flatMap(({ part, name, change, bundle }) =>
+    part === "release" && bundle !== null && change !== "same" ? [{ name, bundle }] : [],
+  );
+  const failures = moved.flatMap(({ name, bundle }) => {
+    const found = lookUp(evidence.deployments, name);
+    if (found === undefined) throw foreign(`other deployments than ${name}`, "nothing of it", bundle.slice(0, 12));
+    if (found.bundle !== bundle)
+      throw foreign(`another bundle of ${name}`, found.bundle.slice(0, 12), bundle.slice(0, 12));
+    return found.failed.map((sentence) => `${name}: ${sentence}`);
+  });
+  if (failures.length === 0) return;
+  throw new BerthError("gate-failed", {
+    where: from,
+    what: "what would be promoted has not shown what it has to",
+    detail: failures.join("\n"),
+    hint: `mend it there, \`berth verify ${from}\` shows the same, and promote again`,
+  });
+}
+
+function foreign(of: string, got: string, expected: string): BerthError {
+  return new BerthError("evidence-foreign", {
+    what: `the evidence is of ${of}`,
+    got,
+    expected,
+    hint: "gather it anew: `berth verify`, or promote without --evidence",
+  });
+}
