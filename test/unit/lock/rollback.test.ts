@@ -124,6 +124,16 @@ describe("rollbackTarget to a bundle", () => {
     expect(unproven).toEqual(["chat"]);
   });
 
+  it("knows a bundle that was there twice as it was the second time", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "2" }));
+    prod.move(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "3" }), { unhealthy: ["chat"] });
+    expect(targetOf(prod, bundleOf("1").id).unproven).toEqual(["chat"]);
+    rollBack(prod, bundleOf("1").id);
+    expect(versionsOf(targetOf(prod).promotable)).toEqual({ chat: "2" });
+  });
+
   it("is followed by rollbacks to what came before it", () => {
     const prod = twoSteps();
     rollBack(prod, bundleOf("2").id);
