@@ -13,6 +13,7 @@ const titles = {
   backend: "Backend file",
   lock: "Lock file",
   plan: "Plan",
+  evidence: "Evidence",
   promotion: "Promotion record",
 };
 

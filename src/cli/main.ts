@@ -282,7 +282,7 @@ program
 
 program
   .command("schema [document]")
-  .description("print the JSON Schema of a document: stack, backend, lock, plan or promotion")
+  .description("print the JSON Schema of a document: stack, environments, backend, lock, plan, evidence or promotion")
   .action((document = "stack") => printSchema(here(), document as string));
 
 const backend = program.command("backend").description("inference engines: what there is, what it runs, what is wrong");

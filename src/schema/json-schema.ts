@@ -2,13 +2,14 @@ import { z } from "zod";
 
 import { backendFile } from "./backend.js";
 import { environmentsFile } from "./environments.js";
+import { evidence } from "./evidence.js";
 import { lockFile } from "./lock.js";
 import { ownerMark } from "./ownership.js";
 import { planReport } from "./plan.js";
 import { promotionRecord } from "./promotion.js";
 import { stackFile } from "./stack.js";
 
-export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan" | "promotion";
+export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan" | "evidence" | "promotion";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -29,5 +30,6 @@ export function jsonSchemas(): Record<DocumentName, object> {
     lock: convert(lockFile),
     plan: convert(planReport),
     promotion: convert(promotionRecord),
+    evidence: convert(evidence),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -118,5 +118,50 @@ describe("berth verify", () => {
     expect(await sandbox.up()).toMatchObject({ exitCode: 0 });
     const after = await sandbox.berth(["verify"]);
     expect(after.exitCode, after.output).toBe(0);
+  });
+});
+
+const isLeftOut = (process.env.BERTH_TOOLCHAIN ?? "") === "" && process.env.BERTH_TEST_ALL !== "1";
+const why = isLeftOut ? " (left out: BERTH_TOOLCHAIN names no folder with Pulumi's plugins)" : "";
+
+describe.skipIf(isLeftOut)(`berth verify, of what a stack's own commands check${why}`, () => {
+  let server: FileServer;
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    server = await serveModels();
+    sandbox = await Sandbox.create();
+    sandbox.write("stacks/environments.yaml", "environments: { test: { gates: { verify: true } } }\n");
+  });
+  afterAll(async () => {
+    await sandbox.dispose();
+    await server.close();
+  });
+
+  function want(text: string): void {
+    const fields = ['verify: { smoke: "test -e well" }', `extraParameters: ["--text", ${text}]`];
+    sandbox.writeStack(fakeStack(server, sandbox.portRange, { chat: { fields } }));
+  }
+
+  it("passes once they have passed for what runs, and not while they failed for it", async () => {
+    sandbox.write("well", "");
+    want("five");
+    const { exitCode, output } = await sandbox.up();
+    expect(exitCode, output).toBe(0);
+    const first = await sandbox.berth(["verify"]);
+    expect(first.output).toMatch(/^ chat .* 1 of 1 .* passed *$/m);
+    expect(first.exitCode).toBe(0);
+
+    rmSync(sandbox.path("well"));
+    want("six");
+    expect((await sandbox.up()).exitCode).not.toBe(0);
+    const second = await sandbox.berth(["verify"]);
+    expect(second.output).toMatch(/^ chat +\w+ +yes +yes .* 0 of 1 .* failed *$/m);
+    expect(second.output).toContain("chat: verify: chat-0.verify.smoke has not passed for what runs");
+    expect(second.exitCode).toBe(3);
+
+    sandbox.write("well", "");
+    expect(await sandbox.up()).toMatchObject({ exitCode: 0 });
+    expect(await sandbox.berth(["verify"])).toMatchObject({ exitCode: 0 });
   });
 });
