@@ -36,8 +36,28 @@ export async function verify(
   options: VerifyOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const { root } = workplace;
   const stack = await chooseStack(workplace, named);
+  const found = await verifyStack(workplace, stack, options.only, signal);
+  workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatTable(found));
+  const shownPath = options.output ?? join(".berth", "evidence", `${stack}.json`);
+  await write(options.output === undefined ? join(workplace.root, shownPath) : resolve(shownPath), found);
+  workplace.note(`evidence: ${shownPath}`);
+  return hasPassed(found) ? 0 : gateFailed;
+}
+
+/**
+ * Gathers evidence of a stack, by its lock, its state and its hosts as they are now; see {@link gatherEvidence}.
+ *
+ * @param only these deployments alone
+ * @throws BerthError `lock-missing` when there is no lock
+ */
+export async function verifyStack(
+  workplace: Workplace,
+  stack: string,
+  only: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const { root } = workplace;
   const path = lockPath(stackFileOf(root, stack));
   const lock = await readLock(join(root, path), path);
   if (lock === undefined) {
@@ -49,12 +69,11 @@ export async function verify(
   }
   const gates = readGates(root, stack);
   const pulumi = await openPulumi(workplace);
-  const found = await gatherEvidence(
-    {
-      ...{ environment: stack, lock, root, owner: `${pulumi.project}/${stack}`, gates, only: options.only },
-      state: await readState(pulumi, stack),
-      commit: await findCommit(root, path),
-    },
+  const state = await readState(pulumi, stack);
+  const commit = await findCommit(root, path);
+  const owner = `${pulumi.project}/${stack}`;
+  return gatherEvidence(
+    { environment: stack, lock, root, owner, gates, only, state, commit },
     {
       contexts: openContexts(workplace, signal),
       clock: systemClock,
@@ -63,11 +82,6 @@ export async function verify(
       note: (text) => workplace.note(text),
     },
   );
-  workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatTable(found));
-  const shownPath = options.output ?? join(".berth", "evidence", `${stack}.json`);
-  await write(options.output === undefined ? join(root, shownPath) : resolve(shownPath), found);
-  workplace.note(`evidence: ${shownPath}`);
-  return hasPassed(found) ? 0 : gateFailed;
 }
 
 async function write(path: string, found: Evidence): Promise<void> {

@@ -59,7 +59,8 @@ describe("a runner in a container", () => {
     await docker.start(runner());
     const { writes } = engine;
     const before = engine.calls.length;
-    expect(await docker.observe(runner())).toMatchObject({ state: { kind: "running" }, restarts: 0, asDefined: true });
+    const state = { kind: "running", startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string };
+    expect(await docker.observe(runner())).toMatchObject({ state, restarts: 0, asDefined: true });
     expect(engine.calls.slice(before)).toEqual([expect.stringMatching(/^inspectContainer /)]);
     expect(engine.writes).toEqual(writes);
   });
