@@ -133,8 +133,10 @@ deployments:
   it(
     "goes from dev over staging to production, each time exactly what was verified",
     async () => {
+      expect((await promote("dev", "staging")).output).toContain("environment dev has no lock");
+      expect((await sandbox.berth(["lock", "dev"])).exitCode).toBe(0);
       const early = await promote("dev", "staging");
-      expect([early.exitCode, early.output]).toEqual([3, expect.stringContaining("dev")]);
+      expect([early.exitCode, early.output]).toEqual([3, expect.stringContaining("chat-0 is not in the state")]);
       await expectUp("dev");
       await expectPromoted("dev", "staging");
       expect(bundle("staging")).toBe(bundle("dev"));
