@@ -34,6 +34,7 @@ import { recover } from "./recover.js";
 import { rollback, type RollbackOptions } from "./rollback.js";
 import { printSchema } from "./schema.js";
 import { status } from "./status.js";
+import { proveStatus } from "./status-proof.js";
 import { up, type UpOptions } from "./up.js";
 import { verify, type VerifyOptions } from "./verify.js";
 import { whatIfOptions } from "./what-if.js";
@@ -125,8 +126,12 @@ program
 program
   .command("status [stack]")
   .description("show what is wanted beside what is there")
+  .option("--proof", "compare the processes, containers and files themselves with the lock; exit code 1 unless all fit")
   .option("--json", "for programs")
-  .action((stack: string | undefined, options: { json?: boolean }) => status(here(), stack, options));
+  .action(async (stack: string | undefined, options: { proof?: boolean; json?: boolean }) => {
+    if (options.proof === true) process.exitCode = await proveStatus(here(), stack, options);
+    else await status(here(), stack, options);
+  });
 
 program
   .command("verify [stack]")

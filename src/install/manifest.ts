@@ -35,18 +35,26 @@ export async function makeManifest(host: Host, folder: string, signal?: AbortSig
   return { schemaVersion: 1, files };
 }
 
+/** Which files are read again: only those whose status-change time is another, or all. */
+export type Reading = "changed" | "all";
+
 /**
  * How a folder differs from its manifest, one sentence a file. A file whose status-change time and size are as before
- * is not read again: that time cannot be set back by programs, so its content is as before too.
+ * is not read again, unless all are: that time cannot be set back by programs, so its content is as before too.
  */
-export async function compareManifest(host: Host, folder: string, expected: Manifest): Promise<string[]> {
+export async function compareManifest(
+  host: Host,
+  folder: string,
+  expected: Manifest,
+  reading: Reading = "changed",
+): Promise<string[]> {
   const present = await walk(host, folder);
   const drift: string[] = [];
   for (const [path, file] of Object.entries(expected.files)) {
     const status = present.get(path);
     present.delete(path);
     const difference =
-      status === undefined ? "is missing" : await fileDifference(host, posix.join(folder, path), file, status);
+      status === undefined ? "is missing" : await fileDifference(host, posix.join(folder, path), file, status, reading);
     if (difference !== undefined) drift.push(`${path} ${difference}`);
   }
   for (const path of present.keys()) drift.push(`${path} was added`);
@@ -64,12 +72,14 @@ async function fileDifference(
   path: string,
   expected: Manifest["files"][string],
   status: FileStatus,
+  reading: Reading,
 ): Promise<string | undefined> {
   if (status.kind !== expected.kind) return `is now a ${status.kind}`;
   if (status.size !== expected.size) return `has ${status.size} bytes, expected ${expected.size}`;
   if (status.mode !== expected.mode)
     return `has mode ${status.mode.toString(8)}, expected ${expected.mode.toString(8)}`;
-  if (status.changedAt === expected.changedAt) return undefined;
+  const isUntouched = status.changedAt === expected.changedAt;
+  if (isUntouched && (reading === "changed" || expected.sha256 === undefined)) return undefined;
   if (expected.sha256 === undefined) return "was replaced";
   return (await host.sha256(path)) === expected.sha256 ? undefined : "was changed";
 }

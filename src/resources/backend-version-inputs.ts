@@ -109,8 +109,16 @@ export type WantedArtifact =
   | { readonly method: "binary"; readonly file: z.output<typeof artifact> | undefined }
   | { readonly method: "manual"; readonly sha256: string | undefined };
 
+type ArtifactInputs = Pick<BackendVersionInputs, "method"> &
+  Partial<
+    Pick<
+      BackendVersionInputs,
+      "package" | "packageVersion" | "command" | "python" | "requirements" | "launcher" | "artifacts" | "sha256"
+    >
+  >;
+
 /** Pure. A binary's file is undefined when the release has none for the platform. */
-export function wantedArtifact(inputs: BackendVersionInputs, { os, arch }: Platform): WantedArtifact {
+export function wantedArtifact(inputs: ArtifactInputs, { os, arch }: Platform): WantedArtifact {
   const { method, packageVersion, command, python, launcher, requirements } = inputs;
   switch (method) {
     case "pipx":

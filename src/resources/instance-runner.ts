@@ -86,8 +86,11 @@ export function desiredRunner(
   return { ...definition, argv: inputs.argv, environment, container, generation };
 }
 
-/** An image brings its own search path and home. */
-function environmentOf({ env, secretEnv, container }: InstanceInputs, folder: string): Record<string, string> {
+/** What the inputs ask to be in a runner's environment. An image brings its own search path and home. */
+export function environmentOf(
+  { env, secretEnv, container }: Pick<InstanceInputs, "env" | "secretEnv" | "container">,
+  folder: string,
+): Record<string, string> {
   const base = container === undefined ? { PATH: searchPath, HOME: folder, LANG: "C.UTF-8" } : {};
   return { ...base, ...env, ...secretEnv };
 }

@@ -17,6 +17,8 @@ export interface ImageStatus {
   readonly sizeBytes: number;
   /** What its containers find in their environment, as `NAME=value`. */
   readonly environment: readonly string[];
+  /** What its containers execute that name nothing else; undefined when it says nothing. */
+  readonly entrypoint?: readonly string[] | undefined;
 }
 
 /** How far a pull is. Layers that were there already count as done, without bytes; others are known bit by bit. */

@@ -9,13 +9,14 @@ export const imageAnswer = z
     Id: z.string(),
     RepoDigests: z.array(z.string()).nullish(),
     Size: z.number(),
-    Config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
+    Config: z.object({ Env: z.array(z.string()).nullish(), Entrypoint: z.array(z.string()).nullish() }).nullish(),
   })
   .transform(({ Id, RepoDigests, Size, Config }): ImageStatus => ({
     id: Id,
     digests: RepoDigests ?? [],
     sizeBytes: Size,
     environment: Config?.Env ?? [],
+    entrypoint: Config?.Entrypoint ?? undefined,
   }));
 
 /** Of `GET /info`: where images are kept, which is another place where containerd keeps them for the engine. */

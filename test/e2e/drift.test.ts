@@ -11,13 +11,13 @@ import {
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { fakeStack, models, serveModels } from "../support/fake-stack.js";
 import type { FileServer } from "../support/file-server.js";
 import { sha256 } from "../../src/lib/canonical.js";
 import { Sandbox } from "../support/sandbox.js";
+import { supervisorctl } from "../support/supervisorctl.js";
 
 /** The rest of the list costs four minutes; CI runs it whole. */
 const runAll = process.env.BERTH_TEST_ALL === "1";
@@ -58,13 +58,6 @@ function journalFile(sandbox: Sandbox, resource: string): string {
 function programFile(sandbox: Sandbox): string {
   const folder = join(sandbox.dataDir, "supervisor", "programs");
   return join(folder, readdirSync(folder)[0] ?? "");
-}
-
-async function supervisorctl(sandbox: Sandbox, ...args: string[]): Promise<void> {
-  const tools = join(sandbox.dataDir, "tools");
-  const environment = readdirSync(tools).find((name) => name.startsWith("supervisor-")) ?? "";
-  const configuration = join(sandbox.dataDir, "supervisor", "supervisord.conf");
-  await execa(join(tools, environment, "bin", "supervisorctl"), ["-c", configuration, ...args]);
 }
 
 function killSupervisor(sandbox: Sandbox): void {

@@ -21,6 +21,7 @@ export interface FoundContainer {
   readonly Image: string;
   readonly ImageID: string;
   readonly State: string;
+  readonly Labels: Readonly<Record<string, string>>;
 }
 
 export interface InspectedContainer {
