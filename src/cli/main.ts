@@ -7,6 +7,7 @@ import { BerthError } from "../lib/errors.js";
 import { cacheTypes } from "../model/gguf-types.js";
 import { printableLines } from "../lib/printable.js";
 import { addVersion, type AddVersionOptions } from "./add-version.js";
+import { initCi, type CiOptions } from "./ci-init.js";
 import { collect, parseCount, parsePart, parseSize, parseSplit } from "./arguments.js";
 import { importBackend, type ImportOptions } from "./backend-import.js";
 import { lintBackends } from "./backend-lint.js";
@@ -339,6 +340,16 @@ program
   .option("-o, --out <file>", "the stack file", "stacks/imported.yaml")
   .option("--force", "replace files that are there")
   .action((files: string[], options: GpustackOptions) => importGpustack(here(), files, options));
+
+program
+  .command("ci")
+  .description("workflows of CI systems")
+  .command("init")
+  .argument("<system>", "the CI system: github")
+  .description("write workflows that plan, bring up, promote and look for drift")
+  .option("--stacks <names>", "the stacks by commas, in the order in which they are changed (default: all there are)")
+  .option("--force", "replace files that are there")
+  .action((system: string, options: CiOptions) => initCi(here(), system, options));
 
 program
   .command("quickstart [what]")
