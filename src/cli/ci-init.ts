@@ -43,7 +43,7 @@ export async function initCi(workplace: Workplace, system: string, options: CiOp
   await writeNew(files, root, options.force === true);
   for (const path of Object.keys(workflows)) workplace.print(path);
   workplace.print(
-    "docs/ci.md tells which variables and secrets to set; until then the workflows fail and change nothing",
+    "docs/ci.md of Berth tells which variables and secrets to set; until then the workflows fail and change nothing",
   );
 }
 

@@ -8,7 +8,7 @@ import { steps } from "../support/workflow-steps.js";
 
 /** Verbs and flags of each `berth` that a script runs; what comes after a lone `--` is Pulumi's. */
 const commands = steps.flatMap(({ step }) =>
-  [...(step.run ?? "").matchAll(/(?:^|[;&|]|\b(?:then|else|do))\s*berth ([^|;&>\n]+)/gm)].map(([, text = ""]) => {
+  [...(step.run ?? "").matchAll(/(?:^|[;&|!]|\b(?:then|else|do))\s*berth ([^|;&>\n]+)/gm)].map(([, text = ""]) => {
     const words = text.trim().split(/\s+/);
     const [verb = "", ...rest] = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
     return { verb, flags: rest.filter((word) => word.startsWith("--")) };
@@ -25,7 +25,7 @@ function help(...words: string[]): string {
 describe("the commands of the workflows", () => {
   it("are those that are expected", () => {
     const verbs = new Set(commands.map(({ verb }) => verb));
-    expect([...verbs].sort()).toEqual(["lock", "plan", "promote", "up"]);
+    expect([...verbs].sort()).toEqual(["facts", "lock", "plan", "promote", "up"]);
   });
 
   // `promote` comes with the promotion of releases.

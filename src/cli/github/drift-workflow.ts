@@ -65,6 +65,11 @@ function lookJob(matrix: string): string {
           if [ ! -e "$LOCK" ]; then echo "::notice::stack $STACK has no lock yet"; exit 0; fi
           code=0
           berth plan "$STACK" >plan.txt || code=$?
+          # A host that does not answer is nothing that a plan would change.
+          if ! berth facts --stack "$STACK" >facts.txt 2>&1; then
+            cat facts.txt >>plan.txt
+            if [ "$code" -eq 0 ]; then code=2; fi
+          fi
           cat plan.txt
           case $code in
             0) echo "drift=false" >>"$GITHUB_OUTPUT" ;;
@@ -116,7 +121,7 @@ const title = \`berth: \${stack} is not as its lock says\`;
 const text = readFileSync("plan.txt", "utf8").slice(0, 60000);
 const fence = "\`".repeat(Math.max(3, ...[...text.matchAll(/\`+/g)].map(([run]) => run.length + 1)));
 const address = \`\${context.serverUrl}/\${context.repo.owner}/\${context.repo.repo}/actions/runs/\${context.runId}\`;
-const body = \`What an up would change:\\n\\n\${fence}\\n\${text}\\n\${fence}\\n[the run](\${address})\`;
+const body = \`What an up would change, and hosts that do not answer:\\n\\n\${fence}\\n\${text}\\n\${fence}\\n[the run](\${address})\`;
 const open = await github.paginate(github.rest.issues.listForRepo, { ...context.repo, state: "open", labels: "berth-drift" });
 const own = open.find((issue) => issue.title === title && issue.pull_request === undefined);
 if (process.env.DRIFT === "true") {

@@ -108,12 +108,20 @@ function stepOf(file: string, fits: (step: Step) => boolean): string {
   return steps.find(({ file: own, step }) => own === file && fits(step))?.step.run ?? "";
 }
 
+/** How `berth` ends: always so, or by its verb. */
+type Ends = number | Readonly<Record<string, number>>;
+
 /** Runs a script as GitHub does, with a `berth` that tells its words and ends with an exit code. */
-async function play(script: string, code: number, env: Record<string, string> = {}, files: readonly string[] = []) {
+async function play(script: string, ends: Ends, env: Record<string, string> = {}, files: readonly string[] = []) {
   const folder = await temporaryFolder();
   const output = join(folder, "output");
+  const codes =
+    typeof ends === "number"
+      ? [`*) exit ${ends} ;;`]
+      : Object.entries(ends).map(([verb, code]) => `${verb}) exit ${code} ;;`);
   mkdirSync(join(folder, "bin"));
-  writeFileSync(join(folder, "bin", "berth"), `#!/bin/bash\necho "berth $*"\nexit ${code}\n`, { mode: 0o755 });
+  const berth = ["#!/bin/bash", 'echo "berth $*"', `case $1 in ${codes.join(" ")} esac`, ""].join("\n");
+  writeFileSync(join(folder, "bin", "berth"), berth, { mode: 0o755 });
   writeFileSync(output, "");
   for (const file of files) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -221,12 +229,14 @@ describe("a look for drift", () => {
   const look = stepOf("berth-drift.yml", ({ id }) => id === "plan");
   const env = { STACK: "dev", LOCK: "stacks/dev.lock.yaml" };
   it.each([
-    [0, 0, "drift=false\n"],
-    [2, 0, "drift=true\n"],
-    [1, 1, ""],
-  ])("that ends with %i gives %i", async (code, status, output) => {
-    // prettier-ignore
-    expect(await play(look, code, env, [env.LOCK])).toMatchObject({ status, output });
+    [{ plan: 0, facts: 0 }, 0, "drift=false\n"],
+    [{ plan: 2, facts: 0 }, 0, "drift=true\n"],
+    // A host does not answer.
+    [{ plan: 0, facts: 1 }, 0, "drift=true\n"],
+    [{ plan: 1, facts: 0 }, 1, ""],
+    [{ plan: 1, facts: 1 }, 1, ""],
+  ])("that ends with %j gives %i", async (ends, status, output) => {
+    expect(await play(look, ends, env, [env.LOCK])).toMatchObject({ status, output });
   });
   it("finds none where nothing was deployed yet", async () => {
     expect(await play(look, 1, env)).toMatchObject({ status: 0, output: "" });
