@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { parseEvidence } from "../../src/schema/evidence.js";
 import {
   askDocker,
   containerEvents,
@@ -81,6 +82,17 @@ describe.skipIf(reason !== undefined)(title, () => {
     expect(after.State.StartedAt).toBe(before.State.StartedAt);
     // Whatever somebody changes of a container is an event.
     expect(await containerEvents(before.Id, since)).toBe("");
+  });
+
+  it("is applied and healthy, and has been running since its container was started", async () => {
+    const started = Date.parse((await inspect()).State.StartedAt);
+    const { exitCode, output } = await sandbox.berth(["verify", "test"]);
+    expect(exitCode, output).toBe(0);
+    const { deployments } = parseEvidence(readFileSync(sandbox.path(".berth", "evidence", "test.json"), "utf8"), "");
+    expect(deployments.chat).toMatchObject({ applied: true, healthy: true, failed: [] });
+    const soakSeconds = deployments.chat?.soakSeconds ?? -1;
+    expect(soakSeconds).toBeGreaterThan(0);
+    expect(soakSeconds).toBeLessThanOrEqual((Date.now() - started) / 1000);
   });
 
   it("changes to another image, and tells its logs without secrets", async () => {
