@@ -28,9 +28,7 @@ describe("the commands of the workflows", () => {
     expect([...verbs].sort()).toEqual(["facts", "lock", "plan", "promote", "up"]);
   });
 
-  // `promote` comes with the promotion of releases.
-  const known = commands.filter(({ verb }) => verb !== "promote");
-  it.each(known)("$verb $flags is one that berth has", ({ verb, flags }) => {
+  it.each(commands)("$verb $flags is one that berth has", ({ verb, flags }) => {
     expect(help()).toMatch(new RegExp(`^ {2}${verb} `, "m"));
     const text = help(verb);
     for (const flag of flags) expect(text).toMatch(new RegExp(`${flag}(?: |$)`, "m"));

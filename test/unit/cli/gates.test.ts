@@ -21,21 +21,23 @@ async function project(environments?: string): Promise<string> {
 describe("readGates", () => {
   it("has none without a file or an entry", async () => {
     expect(readGates(await project(), "staging")).toEqual({});
-    const root = await project("environments: { dev: {} }");
+    const root = await project("schemaVersion: 1\norder: [dev]\n");
     expect(readGates(root, "dev")).toEqual({});
     expect(readGates(root, "constructor")).toEqual({});
   });
 
-  it("reads those of the environment, and leaves the rest of the file to others", async () => {
+  it("reads those of the environment", async () => {
     const root = await project(
-      "schemaVersion: 1\nenvironments: { dev: {}, staging: { after: dev, gates: { soak: 1h } } }",
+      "schemaVersion: 1\norder: [dev, staging]\nenvironments: { dev: {}, staging: { gates: { soak: 1h } } }",
     );
     expect(readGates(root, "staging")).toEqual({ soak: 3600 });
   });
 
   it("names the place of what is wrong in them", async () => {
-    const root = await project("environments:\n  staging:\n    gates: { soaks: 1h }");
-    expect(thrownBy(() => readGates(root, "staging")).message).toMatch(/^stacks\/environments\.yaml:3:\d+: /);
+    const root = await project(
+      "schemaVersion: 1\norder: [staging]\nenvironments:\n  staging:\n    gates: { soaks: 1h }",
+    );
+    expect(thrownBy(() => readGates(root, "staging")).message).toMatch(/^stacks\/environments\.yaml:5:\d+: /);
   });
 });
 
