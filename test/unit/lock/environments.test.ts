@@ -161,6 +161,22 @@ describe("an environment with one before it", () => {
     expect(lock.placement.instances["chat-0"]?.minHealthySeconds).toBe(6);
   });
 
+  it("has other releases, and the same environment, after the next promotion, and after its taking back the same lock", async () => {
+    const { root, target } = await promoted();
+    const promote = async (release: LockFile["release"]) => {
+      const project = readProject(root, "stacks/prod.yaml", repository, { release });
+      return currentLock(project, fakeEdges(), { owner: "shop/prod", frozen: false, write: true, anew: true });
+    };
+    await put(root, "stacks/staging.yaml", staging.replace("4096", "8192").replace('LEVEL: "1"', 'LEVEL: "2"'));
+    const { lock: next } = await solve(root, "staging");
+    const { lock: second } = await promote(next.release);
+    expect(second.release).toEqual(next.release);
+    expect(second.release).not.toEqual(target.release);
+    expect(second.placement).toEqual(target.placement);
+    expect((await promote(next.release)).outcome).toMatchObject({ changed: false });
+    expect((await promote(target.release)).lock).toEqual(target);
+  });
+
   it("refuses a field of the release in its own file, with its place and where it belongs", async () => {
     const { root } = await promoted();
     await put(root, "stacks/prod.yaml", prod.replace("host: p-2", 'backendVersion: "2", env: {}, host: p-2'));
