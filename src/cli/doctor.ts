@@ -60,8 +60,9 @@ async function readHosts(
   const subject = "stack file";
   const own = dataDir === undefined ? {} : { dataDir };
   try {
-    const file = stackFileOf(workplace.root, await chooseStack(workplace, named));
-    const { stack } = readProject(workplace.root, file, packageRoot);
+    const stackName = await chooseStack(workplace, named);
+    const file = stackFileOf(workplace.root, stackName);
+    const { stack } = readProject(workplace.root, file, packageRoot, { stackName });
     const chosen = chooseHosts(stack.hosts, wanted).map(([name, entry]) => [name, { ...entry, ...own }] as const);
     return { finding: { state: "good", subject, found: file }, hosts: Object.fromEntries(chosen) };
   } catch (error) {

@@ -35,7 +35,7 @@ export type FactsReport = Readonly<Record<string, HostReport>>;
 export async function facts(workplace: Workplace, named: readonly string[], options: FactsOptions): Promise<void> {
   const { root } = workplace;
   const stack = await chooseStack(workplace, options.stack);
-  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack });
   const report = await lookAtHosts(workplace, chooseHosts(project.stack, named));
   workplace.print(options.json === true ? JSON.stringify(report, undefined, 2) : formatFacts(report));
   const reports = Object.entries(report);

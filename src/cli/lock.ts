@@ -109,7 +109,7 @@ export function openLock(
   { offline = false, promoted }: { readonly offline?: boolean; readonly promoted?: Promotable } = {},
 ): { project: Project; edges: LockEdges & ArtifactEdges } {
   const { environment, root } = workplace;
-  const project = readProject(root, stackFileOf(root, stack), packageRoot, promoted);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack, promoted });
   const edges = createLockEdges({
     openHost: createOpenHost({ environment, projectRoot: root }),
     defaultIndex: environment.PIP_INDEX_URL,

@@ -68,7 +68,7 @@ const formats: Readonly<Record<PlanOptions["format"], (report: PlanReport) => st
 async function makePlan(workplace: Workplace, named: string | undefined): Promise<PlanReport> {
   const stack = await chooseStack(workplace, named);
   const { root } = workplace;
-  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack });
   const path = lockPath(project.stackPath);
   const before = await readLock(path, shown(root, path));
   const {

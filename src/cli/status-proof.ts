@@ -42,7 +42,7 @@ export async function proveStatus(
 ): Promise<number> {
   const stack = await chooseStack(workplace, named);
   const { root } = workplace;
-  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack });
   const path = lockPath(project.stackPath);
   const lock = await readLock(path, shown(root, path));
   if (lock === undefined) {

@@ -50,7 +50,7 @@ export async function status(
 ): Promise<void> {
   const stack = await chooseStack(workplace, named);
   const { root } = workplace;
-  const project = readProject(root, stackFileOf(root, stack), packageRoot);
+  const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack });
   const path = lockPath(project.stackPath);
   const lock = await readLock(path, shown(root, path));
   const pulumi = await openPulumi(workplace);

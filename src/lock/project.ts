@@ -34,15 +34,24 @@ export interface Project {
   readonly promoted?: Promotable | undefined;
 }
 
-/**
- * Reads a stack file and the backends that it can use.
- *
- * @param promoted what is promoted to it; without it what its lock has
- */
-export function readProject(root: string, file: string, packageRoot: string, promoted?: Promotable): Project {
+export interface ProjectOptions {
+  /** The stack, which environments are named by. Default: as its file is named. */
+  readonly stackName?: string;
+  /** What is promoted to it. Default: what its lock has. */
+  readonly promoted?: Promotable | undefined;
+}
+
+/** Reads a stack file, with those that it extends, and the backends that it can use. */
+export function readProject(
+  root: string,
+  file: string,
+  packageRoot: string,
+  { stackName, promoted }: ProjectOptions = {},
+): Project {
   const stackPath = resolve(root, file);
+  const name = stackName ?? basename(stackPath).replace(/\.ya?ml$/, "");
   const texts = readLayerTexts(root, stackPath);
-  const environment = environmentOf(readEnvironments(root), basename(stackPath).replace(/\.ya?ml$/, ""));
+  const environment = environmentOf(readEnvironments(root), name);
   const taken = environment?.predecessor === undefined ? undefined : (promoted ?? readPromoted(root, stackPath));
   if (taken !== undefined) refuseReleaseFields(texts, environment?.predecessor ?? "");
   const { value: stack, written } = readLayers(texts, stackFile, (values) => {

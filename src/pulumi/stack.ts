@@ -126,7 +126,7 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   const file = args.file ?? config.get("stackFile") ?? join("stacks", `${pulumi.getStack()}.yaml`);
   // Any one freezes: none of them may thaw what another has frozen.
   const frozen = [args.frozen, config.getBoolean("frozen"), process.env.BERTH_FROZEN === "1"].includes(true);
-  const project = readProject(root, file, packageRoot);
+  const project = readProject(root, file, packageRoot, { stackName: pulumi.getStack() });
   const openHost = createOpenHost({ environment: process.env, projectRoot: root });
   const now = () => new Date();
   const edges = createLockEdges({

@@ -216,6 +216,7 @@ deployments:
         PIP_INDEX_URL: dead,
         // Pulumi's own processes speak to each other so.
         NO_PROXY: "127.0.0.1,localhost",
+        no_proxy: "127.0.0.1,localhost",
       };
       const { exitCode, output } = await sandbox.berth(["rollback", "prod"], noNetwork);
       expect(exitCode, output).toBe(0);

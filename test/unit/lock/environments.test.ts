@@ -78,7 +78,7 @@ const solve = async (root: string, stack: string, options: { frozen?: boolean; a
 async function promoted(): Promise<{ root: string; source: LockFile; target: LockFile }> {
   const root = await projectOf();
   const { lock: source } = await solve(root, "staging");
-  const project = readProject(root, "stacks/prod.yaml", repository, { release: source.release });
+  const project = readProject(root, "stacks/prod.yaml", repository, { promoted: { release: source.release } });
   const options = { owner: "shop/prod", frozen: false, write: true };
   const { lock: target } = await currentLock(project, fakeEdges(), options);
   return { root, source, target };
@@ -164,7 +164,7 @@ describe("an environment with one before it", () => {
   it("has other releases, and the same environment, after the next promotion, and after its taking back the same lock", async () => {
     const { root, target } = await promoted();
     const promote = async (release: LockFile["release"]) => {
-      const project = readProject(root, "stacks/prod.yaml", repository, { release });
+      const project = readProject(root, "stacks/prod.yaml", repository, { promoted: { release } });
       return currentLock(project, fakeEdges(), { owner: "shop/prod", frozen: false, write: true, anew: true });
     };
     await put(root, "stacks/staging.yaml", staging.replace("4096", "8192").replace('LEVEL: "1"', 'LEVEL: "2"'));

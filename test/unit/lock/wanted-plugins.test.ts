@@ -28,6 +28,19 @@ describe("the plugins that a project's stack files need", () => {
       { "environments.yaml": "order: [dev]", "broken.yaml": "a: [", "x.lock.yaml": stack(", setup: { x: y }") },
       [],
     ],
+    [
+      "those that a file inherits, and not those that it takes away",
+      {
+        "a.yaml": stack("").replace("hosts", "deployments: { chat: { verify: { x: y } } }\nhosts"),
+        "b.yaml": `extends: a.yaml\n${stack("")}`,
+      },
+      ["command"],
+    ],
+    [
+      "none of files that extend each other and declare nothing",
+      { "a.yaml": "extends: b.yaml", "b.yaml": "extends: a.yaml" },
+      [],
+    ],
   ])("are %s", async (_, files, wanted) => {
     expect(await wantedBy(files)).toEqual(wanted);
   });
