@@ -113,7 +113,7 @@ async function maximise(program, terms, options) {
   return { least, most, columns: Columns };
 }
 
-/** Bytes as MiB: small numbers are easier on a solver. What is needed is rounded down, so that no plan is left out. */
+/** Bytes as MiB, with nothing rounded: small numbers are easier on a solver, and 3 MiB are too little for a replica. */
 function formulate(problem) {
   const program = new Program();
   const hosts = problem.hosts.map((host) => ({ host, ram: [], count: [], once: new Map(), apart: new Map() }));
@@ -282,7 +282,7 @@ function takeDevice({ device, bytes, whole, users }, option, name, most) {
 
 function addRooms(program, hosts, devices) {
   for (const { host, ram, count, once } of hosts) {
-    program.row(ram, "<=", mib(host.ramBytes) + ram.length);
+    program.row(ram, "<=", mib(host.ramBytes));
     if (host.maxInstances !== undefined) program.row(count, "<=", host.maxInstances);
     for (const terms of once.values()) program.row(terms, "<=", 1);
   }
@@ -321,5 +321,5 @@ function addApart(program, demands, hosts) {
 }
 
 function mib(bytes) {
-  return Math.floor(bytes / 2 ** 20);
+  return bytes / 2 ** 20;
 }

@@ -28,6 +28,8 @@ const large = 2000;
 const forRoot = 160;
 /** How many more rounds a replica more is sought than a plan is mended. */
 const soughtFor = 8;
+/** Small moves for a round, where it is not known whether there is a plan with one replica more. */
+const movesForRound = 200;
 
 /** The best plan that was found; the same for the same fleet. */
 export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
@@ -52,7 +54,7 @@ function seekMore(best: Occupancy, hopeless: ReadonlySet<Replica>, rounds: numbe
     placeInOrder(best, orderReplicas(best.fleet.replicas, "heavy"), "wish");
     renew(best, new Chance(1), { rounds, hopeless, wanders: true });
   };
-  seek(best, new Chance(2), { rounds: soughtFor * rounds, hopeless, refill });
+  seek(best, new Chance(2), { rounds: soughtFor * rounds, moves: movesForRound * rounds, hopeless, refill });
 }
 
 /** In a large fleet, first fit would look at every host each time; where most replicas stay, a start changes little. */
