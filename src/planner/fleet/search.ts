@@ -26,10 +26,12 @@ const starts: readonly [Start, ...Start[]] = [
 const large = 2000;
 /** Rounds for the root of the number of devices, in a large fleet. */
 const forRoot = 160;
+/** Beyond so many devices a plan may take some tenths of a second: so many rounds times devices. */
+const [quick, roundsOfDevices] = [64, 2_000_000];
 /** How many more rounds a replica more is sought than a plan is mended. */
 const soughtFor = 8;
 /** Small moves for a round, where it is not known whether there is a plan with one replica more. */
-const movesForRound = 200;
+const movesForRound = 150;
 
 /** The best plan that was found; the same for the same fleet. */
 export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
@@ -71,8 +73,10 @@ function roundsFor({ fleet: { devices, replicas }, waiting, improvable }: Occupa
   const toMend = waiting.members.length + improvable.members.length;
   const isNew = replicas.every(({ homes }) => homes.length === 0);
   // A plan from nothing may take longer than one that is there and gets a few replicas more.
-  const most = isNew ? Math.min(count ** 2 / 16, forRoot * Math.sqrt(count)) : replicas.length;
-  const wanted = Math.max(200, (isNew ? 200 : 50) * toMend);
+  const forNew = count <= quick ? count ** 2 / 16 : Math.max(forRoot * Math.sqrt(count), roundsOfDevices / count);
+  const most = isNew ? forNew : replicas.length;
+  const forEach = count <= quick ? 200 : 1000;
+  const wanted = Math.max(200, (isNew ? forEach : 50) * toMend);
   return Math.max(bySize, Math.min(most, wanted));
 }
 
