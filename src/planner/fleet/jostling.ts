@@ -32,16 +32,17 @@ interface Mood {
   readonly heat: number;
   /** What a replica of greater priority is worth more. */
   readonly respect: number;
+  /** How much prices count beside worth: half of them finds more in most fleets. */
+  readonly thrift: number;
 }
 
 /** One after the other: none of them is the best for all fleets. */
 const moods: readonly Mood[] = [
-  { heat: 0.04, respect: 0.5 },
-  { heat: 0.1, respect: 0.5 },
-  { heat: 0.2, respect: 0.1 },
+  { heat: 0.04, respect: 0.5, thrift: 0.5 },
+  { heat: 0.1, respect: 0.5, thrift: 0.5 },
+  { heat: 0.2, respect: 0.1, thrift: 0.5 },
+  { heat: 0.3, respect: 0.5, thrift: 1 },
 ];
-/** How much prices count beside worth: half of them finds more than all or none. */
-const thrift = 0.5;
 /** How many deployments that wait are tried where a move has left room. */
 const filledAtMost = 6;
 const manners: readonly Manner[] = ["tight", "tight", "any", "wish"];
@@ -107,7 +108,7 @@ class Jostler {
         if (touched === undefined) return false;
         const placed = this.count(touched);
         const saved = touched.reduce((sum, each) => sum + (this.prices[each.index] ?? 0) - this.priceOf(each), 0);
-        if (this.worthOf(placed) - this.worthOf(this.placed) + thrift * saved < least) return false;
+        if (this.worthOf(placed) - this.worthOf(this.placed) + mood.thrift * saved < least) return false;
         for (const each of touched) this.note(each);
         this.placed = placed;
         return true;

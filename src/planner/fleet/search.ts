@@ -31,7 +31,7 @@ const [quick, roundsOfDevices] = [64, 2_000_000];
 /** How many more rounds a replica more is sought than a plan is mended. */
 const soughtFor = 8;
 /** Small moves for a round, where it is not known whether there is a plan with one replica more. */
-const movesForRound = 150;
+const movesForRound = 200;
 
 /** The best plan that was found; the same for the same fleet. */
 export function searchPlan(fleet: Fleet, rounds?: number): Occupancy {
