@@ -11,6 +11,7 @@ const benchmarks = {
   "many-hosts": () => import("./many-hosts/benchmark.mjs"),
   "model-download": () => import("./model-download/benchmark.mjs"),
   placement: () => import("./placement/benchmark.mjs"),
+  rollback: () => import("./rollback/benchmark.mjs"),
   "no-change-up": () => import("./no-change-up/benchmark.mjs"),
 };
 
