@@ -41,9 +41,12 @@ export function rollback(
     const history = tellHistory(environment, await readPromotions(workplace.root), present);
     const { promotable, changes, unproven } = rollbackTarget({ history, to: options.to });
     for (const name of unproven) workplace.note(`warning: nobody knows that this bundle of ${name} was healthy here`);
-    const { lock, warnings } = await solveTarget(workplace, environment, promotable);
+    // Something is wrong in production: what does not depend on each other is not waited for.
+    const [{ lock, warnings }, live] = await Promise.all([
+      solveTarget(workplace, environment, promotable),
+      lookAtLive(workplace, environment, present, signal),
+    ]);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
-    const live = await lookAtLive(workplace, environment, present, signal);
     const applied = Object.entries(live).filter(([, found]) => found.applied && found.healthy);
     const record =
       options.dryRun === true
