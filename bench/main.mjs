@@ -8,6 +8,7 @@ const benchmarks = {
   containers: () => import("./containers/benchmark.mjs"),
   estimate: () => import("./estimate/benchmark.mjs"),
   install: () => import("./install/benchmark.mjs"),
+  "lock-check": () => import("./lock-check/benchmark.mjs"),
   "many-hosts": () => import("./many-hosts/benchmark.mjs"),
   "model-download": () => import("./model-download/benchmark.mjs"),
   placement: () => import("./placement/benchmark.mjs"),

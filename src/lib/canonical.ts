@@ -19,11 +19,16 @@ export function digest(value: Json): string {
 }
 
 function sortKeys(value: Json): Json {
-  if (Array.isArray(value)) return value.map((item: Json) => sortKeys(item));
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value)
-    .filter((entry): entry is [string, Json] => entry[1] !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([key, item]) => [key, sortKeys(item)] as const);
-  return Object.fromEntries(entries);
+  if (Array.isArray(value)) return value.map((item: Json) => sortKeys(item));
+  const members = value as Readonly<Record<string, Json | undefined>>;
+  const sorted: Record<string, Json> = {};
+  for (const key of Object.keys(members).sort()) {
+    const item = members[key];
+    if (item === undefined) continue;
+    // Assigned, it would be the prototype.
+    if (key === "__proto__") Object.defineProperty(sorted, key, { value: sortKeys(item), enumerable: true });
+    else sorted[key] = sortKeys(item);
+  }
+  return sorted;
 }

@@ -4,7 +4,8 @@ import { fromReference, referenceBackend } from "../catalog/reference-format.js"
 import type { ReferenceNote } from "../catalog/reference-version.js";
 import type { Json } from "../lib/canonical.js";
 import { backendFile, backendOverlay, type BackendOverlay } from "../schema/backend.js";
-import { readYaml, type ParsedYaml } from "../schema/document.js";
+import { readLayers, type ParsedYaml } from "../schema/document.js";
+import { parseText } from "../schema/yaml-text.js";
 
 /** A backend file, in either format. */
 export interface BackendText {
@@ -35,12 +36,13 @@ const eitherFormat = z.looseObject({}).describe("a backend file");
  * @throws BerthError `file-invalid`, with `file:line:column` of each problem
  */
 export function readBackendDocument(text: string, fileName: string, largestBytes?: number): BackendText {
-  const { value } = readYaml(text, fileName, eitherFormat, largestBytes);
+  const parsedText = parseText(text, fileName, largestBytes);
+  const { value } = readLayers([parsedText], eitherFormat);
   if (!Object.hasOwn(value, "backend_name")) {
-    const own = readYaml(text, fileName, backendOverlay, largestBytes);
+    const own = readLayers([parsedText], backendOverlay);
     return { ...own, notes: [], remarks: [], format: "berth", locate: (path) => own.locate(path) };
   }
-  const parsed = readYaml(text, fileName, referenceBackend, largestBytes);
+  const parsed = readLayers([parsedText], referenceBackend);
   const place = ({ line, column }: { line: number; column: number }) => `${fileName}:${line}:${column}`;
   const { file, notes } = fromReference(parsed.value, (path) => place(parsed.locate(path, "key")));
   const remarks = notes.map((note) => ({ ...note, ...parsed.locate(note.path, "key") }));

@@ -211,10 +211,16 @@ function bindStack(
 /**
  * Why a lock does not hold for a stack any more; undefined while it does. Free memory or ports never make it stale,
  * nor does a new default of a later version of Berth.
+ *
+ * @param edits of the lock, for those who know them
  */
-export function findStaleness(lock: LockFile, problem: LockInputs): string | undefined {
+export function findStaleness(
+  lock: LockFile,
+  problem: LockInputs,
+  edits: readonly string[] = findEdits(lock),
+): string | undefined {
   const now = lockInputs(problem);
-  if (findEdits(lock).length > 0) return "the lock itself was changed by hand, or by a merge";
+  if (edits.length > 0) return "the lock itself was changed by hand, or by a merge";
   if (lock.inputs.stack !== now.stack) return "the stack file was changed";
   if (lock.inputs.backends !== now.backends) return "a backend that the stack uses was changed";
   return undefined;

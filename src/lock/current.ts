@@ -52,8 +52,11 @@ export async function currentLock(
   const absolute = lockPath(project.stackPath);
   const path = shown(project.root, absolute);
   const { previous, lack } = await readPrevious(absolute, path, options.anew === true);
-  refuseUnfit(project, previous, options.frozen, path);
-  const reason = previous === undefined ? lack : findStaleness(previous, project);
+  // An edited lock holds nothing that anybody verified: where it may be solved anew, it is.
+  const edits = previous === undefined ? [] : findEdits(previous);
+  if (edits.length > 0 && (options.frozen || project.promoted !== undefined)) throw editedLock(path, edits);
+  refuseUnpromoted(project, previous, path);
+  const reason = previous === undefined ? lack : findStaleness(previous, project, edits);
   if (previous !== undefined && reason === undefined && options.anew !== true) {
     assertRules(project.environment, previous);
     return { lock: previous, path, outcome: { kind: "kept" } };
@@ -78,15 +81,7 @@ export async function currentLock(
   return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
 }
 
-/** A lock that was edited holds nothing that anybody verified: where it may be solved anew, it is. */
-function refuseUnfit(
-  { promoted, environment }: Project,
-  previous: LockFile | undefined,
-  frozen: boolean,
-  path: string,
-): void {
-  const edits = previous === undefined ? [] : findEdits(previous);
-  if (edits.length > 0 && (frozen || promoted !== undefined)) throw editedLock(path, edits);
+function refuseUnpromoted({ promoted, environment }: Project, previous: LockFile | undefined, path: string): void {
   if (promoted === undefined || previous !== undefined || Object.keys(promoted.release).length > 0) return;
   const { name = "", predecessor = "" } = environment ?? {};
   throw new BerthError("lock-missing", {

@@ -3,6 +3,7 @@ import type { Document, Pair, YAMLMap } from "yaml";
 
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
+import { readBlocks } from "./block-yaml.js";
 import { findAlias, findSlips, isWritten, startOf, type Issue, type Position } from "./yaml-slips.js";
 
 /** Larger files are refused before they are parsed. */
@@ -34,6 +35,25 @@ export interface FileIssue extends Issue {
 export function parseText(text: string, file: string, largestBytes = largestDocumentBytes): YamlText {
   if (Buffer.byteLength(text) > largestBytes) throw tooLarge(file, Buffer.byteLength(text), largestBytes);
   const source = text.replace(/^\uFEFF/, "");
+  const read = readBlocks(source);
+  return read === undefined ? parseWhole(source, file) : laterWhole(source, file, read.value);
+}
+
+/** What stands where is asked for errors alone: the whole text is parsed then. */
+function laterWhole(source: string, file: string, value: unknown): YamlText {
+  let whole: YamlText | undefined;
+  return {
+    ...{ file, source, value },
+    get document() {
+      return (whole ??= parseWhole(source, file)).document;
+    },
+    get position() {
+      return (whole ??= parseWhole(source, file)).position;
+    },
+  };
+}
+
+function parseWhole(source: string, file: string): YamlText {
   const lines = new LineCounter();
   // Repeated keys are found below and not by the parser, which compares each key with each.
   const document = parseDocument(source, {
