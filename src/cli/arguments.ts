@@ -1,5 +1,12 @@
 import { InvalidArgumentError } from "commander";
 
+import type { InstallMethod } from "../schema/backend.js";
+
+export const planFormats = ["text", "json", "html"] as const;
+
+/** What is there to be looked up; an administrator's executable is not. */
+export const pinnedMethods = ["binary", "pipx", "image"] as const satisfies readonly InstallMethod[];
+
 /** What options hold, read from what was written. */
 export function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);

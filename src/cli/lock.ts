@@ -10,7 +10,6 @@ import type { LockEdges } from "../lock/build.js";
 import { readProject, type Project } from "../lock/project.js";
 import type { Promotable } from "../schema/lock.js";
 import { findPlainSecret } from "../lock/secret.js";
-import { findPulumi } from "./toolchain.js";
 import {
   chooseStack,
   packageRoot,
@@ -128,6 +127,7 @@ export function openLock(
 /** The same places as at `pulumi up`, in the same order; the configuration's only where there is a Pulumi to read it. */
 async function findSecret(name: string, workplace: Workplace, stack: string): Promise<string | undefined> {
   const { environment, root } = workplace;
+  const { findPulumi } = await import("./toolchain.js");
   const toolchain = await findPulumi({ environment, packageRoot, report: () => undefined });
   if (toolchain !== undefined) {
     const pulumi = new Pulumi(root, toolchain, await pulumiEnvironment(workplace, toolchain));

@@ -9,12 +9,10 @@ import {
   type BackendVersionEntry,
   type BinaryArtifact,
   type ImageInstall,
-  type InstallMethod,
   type PipxInstall,
 } from "../schema/backend.js";
+import { pinnedMethods } from "./arguments.js";
 
-/** What is there to be looked up; an administrator's executable is not. */
-export const pinnedMethods = ["binary", "pipx", "image"] as const satisfies readonly InstallMethod[];
 export type PinnedMethod = (typeof pinnedMethods)[number];
 
 export interface VersionToPin {

@@ -8,6 +8,7 @@ import { readProject, shown } from "../lock/project.js";
 import { firstObjects } from "../planner/report/first-objects.js";
 import { planReport } from "../planner/report/report.js";
 import type { PlanReport } from "../schema/plan.js";
+import type { planFormats } from "./arguments.js";
 import { lookAtHosts } from "./facts.js";
 import { openLock, solveLock } from "./lock.js";
 import { planHtml } from "./plan-html.js";
@@ -16,8 +17,6 @@ import { previewObjects } from "./preview-objects.js";
 import { previewStack } from "./preview.js";
 import { movesTable, readWhatIf, type WhatIfOptions } from "./what-if.js";
 import { chooseStack, openPulumi, packageRoot, projectName, stackFileOf, type Workplace } from "./workplace.js";
-
-export const planFormats = ["text", "json", "html"] as const;
 
 export interface PlanOptions extends WhatIfOptions {
   format: (typeof planFormats)[number];

@@ -10,7 +10,7 @@ import { parse } from "yaml";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import { printableLines } from "../lib/printable.js";
-import { findPulumi, obtainPulumi, type Toolchain } from "./toolchain.js";
+import type { Toolchain } from "./toolchain.js";
 
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -185,6 +185,7 @@ export class Pulumi {
 
 /** The CLI, made when it is missing; `quiet` says nothing about it. */
 export async function openPulumi(workplace: Workplace): Promise<Pulumi> {
+  const { findPulumi, obtainPulumi } = await import("./toolchain.js");
   const options = { environment: workplace.environment, packageRoot, report: (line: string) => workplace.note(line) };
   const toolchain = (await findPulumi(options)) ?? (await obtainPulumi(options));
   return new Pulumi(workplace.root, toolchain, await pulumiEnvironment(workplace, toolchain));
