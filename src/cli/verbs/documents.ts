@@ -34,7 +34,7 @@ function addSchema(program: Command, { here }: Caller): void {
     .description("print the JSON Schema of a document: stack, environments, backend, lock, plan, evidence or promotion")
     .action(async (document = "stack") => {
       const { printSchema } = await import("../schema.js");
-      await printSchema(here(), document as string);
+      printSchema(here(), document as string);
     });
 }
 
@@ -49,7 +49,7 @@ function addList(backend: Command, { here }: Caller): void {
     .option("--json", "for programs")
     .action(async (options: { json?: boolean }) => {
       const { listBackends } = await import("../backend-show.js");
-      await listBackends(here(), options);
+      listBackends(here(), options);
     });
 }
 
@@ -61,7 +61,7 @@ function addShow(backend: Command, { here }: Caller): void {
     .option("--json", "for programs")
     .action(async (name: string, options: ShowOptions) => {
       const { showBackend } = await import("../backend-show.js");
-      await showBackend(here(), name, options);
+      showBackend(here(), name, options);
     });
 }
 
@@ -71,7 +71,7 @@ function addLint(backend: Command, { here }: Caller): void {
     .description("tell what is wrong with backend files: the project's, unless others are given")
     .action(async (files: string[]) => {
       const { lintBackends } = await import("../backend-lint.js");
-      await lintBackends(here(), files);
+      lintBackends(here(), files);
     });
 }
 

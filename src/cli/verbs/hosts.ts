@@ -36,7 +36,7 @@ function addFacts(program: Command, { here }: Caller): void {
     });
 }
 
-function addEstimate(program: Command, { here, at }: Caller): void {
+function addEstimate(program: Command, { at }: Caller): void {
   program
     .command("estimate <model>")
     .description("tell how much memory a GGUF file, a model's folder or a repository of the Hub (OWNER/NAME) takes")
