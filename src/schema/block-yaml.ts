@@ -1,20 +1,11 @@
+import { readFlow } from "./flow-yaml.js";
+import { OtherYaml, readName, readScalar } from "./line-yaml.js";
+
 /** No line break, control character, lone surrogate or unusual blank. */
 const unusual = /[^\n -~\u00a1-\u1fff\u2010-\u2027\u2070-\ud7ff\u{10000}-\u{10ffff}]/u;
 const plainKey = /^([\w/.+$-][\w/.+$@()[\]=-]*):(?: +(.*))?$/;
 const quotedKey = /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'):(?: +(.*))?$/;
-const singleQuoted = /^'(?:[^']|'')*'$/;
-const plainStart = /^(?:[A-Za-z0-9_/.+$^(;=\\\u00a1-\uffff]|-[^ -]|--[^ -])/;
-const words: ReadonlyMap<string, unknown> = new Map([
-  ["null", null],
-  ["true", true],
-  ["false", false],
-]);
-/** Other spellings of the words, and what may be a number: YAML's core schema, with more than it takes. */
-const doubtful =
-  /^(?:[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?|0o[0-7]+|0x[\da-fA-F]+|[-+]?\.inf|\.nan|null|true|false)$/i;
-const plainNumber = /^(?:0|-?[1-9]\d{0,14})$|^-?(?:0|[1-9]\d{0,8})\.\d{1,6}$/;
 const deepestIndent = 200;
-const longestKey = 1000;
 
 /**
  * Reads YAML as programs write it, and people mostly: maps and lists in blocks, with each value on one line. It takes a
@@ -32,9 +23,6 @@ export function readBlocks(text: string): { readonly value: unknown } | undefine
     throw error;
   }
 }
-
-/** Where a text holds something that is not read here. */
-class OtherYaml extends Error {}
 
 class Blocks {
   readonly #lines: readonly string[];
@@ -66,7 +54,7 @@ class Blocks {
       const name = this.#nameOf(key);
       if (Object.hasOwn(map, name)) throw new OtherYaml();
       this.#advance();
-      map[name] = isNothing(rest) ? this.#readBelow(indent, indent) : readScalar(rest);
+      map[name] = isNothing(rest) ? this.#readBelow(indent, indent) : readValue(rest);
     }
     if (this.#indent > indent) throw new OtherYaml();
     return map;
@@ -76,8 +64,7 @@ class Blocks {
   #nameOf(key: string): string {
     const known = this.#names.get(key);
     if (known !== undefined) return known;
-    const name = key.length > longestKey ? undefined : readScalar(key);
-    if (typeof name !== "string" || name === "__proto__" || name === "<<") throw new OtherYaml();
+    const name = readName(key);
     this.#names.set(key, name);
     return name;
   }
@@ -100,7 +87,7 @@ class Blocks {
     this.#content = rest;
     if (this.#isItem() || matchKey(rest) !== null) return this.readNode(within);
     this.#advance();
-    return readScalar(rest);
+    return readValue(rest);
   }
 
   /** What stands below a key or a dash that has nothing beside it. Items may be as far to the left as the key. */
@@ -138,34 +125,6 @@ function isNothing(rest: string): boolean {
   return rest === "" || rest.startsWith("#");
 }
 
-function readScalar(text: string): unknown {
-  if (text.startsWith('"')) return readDoubleQuoted(text);
-  if (text.startsWith("'")) return readSingleQuoted(text);
-  if (text === "{}") return {};
-  if (text === "[]") return [];
-  return readPlain(text);
-}
-
-/** JSON's texts are YAML's, too. */
-function readDoubleQuoted(text: string): unknown {
-  if (text.includes("\\u")) throw new OtherYaml();
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new OtherYaml();
-  }
-}
-
-function readSingleQuoted(text: string): string {
-  if (!singleQuoted.test(text)) throw new OtherYaml();
-  return text.slice(1, -1).replaceAll("''", "'");
-}
-
-function readPlain(text: string): unknown {
-  if (!plainStart.test(text) || text.startsWith("...")) throw new OtherYaml();
-  if (text.includes(": ") || text.includes(" #") || text.endsWith(":") || text.endsWith(" ")) throw new OtherYaml();
-  if (!doubtful.test(text)) return text;
-  if (plainNumber.test(text)) return Number(text);
-  if (words.has(text)) return words.get(text);
-  throw new OtherYaml();
+function readValue(text: string): unknown {
+  return text.startsWith("{") || text.startsWith("[") ? readFlow(text) : readScalar(text);
 }

@@ -40,6 +40,39 @@ const line = fc
   )
   .map((parts) => parts.join(""));
 
+/** Signs of maps and lists on one line, in any order. */
+const flow = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        "{",
+        "}",
+        "[",
+        "]",
+        "{ ",
+        " }",
+        ", ",
+        ",",
+        ": ",
+        ":",
+        "a: ",
+        '"a": ',
+        "'b': ",
+        "a",
+        "b c",
+        "1",
+        "#",
+      ),
+      text.filter((each) => !each.includes("\n")),
+    ),
+    { maxLength: 10 },
+  )
+  .map((parts) => parts.join(""));
+const flowOf = (inner: fc.Arbitrary<string>) =>
+  fc
+    .tuple(fc.constantFrom("a: ", "- ", "- a: ", ""), fc.constantFrom("{}", "[]"), inner)
+    .map(([lead, [open, close], within]) => `${lead}${open}${within}${close}`);
+
 describe("readBlocks", () => {
   it("gives what the parser of all of YAML gives, or nothing, for whatever a program writes", () => {
     fc.assert(
@@ -61,6 +94,32 @@ describe("readBlocks", () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it("gives what the parser of all of YAML gives, or nothing, for maps and lists on one line", () => {
+    fc.assert(
+      fc.property(flowOf(flow), (written) => {
+        const read = readBlocks(written);
+        if (read !== undefined) expect(read).toEqual(readWhole(written));
+      }),
+      { numRuns: 20_000 },
+    );
+    fc.assert(
+      fc.property(tree, (value) => {
+        const written = stringify({ value }, { aliasDuplicateObjects: false, lineWidth: 0, collectionStyle: "flow" });
+        const read = readBlocks(written.replace(/^\{ value: (.*) \}\n$/, "value: $1"));
+        if (read !== undefined) expect(read).toEqual({ value: readWhole(written)?.value });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("reads maps and lists on one line, as people write them", () => {
+    expect(
+      readBlocks('host: { connection: ssh, ssh: { port: 22 }, labels: {} }\nflags: [--host, "a, b", -h, []]'),
+    ).toEqual({
+      value: { host: { connection: "ssh", ssh: { port: 22 }, labels: {} }, flags: ["--host", "a, b", "-h", []] },
+    });
   });
 
   it("reads what locks are made of", () => {
