@@ -20,7 +20,7 @@ export interface RoomQuestion {
   /** All the memory of the device; undefined where it is not known. */
   readonly totalBytes: number | undefined;
   readonly use: Pick<AcceleratorUse, "usage" | "processes">;
-  /** First processes of the instance's own runners that end before it starts. */
+  /** First processes of runners that end before it starts, its own and others. */
   readonly leaving: readonly number[];
   /** Those that go on beside it. */
   readonly staying: readonly number[];

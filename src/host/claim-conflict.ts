@@ -105,7 +105,7 @@ export function alreadyClaimed(where: string, { wanted, rivals, roomBytes }: Cla
 }
 
 function hintFor(rival: HostClaim, thing: "port" | "device", owner: string): string {
-  // Pulumi deletes what is not wanted any more after it has made what is new.
+  // What gives it up in the same run does so before, unless the two change places.
   if (rival.owner === owner)
     return `take ${rival.instance} away with one \`pulumi up\`, and give its ${thing} to another with the next`;
   return thing === "port"

@@ -112,9 +112,18 @@ async function weigh(place: ClaimPlace, claims: readonly HostClaim[], records: r
   return { free, conflicts };
 }
 
-/** What others, of whatever owner, have that is in the way. */
-export async function findRivals(place: ClaimPlace, claims: readonly HostClaim[]): Promise<ClaimConflict[]> {
-  const holding = await holdingAmong(place, await readClaimsOn(place, claims));
+/**
+ * What others, of whatever owner, have that is in the way.
+ *
+ * @param isLeaving who goes before
+ */
+export async function findRivals(
+  place: ClaimPlace,
+  claims: readonly HostClaim[],
+  isLeaving: (holder: Holder) => boolean = () => false,
+): Promise<ClaimConflict[]> {
+  const all = await holdingAmong(place, await readClaimsOn(place, claims));
+  const holding = all.filter((claim) => !isLeaving(claim));
   return claims.flatMap((claim) => findConflict(claim, holding, place.roomOf) ?? []);
 }
 

@@ -34,6 +34,8 @@ const journalEntry = z.strictObject({
   identity: z.string(),
   /** Whether Pulumi's state is known to have the resource. False from its creation until it is first read again. */
   recorded: z.boolean(),
+  /** Its stack wants it no more. Pulumi deletes it last, so whoever gets what it has takes it away before. */
+  unwanted: z.literal(true).optional(),
   open: openOperation.optional(),
 });
 

@@ -1,15 +1,14 @@
 import { posix } from "node:path";
 
 import { alreadyClaimed, describeClaimed, roomAmong, type ClaimConflict } from "../host/claim-conflict.js";
-import { claimsOf, reserveClaims } from "../host/claims.js";
-import type { OpenHost } from "../host/host.js";
+import { reserveClaims } from "../host/claims.js";
 import { findForeign, isMarked } from "../host/own-folder.js";
-import { deviceShare } from "../planner/device-share.js";
 import type { HostClaim } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { LockFile, PlacedHost } from "../schema/lock.js";
 import type { LockEdges } from "./build.js";
 import { currentLock, type CurrentLock, type CurrentLockOptions } from "./current.js";
+import { claimsOn, type ClaimEdges } from "./host-claims.js";
 import type { Project } from "./project.js";
 
 /** Something that a lock gives to an instance and that another stack has. */
@@ -47,17 +46,8 @@ export async function reservedLock(
   }
 }
 
-export interface ReserveOptions {
-  readonly openHost: OpenHost;
-  /** Folder of the project: what a relative data directory is below. */
-  readonly root: string;
-  /** Whose stack it is, as project/stack. */
-  readonly owner: string;
-  readonly now: () => Date;
-}
-
 /** Reserves on the real hosts, on all of them at once. */
-export function createReserve({ openHost, root, owner, now }: ReserveOptions): Reserve {
+export function createReserve({ openHost, root, owner, now }: ClaimEdges): Reserve {
   const reserveOn = async (name: string, placed: PlacedHost, claims: readonly HostClaim[]): Promise<Rivalry[]> => {
     const host = openHost({ name, ...connectionOf(placed) });
     const dataDir = posix.resolve(root, placed.dataDir);
@@ -68,11 +58,9 @@ export function createReserve({ openHost, root, owner, now }: ReserveOptions): R
     const conflicts = await reserveClaims({ host, dataDir, now: now(), roomOf }, claims);
     return conflicts.map((conflict) => ({ host: name, conflict }));
   };
-  return async ({ placement }) => {
-    const rivalries = Object.entries(placement.hosts).map(async ([name, placed]) => {
-      const claims = Object.entries(placement.instances).flatMap(([instance, { host, memory, ...held }]) =>
-        host === name ? claimsOf({ owner, instance }, { ...held, deviceBytes: deviceShare(memory) }) : [],
-      );
+  return async (lock) => {
+    const rivalries = Object.entries(lock.placement.hosts).map(async ([name, placed]) => {
+      const claims = claimsOn(name, lock, owner);
       // Each instance claims again when it is made. A host that does not answer, or refuses, says so there.
       return claims.length === 0 ? [] : reserveOn(name, placed, claims).catch((): Rivalry[] => []);
     });

@@ -8,9 +8,11 @@ import { createContent } from "../install/content.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
+import { readHostClaims } from "../lock/host-claims.js";
 import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredExtras } from "../planner/desired-commands.js";
 import { desiredStack } from "../planner/desired.js";
+import { findSuccession, type HostClaims } from "../planner/succession.js";
 import type { LockFile } from "../schema/lock.js";
 import {
   createBackendVersion,
@@ -24,7 +26,7 @@ import { declareExtras } from "./extras.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
 import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
-import { byWave, hostsOfRun, WaveOrder } from "./wave-order.js";
+import { byWave, hostsOfRun, WaveOrder, wavesOf } from "./wave-order.js";
 
 export interface StackArgs {
   /** The stack file, relative to the project. Default: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
@@ -63,8 +65,14 @@ export class Stack extends pulumi.ComponentResource<Record<string, pulumi.Output
   }
 }
 
+interface Solved {
+  readonly lock: LockFile;
+  /** What its hosts have given out already. */
+  readonly claims: readonly HostClaims[];
+}
+
 async function deploy(
-  lock: LockFile,
+  { lock, claims }: Solved,
   root: string,
   stack: Stack,
 ): Promise<Record<string, pulumi.Output<DeployedModel>>> {
@@ -103,8 +111,9 @@ async function deploy(
     ]),
   );
   const created: CreatedInstance[] = [];
-  const waves = new WaveOrder(hostsOfRun(process.env));
-  for (const [index, instance] of byWave(desired.instances)) {
+  const succession = findSuccession(wavesOf(desired.instances), claims);
+  const waves = new WaveOrder(hostsOfRun(process.env), succession);
+  for (const [index, instance] of byWave(desired.instances, succession)) {
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
       model: known(models, instance.model),
@@ -121,7 +130,7 @@ async function deploy(
   return describeDeployments(created);
 }
 
-async function solve(args: StackArgs, root: string): Promise<LockFile> {
+async function solve(args: StackArgs, root: string): Promise<Solved> {
   const config = new pulumi.Config("berth");
   const file = args.file ?? config.get("stackFile") ?? join("stacks", `${pulumi.getStack()}.yaml`);
   // Any one freezes: none of them may thaw what another has frozen.
@@ -143,9 +152,10 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
   const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
   const write = !pulumi.runtime.isDryRun();
   const options = { owner, frozen, write };
+  const claiming = { openHost, root, owner, now };
   const { lock, path, outcome } =
     write && !frozen
-      ? await reservedLock(project, edges, options, createReserve({ openHost, root, owner, now }))
+      ? await reservedLock(project, edges, options, createReserve(claiming))
       : await currentLock(project, edges, options);
   if (outcome.kind === "solved") {
     for (const warning of outcome.warnings) await pulumi.log.warn(warning);
@@ -153,7 +163,8 @@ async function solve(args: StackArgs, root: string): Promise<LockFile> {
     const what = [`${path} ${done} solved anew: ${outcome.reason}`, ...outcome.choices.map((choice) => `   ${choice}`)];
     if (outcome.changed) await pulumi.log.info(what.join("\n"));
   }
-  return lock;
+  // A preview changes nothing, so its order says nothing, and it asks no host.
+  return { lock, claims: write ? await readHostClaims(lock, claiming) : [] };
 }
 
 async function findSecrets(

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { gatherSharedFacts, type SharedFacts } from "../host/facts.js";
 import type { Holder } from "../host/claim-conflict.js";
 import { instanceKey, releaseClaims } from "../host/claims.js";
-import { listEntries, removeEntry, type JournalEntry } from "../host/journal.js";
+import { listEntries, removeEntry, writeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { assertOwn, assertOwner } from "../host/own-folder.js";
 import { dataPaths, type DataPaths } from "../host/paths.js";
@@ -111,6 +111,7 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
       }
       const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
       await releaseClaims(claims, (holder) => isUnwanted(holder, entries, inputs));
+      await markWanted(context, entries, inputs);
     },
 
     async remove(context, operation, { owner, name }) {
@@ -134,6 +135,22 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
 }
 
 const markerText = `${JSON.stringify({ schemaVersion: 1, madeBy: "pulumi-berth" })}\n`;
+
+/** Those that Pulumi will delete are told from those that stay, for instances that come to where they are. */
+async function markWanted(
+  { host, reference }: Context,
+  entries: readonly JournalEntry[],
+  { owner, inventory }: HostInputs,
+): Promise<void> {
+  if (inventory === undefined) return;
+  for (const { unwanted, ...entry } of entries) {
+    if (entry.owner !== owner || entry.kind !== "Instance") continue;
+    const isWanted = inventory.includes(inventoryKey(entry.kind, entry.name));
+    // What an interrupted run left is gone by now.
+    if (isWanted === (unwanted === undefined) || (!isWanted && !entry.recorded)) continue;
+    await writeEntry(host, reference.dataDir, isWanted ? entry : { ...entry, unwanted: true });
+  }
+}
 
 async function removeEntryAndThing(
   context: Context,

@@ -8,7 +8,7 @@ import type { InstanceWork } from "./instance-steps.js";
 import type { Operation } from "./kind.js";
 import { isEngineGone } from "./operation.js";
 
-export function isHolder(holder: Holder): (other: Holder) => boolean {
+function isHolder(holder: Holder): (other: Holder) => boolean {
   return (other) => isSameHolder(other, holder);
 }
 

@@ -7,23 +7,24 @@ import { BerthError } from "../lib/errors.js";
 import { formatMemory } from "../lib/format.js";
 import { deviceShare } from "../planner/device-share.js";
 import { generationOf, runnerId } from "../runtime/runner-id.js";
-import { runtimes, type ForeignRunner, type Supervisor } from "../runtime/supervisor.js";
+import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { claimPlace } from "./instance-claims.js";
 import { vendorsOf } from "./instance-devices.js";
 import { instanceFolder, readRecord, type InstanceRecord } from "./instance-files.js";
 import { planInstance, type Generation } from "./instance-plan.js";
 import { runnerDefinition } from "./instance-runner.js";
 import type { InstanceWork } from "./instance-steps.js";
+import { isAmong, type Going } from "./instance-succession.js";
 import type { Context } from "./kind.js";
 
 /**
  * Resolves when each device has the memory that is to be taken of it, where that cannot be told, and where no runner is
  * to start. Too little of the host's own is a warning: what seems taken may be pages of files.
  *
- * @param replaced goes before the runner starts, and nobody knows what it gives back
+ * @param going where a foreign runner is replaced, nobody knows what it gives back
  * @throws BerthError `host-unsuitable` with who has the memory
  */
-export async function assertMemory(work: InstanceWork, replaced?: ForeignRunner): Promise<void> {
+export async function assertMemory(work: InstanceWork, { replaced, leaving: others }: Going): Promise<void> {
   const { context, inputs } = work;
   const { memory } = inputs;
   const leaving = endingBefore(work);
@@ -38,11 +39,13 @@ export async function assertMemory(work: InstanceWork, replaced?: ForeignRunner)
   );
   const use = await context.acceleratorUse.now({ vendors, signal: context.signal });
   const own = await pidsOf(context, { owner: inputs.owner, instance: inputs.name });
-  const tenants = await findTenants(work);
+  const gone = await Promise.all(others.holders.map((holder) => pidsOf(context, holder)));
+  const ending = [...own.filter(({ generation }) => leaving.has(generation)), ...gone.flat()];
+  const tenants = await findTenants(work, isAmong(others));
   for (const [device, needBytes] of share) {
     const verdict = judgeRoom({
       ...{ device, needBytes, totalBytes: place.roomOf(device), use },
-      leaving: own.filter(({ generation }) => leaving.has(generation)).map(({ pid }) => pid),
+      leaving: ending.map(({ pid }) => pid),
       staying: own.filter(({ generation }) => !leaving.has(generation)).map(({ pid }) => pid),
       tenants: tenants.filter((tenant) => tenant.device === device),
     });
@@ -95,12 +98,15 @@ function settle({ context, inputs }: InstanceWork, { device, needBytes, verdict,
   }
 }
 
-/** Other instances that have parts of the devices. */
-async function findTenants({ context, inputs }: InstanceWork): Promise<(Tenant & { readonly device: string })[]> {
+/** Other instances that have parts of the devices and stay. */
+async function findTenants(
+  { context, inputs }: InstanceWork,
+  isLeaving: (holder: Holder) => boolean,
+): Promise<(Tenant & { readonly device: string })[]> {
   const { host, reference, clock } = context;
   const own = { owner: inputs.owner, instance: inputs.name };
   const claims = await listClaims({ host, dataDir: reference.dataDir, now: clock.now() });
-  const shares = claims.filter(isPart).filter((claim) => !isSameHolder(claim, own));
+  const shares = claims.filter(isPart).filter((claim) => !isSameHolder(claim, own) && !isLeaving(claim));
   const wanted = shares.filter(({ device }) => inputs.devices?.includes(device) === true);
   return Promise.all(
     wanted.map(async ({ device, bytes, ...holder }) => {

@@ -6,24 +6,21 @@ import { BerthError } from "../lib/errors.js";
 import { findMoved } from "../planner/moved-devices.js";
 import { findPublishedPorts } from "../runtime/docker-sight.js";
 import { findRunner } from "../runtime/runner-files.js";
-import type { ForeignRunner } from "../runtime/supervisor.js";
 import { claimPlace, wantedClaims } from "./instance-claims.js";
 import { generationFolder } from "./instance-files.js";
 import { assertMemory } from "./instance-memory.js";
 import type { InstanceWork } from "./instance-steps.js";
+import { isAmong, type Going } from "./instance-succession.js";
 
-/**
- * @param replaced goes before the runner starts: its ports are as good as free
- * @throws BerthError when the runner's files, port, devices or memory are not there for it
- */
-export async function assertPossible(work: InstanceWork, replaced?: ForeignRunner): Promise<void> {
+/** @throws BerthError when the runner's files, port, devices or memory are not there for it */
+export async function assertPossible(work: InstanceWork, { replaced, leaving }: Going): Promise<void> {
   await assertFiles(work);
   const { context, inputs } = work;
-  const [conflict] = await findRivals(await claimPlace(work), wantedClaims(work));
+  const [conflict] = await findRivals(await claimPlace(work), wantedClaims(work), isAmong(leaving));
   if (conflict !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, conflict);
-  await assertPort({ ...work, givenUp: replaced?.ports ?? [] });
+  await assertPort({ ...work, givenUp: [...(replaced?.ports ?? []), ...leaving.ports] });
   await assertDevices(work);
-  await assertMemory(work, replaced);
+  await assertMemory(work, { replaced, leaving });
 }
 
 interface PortWork extends InstanceWork {

@@ -3,22 +3,14 @@
  * request, and went on doing so. An update that does not get there brings the old runner back.
  */
 import { isProven, probe, reasonOf } from "../health/probe.js";
-import { instanceKey, releaseClaims } from "../host/claims.js";
-import { execFile, execPath, readRunner } from "../runtime/runner-files.js";
-import { runnerId } from "../runtime/runner-id.js";
-import { isAlive, runtimes, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
+import { instanceKey } from "../host/claims.js";
+import { execFile, execPath } from "../runtime/runner-files.js";
+import { isAlive, type RunnerObservation, type RunnerSpec } from "../runtime/supervisor.js";
 import type { UsedMemory } from "../schema/placement.js";
 import { assertAdoptable, replaceForeign } from "./instance-adoption.js";
-import { claimWanted, isHolder, keepClaims } from "./instance-claims.js";
+import { claimWanted, keepClaims } from "./instance-claims.js";
 import { deviceDrift } from "./instance-devices.js";
-import {
-  findGenerations,
-  generationFolder,
-  instanceFolder,
-  listGenerations,
-  readRecord,
-  type InstanceRecord,
-} from "./instance-files.js";
+import { findGenerations, instanceFolder, listGenerations, readRecord, type InstanceRecord } from "./instance-files.js";
 import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
 import { choosePort, planInstance, type Generation, type SeenGeneration } from "./instance-plan.js";
 import {
@@ -30,7 +22,9 @@ import {
   runnerDefinition,
 } from "./instance-runner.js";
 import { assertPossible } from "./instance-preconditions.js";
+import { removeInstance } from "./instance-removal.js";
 import { performSteps, type InstanceWork } from "./instance-steps.js";
+import { findLeaving, removeLeaving } from "./instance-succession.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
 export interface InstanceObserved extends CommonObserved {
@@ -93,7 +87,9 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const work = await prepareWork(context, inputs);
     const replaced = await assertAdoptable(work, operation);
     await keepClaims(work, operation, async () => {
-      await assertPossible(work, replaced);
+      const leaving = await findLeaving(work);
+      await assertPossible(work, { replaced, leaving });
+      await removeLeaving(work, operation, leaving);
       await claimWanted(work, operation);
       await replaceForeign(work, operation, replaced, () =>
         performSteps(work, operation, planInstance(work.desired, work.seen, work.port)),
@@ -101,39 +97,8 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     });
   },
 
-  async remove(context, operation, { owner, name }) {
-    const { host, reference } = context;
-    const folder = instanceFolder(reference.dataDir, owner, name);
-    const { startSeconds = 0, stopSeconds = 10 } = (await readRecord(host, folder)) ?? {};
-    const supervisors = runtimes.map((runtime) => context.supervisor(runtime));
-    const generations = await findGenerations(host, folder, supervisors);
-    const keepers = await keepersOf(context, folder, generations);
-    const gateway = context.gateway(owner);
-    if ((await gateway.listeners())?.some(({ instance }) => instance === name) === true)
-      await operation.step("close its port at the gateway", () => gateway.close(name));
-    for (const generation of generations) {
-      await operation.step("stop the runner", async () => {
-        const place = { id: runnerId(folder, generation), folder: generationFolder(folder, generation) };
-        for (const supervisor of keepers) await supervisor.remove({ ...place, startSeconds, stopSeconds });
-      });
-    }
-    await operation.step("remove its files", async () => {
-      await host.remove(folder);
-      const claims = { host, dataDir: reference.dataDir, seen: operation.seenClaims };
-      await releaseClaims(claims, isHolder({ owner, instance: name }));
-      for (const supervisor of keepers) await supervisor.retire();
-    });
-  },
+  remove: removeInstance,
 };
-
-/** What may keep a runner of the instance: containers that tell of themselves, and no other runner, are Docker's alone. */
-async function keepersOf({ host, supervisor }: Context, folder: string, generations: readonly Generation[]) {
-  const runners = await Promise.all(
-    generations.map((generation) => readRunner(host, generationFolder(folder, generation))),
-  );
-  const areContainers = runners.length > 0 && runners.every((runner) => runner?.container !== undefined);
-  return (areContainers ? (["docker"] as const) : runtimes).map((runtime) => supervisor(runtime));
-}
 
 /** What is to be run, and what was seen of what is. */
 async function prepareWork(context: Context, inputs: InstanceInputs): Promise<InstanceWork> {
