@@ -45,7 +45,7 @@ export function describeClaimed(claim: HostClaim): string {
 
 /**
  * One claim for each holder and thing: the whole of a device before a part of it, and a greater part before a smaller
- * one. Whoever changes has two for a while, and needs one of them at a time.
+ * one. Whoever changes has several for a while, and the greatest is all that it needs.
  */
 export function mergeClaims(claims: readonly HostClaim[]): HostClaim[] {
   const merged = new Map<string, HostClaim>();

@@ -1,9 +1,10 @@
 /** What an instance claims of its host: its port and its devices, while it is there. */
-import { describeClaimed, isSameHolder, roomAmong, type Holder } from "../host/claim-conflict.js";
+import { describeClaimed, isPart, isSameHolder, roomAmong, type Holder } from "../host/claim-conflict.js";
 import { claimsOf, findUnclaimed, releaseClaims, takeClaims, type ClaimPlace } from "../host/claims.js";
 import { deviceShare } from "../planner/device-share.js";
 import type { HostClaim } from "../schema/facts.js";
 import { readRecord } from "./instance-files.js";
+import { endingBefore } from "./instance-plan.js";
 import type { InstanceWork } from "./instance-steps.js";
 import type { Operation } from "./kind.js";
 import { isEngineGone } from "./operation.js";
@@ -24,10 +25,28 @@ export function wantedClaims({ inputs }: Pick<InstanceWork, "inputs">): HostClai
   return claimsOf(holderOf(inputs), { ...inputs, deviceBytes: deviceShare(inputs.memory) });
 }
 
-/** Claims what the inputs ask for, if that was not done before the operation began. */
+/**
+ * What the inputs ask for, and while an update has two runners on a part of a device, what both have of it: the one
+ * that serves goes on with what it was given.
+ */
+export function neededClaims(work: InstanceWork): HostClaim[] {
+  const { desired, seen, port, record, inputs } = work;
+  const wanted = wantedClaims(work);
+  const ending = endingBefore(desired, seen, port);
+  const isBeside = seen.generations.some(({ generation, running }) => running && ending?.has(generation) === false);
+  if (!isBeside) return wanted;
+  const before = claimsOf(holderOf(inputs), { ...record, port: inputs.port }).filter(isPart);
+  const both = wanted.filter(isPart).flatMap((claim) => {
+    const { bytes = 0 } = before.find(({ device }) => device === claim.device) ?? {};
+    return bytes === 0 ? [] : [{ ...claim, bytes: claim.bytes + bytes }];
+  });
+  return [...wanted, ...both];
+}
+
+/** Claims what is needed, if that was not done before the operation began. */
 export async function claimWanted(work: InstanceWork, operation: Operation): Promise<void> {
   const place = await claimPlace(work);
-  const missing = await findUnclaimed(place, wantedClaims(work));
+  const missing = await findUnclaimed(place, neededClaims(work));
   if (missing.length === 0) return;
   const things = missing.map(describeClaimed).join(", ");
   await operation.step(`claim ${things}`, () => takeClaims({ ...place, seen: operation.seenClaims }, missing));

@@ -11,7 +11,7 @@ import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { claimPlace } from "./instance-claims.js";
 import { vendorsOf } from "./instance-devices.js";
 import { instanceFolder, readRecord, type InstanceRecord } from "./instance-files.js";
-import { planInstance, type Generation } from "./instance-plan.js";
+import { endingBefore, type Generation } from "./instance-plan.js";
 import { runnerDefinition } from "./instance-runner.js";
 import type { InstanceWork } from "./instance-steps.js";
 import { isAmong, type Going } from "./instance-succession.js";
@@ -27,7 +27,7 @@ import type { Context } from "./kind.js";
 export async function assertMemory(work: InstanceWork, { replaced, leaving: others }: Going): Promise<void> {
   const { context, inputs } = work;
   const { memory } = inputs;
-  const leaving = endingBefore(work);
+  const leaving = endingBefore(work.desired, work.seen, work.port);
   if (memory === undefined || leaving === undefined) return;
   const share = Object.entries(deviceShare(memory) ?? {});
   if (share.length === 0) return memory.basis === "whole" ? undefined : warnOfHost(work, memory.hostBytes);
@@ -51,15 +51,6 @@ export async function assertMemory(work: InstanceWork, { replaced, leaving: othe
     });
     settle(work, { device, needBytes, verdict, isCertain: replaced === undefined });
   }
-}
-
-/** What of the instance's own ends before the runner starts; undefined when none is to start. */
-function endingBefore({ desired, seen, port }: InstanceWork): ReadonlySet<Generation> | undefined {
-  const steps = planInstance(desired, seen, port);
-  const start = steps.findIndex((step) => step.do === "start" && step.generation === desired);
-  if (start === -1) return undefined;
-  const ended = steps.slice(0, start).filter((step) => step.do === "stop" || step.do === "discard");
-  return new Set([desired, ...ended.map(({ generation }) => generation)]);
 }
 
 interface Judged {

@@ -35,6 +35,19 @@ export function planInstance(desired: Generation, seen: InstanceSeen, port?: num
   return port === undefined ? planRecreate(desired, seen) : planBlueGreen(desired, port, seen);
 }
 
+/** What of the instance's own ends before the desired one starts; undefined when that is not to start. */
+export function endingBefore(
+  desired: Generation,
+  seen: InstanceSeen,
+  port: number | undefined,
+): ReadonlySet<Generation> | undefined {
+  const steps = planInstance(desired, seen, port);
+  const start = steps.findIndex((step) => step.do === "start" && step.generation === desired);
+  if (start === -1) return undefined;
+  const ended = steps.slice(0, start).filter((step) => step.do === "stop" || step.do === "discard");
+  return new Set([desired, ...ended.map(({ generation }) => generation)]);
+}
+
 /**
  * Whatever else runs is stopped first, because it holds the port and the devices, but kept until the desired one is
  * verified, so that {@link planRollback} can bring it back.

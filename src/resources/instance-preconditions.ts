@@ -6,7 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import { findMoved } from "../planner/moved-devices.js";
 import { findPublishedPorts } from "../runtime/docker-sight.js";
 import { findRunner } from "../runtime/runner-files.js";
-import { claimPlace, wantedClaims } from "./instance-claims.js";
+import { claimPlace, neededClaims } from "./instance-claims.js";
 import { generationFolder } from "./instance-files.js";
 import { assertMemory } from "./instance-memory.js";
 import type { InstanceWork } from "./instance-steps.js";
@@ -16,7 +16,7 @@ import { isAmong, type Going } from "./instance-succession.js";
 export async function assertPossible(work: InstanceWork, { replaced, leaving }: Going): Promise<void> {
   await assertFiles(work);
   const { context, inputs } = work;
-  const [conflict] = await findRivals(await claimPlace(work), wantedClaims(work), isAmong(leaving));
+  const [conflict] = await findRivals(await claimPlace(work), neededClaims(work), isAmong(leaving));
   if (conflict !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, conflict);
   await assertPort({ ...work, givenUp: [...(replaced?.ports ?? []), ...leaving.ports] });
   await assertDevices(work);

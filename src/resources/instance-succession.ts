@@ -6,7 +6,7 @@ import { isSameHolder, type Holder } from "../host/claim-conflict.js";
 import { findRivals, instanceKey, listClaims } from "../host/claims.js";
 import { readEntry, removeEntry } from "../host/journal.js";
 import type { ForeignRunner } from "../runtime/supervisor.js";
-import { claimPlace, wantedClaims } from "./instance-claims.js";
+import { claimPlace, neededClaims } from "./instance-claims.js";
 import { removeInstance } from "./instance-removal.js";
 import type { InstanceWork } from "./instance-steps.js";
 import type { Operation } from "./kind.js";
@@ -33,7 +33,7 @@ export function isAmong({ holders }: Pick<Leaving, "holders">): (holder: Holder)
 export async function findLeaving(work: InstanceWork): Promise<Leaving> {
   const { host, reference } = work.context;
   const place = await claimPlace(work);
-  const rivals = (await findRivals(place, wantedClaims(work))).flatMap((conflict) => conflict.rivals);
+  const rivals = (await findRivals(place, neededClaims(work))).flatMap((conflict) => conflict.rivals);
   const names = new Set(rivals.filter(({ owner }) => owner === work.inputs.owner).map(({ instance }) => instance));
   const holders: Holder[] = [];
   for (const instance of names) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { claimsOf, reserveClaims } from "../../../src/host/claims.js";
+import { claimsOf, listClaims, reserveClaims } from "../../../src/host/claims.js";
 import type { HttpAnswer, HttpRequest, RunResult } from "../../../src/host/host.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import type { LogEvent } from "../../../src/lib/log.js";
@@ -25,6 +25,7 @@ const totalMib = 81_920;
 class GpuHost extends MemoryHost {
   gpu: Omit<SyntheticGpu, "uuid"> = { usedMib: 0 };
   availableKib = 1024 * 1024;
+  answers = true;
   /** Undefined: the connection to the host breaks off. */
   rollups: string | undefined = "";
 
@@ -34,6 +35,7 @@ class GpuHost extends MemoryHost {
   }
 
   override request({ path }: HttpRequest): Promise<HttpAnswer> {
+    if (!this.answers) return Promise.resolve({ kind: "refused", reason: "connection refused" });
     const bodies: Record<string, string> = {
       "/v1/models": '{"data":[{"id":"chat"}]}',
       "/v1/completions": '{"choices":[{"text":"5"}]}',
@@ -181,6 +183,57 @@ describe("an instance whose device has too little free memory is refused, and no
     };
     const error = await rejectionOf(converge({ memory: memoryOf(61_440), ...restarted }));
     expect([error.code, steps]).toEqual(["host-unsuitable", []]);
+  });
+});
+
+describe("the runners of an instance that an update has beside each other", () => {
+  const behind = { slots: [14_001, 14_002] as [number, number] };
+  const gpuClaims = async (place: Parameters<typeof listClaims>[0]) =>
+    (await listClaims(place)).flatMap((claim) => ("device" in claim ? [(claim.bytes ?? 0) / mebibyte] : []));
+
+  it("have a claim on what both take, until one of them is gone", async () => {
+    const { converge, steps, place } = stage();
+    await converge({ memory: memoryOf(20_480), ...behind });
+    expect(await gpuClaims(place)).toEqual([20_480]);
+    steps.length = 0;
+    await converge({ memory: memoryOf(30_720), ...behind, ...restarted });
+    expect(steps).toContain("claim 30.0 GiB of device GPU-0, 50.0 GiB of device GPU-0");
+    expect(await gpuClaims(place)).toEqual([30_720]);
+  });
+
+  it("claim both, too, when they take as much as each other", async () => {
+    const { converge, steps } = stage();
+    await converge({ memory: memoryOf(20_480), ...behind });
+    steps.length = 0;
+    await converge({ memory: memoryOf(20_480), ...behind, ...restarted });
+    expect(steps[0]).toBe("claim 40.0 GiB of device GPU-0");
+  });
+
+  it("are refused where others leave no room for both, and the old one serves on", async () => {
+    const { converge, steps, place } = stage();
+    await converge({ memory: memoryOf(20_480), ...behind });
+    const theirs = { port: 14_009, devices: ["GPU-0"], deviceBytes: { "GPU-0": 51_200 * mebibyte } };
+    await reserveClaims(place, claimsOf({ owner: "shop/prod", instance: "talk-0" }, theirs));
+    steps.length = 0;
+    const error = await rejectionOf(converge({ memory: memoryOf(20_480), ...behind, ...restarted }));
+    expect([error.code, error.parts.expected, steps]).toEqual(["already-claimed", "40.0 GiB of device GPU-0", []]);
+    expect(await gpuClaims(place)).toEqual([20_480, 51_200]);
+  });
+
+  it("have no more than the one before when the new one does not answer", async () => {
+    const { host, converge, place } = stage();
+    await converge({ memory: memoryOf(20_480), ...behind });
+    host.answers = false;
+    await rejectionOf(converge({ memory: memoryOf(30_720), ...behind, ...restarted }));
+    expect(await gpuClaims(place)).toEqual([20_480]);
+  });
+
+  it("claim no sum where the old one is stopped first", async () => {
+    const { converge, steps } = stage();
+    await converge({ memory: memoryOf(20_480) });
+    steps.length = 0;
+    await converge({ memory: memoryOf(30_720), ...restarted });
+    expect(steps[0]).toBe("claim 30.0 GiB of device GPU-0");
   });
 });
 
