@@ -6,6 +6,7 @@ import { placeSetup, placeVerify } from "../schema/commands.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
+import { assertOneOwnerEach } from "./device-owners.js";
 import { assertSameDevices } from "./device-variables.js";
 import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
@@ -48,6 +49,7 @@ export function place(problem: PlacementProblem): Placement {
     ([name, entry]) => [name, placeHost(name, entry, hosts, served.has(name))] as const,
   );
   assertOwnFolders(placed);
+  assertOneOwnerEach(instances, Object.fromEntries(placed));
   const preload = placePreload(problem, problem.preload ?? {});
   const uses = listUses(problem, placedInstances, preload ?? {});
   assertOneFileEach(uses);
