@@ -3,12 +3,18 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
 import type { LockedInstall } from "../schema/lock.js";
+import type { ImageSignature, LockedFileSignature } from "../schema/signature.js";
 import type { Catalogue } from "./catalogue.js";
 
 /** An artifact, with what of it is not pinned yet. */
 export type DraftInstall =
   | Extract<LockedInstall, { method: "manual" }>
-  | { readonly method: "image"; readonly reference: string; readonly digest?: string }
+  | {
+      readonly method: "image";
+      readonly reference: string;
+      readonly digest?: string;
+      readonly signature?: ImageSignature;
+    }
   | { readonly method: "pipx"; readonly pipx: PipxInstall; readonly version: string }
   | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] }
   /** Another environment has settled it. */
@@ -20,8 +26,14 @@ export interface PinnedFile {
   readonly sha256: string;
 }
 
+/** What pins a file of a release. */
+export interface FilePin {
+  readonly sha256: string;
+  readonly signature?: LockedFileSignature | undefined;
+}
+
 /**
- * The artifact as the catalogue pins it; undefined when something of it is not pinned there.
+ * The artifact as the catalogue pins it; undefined when something of it is not pinned there. Signatures never are.
  *
  * @throws BerthError `file-not-found` when a file that the backend names is not there
  */
@@ -36,8 +48,8 @@ export function pinnedInstall(
     case "locked":
       return install.install;
     case "image": {
-      const { digest } = install;
-      return digest === undefined ? undefined : { ...install, digest };
+      const { method, reference, digest, signature } = install;
+      return digest === undefined || signature !== undefined ? undefined : { method, reference, digest };
     }
     case "pipx": {
       const { requirements } = install.pipx;
@@ -45,8 +57,10 @@ export function pinnedInstall(
       return lockPipx(catalogue, backend, install.pipx, findFile(catalogue, backend, requirements));
     }
     case "binary": {
-      const digests = install.artifacts.map(({ sha256 }) => sha256);
-      return digests.includes(undefined) ? undefined : lockBinary(backend, install.artifacts, digests);
+      const pins = install.artifacts.flatMap(({ sha256, signature }): FilePin[] =>
+        sha256 === undefined || signature !== undefined ? [] : [{ sha256 }],
+      );
+      return pins.length < install.artifacts.length ? undefined : lockBinary(backend, install.artifacts, pins);
     }
   }
 }
@@ -69,16 +83,16 @@ export function lockPipx(
   };
 }
 
-/** A release's files with their digests, in the files' order. */
+/** A release's files with what pins them, in the files' order. */
 export function lockBinary(
   { versionProbe }: BackendFile,
   artifacts: readonly BinaryArtifact[],
-  digests: readonly (string | undefined)[],
+  pins: readonly FilePin[],
 ): Extract<LockedInstall, { method: "binary" }> {
-  const files = artifacts.map(({ acceleratorTypes: _, ...artifact }, index) => ({
-    ...artifact,
-    sha256: digests[index] ?? "",
-  }));
+  const files = artifacts.map(({ acceleratorTypes: _, signature: _asked, ...artifact }, index) => {
+    const { sha256 = "", signature } = pins[index] ?? {};
+    return { ...artifact, sha256, ...(signature === undefined ? {} : { signature }) };
+  });
   return { method: "binary", artifacts: files, ...(versionProbe === undefined ? {} : { versionProbe }) };
 }
 
@@ -90,7 +104,12 @@ export function packageVersionOf(
   return packageVersion ?? backendVersion.replace(/^v(?=\d)/, "");
 }
 
-function findFile(catalogue: Catalogue, backend: BackendFile, file: string): PinnedFile {
+/**
+ * A file that a backend file names, exactly.
+ *
+ * @throws BerthError `file-not-found` when it is not there
+ */
+export function findFile(catalogue: Catalogue, backend: BackendFile, file: string): PinnedFile {
   const found = lookUp(catalogue.files, file);
   if (found !== undefined) return { file, sha256: found };
   throw new BerthError("file-not-found", {

@@ -201,7 +201,7 @@ export function resolveRelease(problem: ReleaseProblem): LockedDeployment {
     where: problem.where,
     what: "the backend version is not pinned",
     got: `${backend} ${backendVersion}`,
-    hint: `run \`berth backend add-version ${backend} ${backendVersion}\`, which fills in its digests, or use a stack file, whose lock does so`,
+    hint: `run \`berth backend add-version ${backend} ${backendVersion}\`, which fills in its digests, or use a stack file, whose lock does so and looks signatures up`,
   });
 }
 
@@ -221,8 +221,9 @@ function draftInstall(
       return { method: "manual", ...(sha256 === undefined ? {} : { sha256 }), ...probe };
     }
     case "image": {
-      const { reference, digest } = way.image;
-      return { method: "image", reference, ...(digest === undefined ? {} : { digest }) };
+      const { reference, digest, signature } = way.image;
+      const pin = digest === undefined ? {} : { digest };
+      return { method: "image", reference, ...pin, ...(signature === undefined ? {} : { signature }) };
     }
   }
 }

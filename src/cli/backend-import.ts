@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 
 import { findSecretPlaces, withoutSecrets, type SecretPlace } from "../catalog/backend-secrets.js";
+import { namedFiles } from "../catalog/named-file.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
@@ -86,13 +87,10 @@ function importedText(
 
 /** What whoever imports a backend must know of it in this project. */
 export function notesOf(backend: BackendOverlay, name: string, folder: string): string[] {
-  const files = Object.values(backend.versions ?? {}).flatMap(({ install: { pipx } }) => [
-    pipx?.requirements,
-    pipx?.launcher,
-  ]);
-  const missing = [...new Set(files)].flatMap((file) => {
-    return file === undefined || existsSync(join(folder, file)) ? [] : [`note: copy ${file} to backends/${file} too`];
-  });
+  const files = Object.values(backend.versions ?? {}).flatMap((version) => namedFiles(version).map(({ file }) => file));
+  const missing = [...new Set(files)]
+    .filter((file) => !existsSync(join(folder, file)))
+    .map((file) => `note: copy ${file} to backends/${file} too`);
   const known = readBackends(packageRoot, packageRoot).backends;
   const hides = Object.hasOwn(known, name) ? [`note: Berth has a backend ${name} too; this file lies over it`] : [];
   return [...hides, ...missing];

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { lintBackend, type Finding } from "../catalog/backend-lint.js";
+import { namedFiles } from "../catalog/named-file.js";
 import { backendFolders } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
@@ -64,13 +65,13 @@ function lintFile(root: string, path: string, name: string): Remark[] {
 /** Files that versions name, and that are neither beside the file nor in a `backends` folder. */
 function lintFiles(root: string, folder: string, { versions = {} }: BackendOverlay): Finding[] {
   const folders = [folder, ...backendFolders(root, packageRoot)];
-  return Object.entries(versions).flatMap(([version, { install }]) =>
-    (["requirements", "launcher"] as const).flatMap((field): Finding[] => {
-      const file = install.pipx?.[field];
-      if (file === undefined || folders.some((one) => existsSync(join(one, file)))) return [];
-      const path = ["versions", version, "install", "pipx", field];
-      return [{ path, severity: "problem", text: `there is no file ${file} beside this one` }];
-    }),
+  return Object.entries(versions).flatMap(([version, entry]) =>
+    namedFiles(entry)
+      .filter(({ file }) => !folders.some((one) => existsSync(join(one, file))))
+      .map(({ file, path }): Finding => {
+        const text = `there is no file ${file} beside this one`;
+        return { path: ["versions", version, ...path], severity: "problem", text };
+      }),
   );
 }
 

@@ -108,7 +108,10 @@ async function pinFiles({ wanted, edges, report, notes }: Work, files: readonly 
       const { executable } = artifact;
       const inside = executable === undefined ? undefined : replaceVersion(executable, wanted);
       const bare = binaryArtifact.parse({ os: artifact.os, arch: artifact.arch, url: artifact.url });
-      pinned.push(told({ ...artifact, url, ...file, executable: inside }, { ...bare, os: "", arch: "", url: "" }));
+      const signature = signatureLike(artifact, wanted);
+      pinned.push(
+        told({ ...artifact, url, ...file, executable: inside, signature }, { ...bare, os: "", arch: "", url: "" }),
+      );
     } catch (error) {
       if (!isNotFound(error)) throw error;
       missing = error;
@@ -117,6 +120,10 @@ async function pinFiles({ wanted, edges, report, notes }: Work, files: readonly 
   }
   if (pinned.length === 0 && missing !== undefined) throw missing;
   return pinned;
+}
+
+function signatureLike({ signature }: BinaryArtifact, wanted: VersionToPin): BinaryArtifact["signature"] {
+  return signature?.url === undefined ? signature : { ...signature, url: replaceVersion(signature.url, wanted) };
 }
 
 async function pinImage({ wanted, edges, report, notes }: Work, image: ImageInstall): Promise<Fields> {

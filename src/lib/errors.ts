@@ -46,6 +46,7 @@ export const errorCodes = {
   "image-unavailable": "A registry does not have a container image, does not give it, or did not send all of it.",
   "model-unavailable": "A repository of models cannot be read, or does not hold a model that Berth can serve.",
   "checksum-mismatch": "What was downloaded or found is not what is pinned.",
+  "signature-invalid": "What must be signed is not, or not by whom it must be, or it is not what was signed.",
   "disk-full": "The host's disk has too little room.",
   "install-failed": "A backend version could not be installed.",
   "port-in-use": "Another process listens on the port that the lock gives to a runner.",

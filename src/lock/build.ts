@@ -1,5 +1,6 @@
 import { usableBackends } from "../catalog/backend-choice.js";
 import type { Catalogue } from "../catalog/catalogue.js";
+import { namedFiles } from "../catalog/named-file.js";
 import { finishRelease, type DraftRelease } from "../catalog/release.js";
 import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
@@ -18,7 +19,8 @@ import { draftReleases, type Draft, type DraftEdges } from "./draft.js";
 import { findEdits, lockId } from "./integrity.js";
 import { assertOneRelease, kindOf } from "./kind.js";
 import { askOnce, type LookUps } from "./look-ups.js";
-import { pinInstall, type Pinned } from "./pin.js";
+import type { Pinned } from "./pin-problem.js";
+import { pinInstall } from "./pin.js";
 import { draftPreloads, pinPreload, type DraftPreload } from "./preload.js";
 import { forgetReleases, lockedEngines } from "./previous.js";
 
@@ -241,10 +243,8 @@ function lockInputs({ stack, written, catalogue, promoted }: LockInputs): LockFi
   // Releases that were promoted have all that they take of backends.
   if (promoted !== undefined) return { stack: digest(written), backends: digest([]) };
   const backends = [...new Set(usableBackends(stack))].sort().map((name) => {
-    const beside = Object.values(lookUp(catalogue.backends, name)?.versions ?? {}).flatMap(({ install: { pipx } }) => [
-      pipx?.requirements,
-      pipx?.launcher,
-    ]);
+    const versions = Object.values(lookUp(catalogue.backends, name)?.versions ?? {});
+    const beside = versions.flatMap((version) => namedFiles(version).map(({ file }) => file));
     const files = Object.entries(catalogue.files).filter(
       ([file]) => file.startsWith(`${name}/`) || beside.includes(file),
     );

@@ -42,12 +42,12 @@ export async function askImageDigest(reference: string, asker: Asker = {}): Prom
   const image = readImageReference(reference);
   const address = `${image.origin}/v2/${image.repository}/manifests/${image.tag}`;
   try {
-    const head = await request("HEAD", address, image.origin, asker);
+    const head = await askRegistry("HEAD", address, image.origin, asker);
     if (head.status === 404) return { kind: "unknown" };
     if (!head.ok) return { kind: "refused", reason: `HTTP status ${head.status}` };
     const told = head.headers.get("docker-content-digest");
     if (told !== null && /^sha256:[0-9a-f]{64}$/.test(told)) return { kind: "found", digest: told };
-    const manifest = await request("GET", address, image.origin, asker);
+    const manifest = await askRegistry("GET", address, image.origin, asker);
     if (!manifest.ok) return { kind: "refused", reason: `HTTP status ${manifest.status}` };
     const bytes = new Uint8Array(await manifest.arrayBuffer());
     return { kind: "found", digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
@@ -67,7 +67,7 @@ export async function askImageDigest(reference: string, asker: Asker = {}): Prom
 export async function askImagePresence(reference: string, digest: string, asker: Asker = {}): Promise<Presence> {
   const { origin, repository } = readImageReference(reference);
   try {
-    const { status, ok } = await request("HEAD", `${origin}/v2/${repository}/manifests/${digest}`, origin, asker);
+    const { status, ok } = await askRegistry("HEAD", `${origin}/v2/${repository}/manifests/${digest}`, origin, asker);
     return presenceOf(status, ok);
   } catch (error) {
     asker.signal?.throwIfAborted();
@@ -89,7 +89,7 @@ export async function askImagePlatforms(
   const { origin, repository } = readImageReference(reference);
   try {
     return await findPlatforms(digest, async (kind, one) => {
-      const response = await request("GET", `${origin}/v2/${repository}/${kind}/${one}`, origin, asker);
+      const response = await askRegistry("GET", `${origin}/v2/${repository}/${kind}/${one}`, origin, asker);
       return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
     });
   } catch {
@@ -116,7 +116,7 @@ export function readImageReference(reference: string): { origin: string; reposit
  * Registries ask for a login itself, or for a token that they give to those who log in; to anybody, where it lets read
  * what everybody may read.
  */
-async function request(method: string, address: string, origin: string, asker: Asker): Promise<Response> {
+export async function askRegistry(method: string, address: string, origin: string, asker: Asker): Promise<Response> {
   const ask = (headers: Record<string, string>) =>
     fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(asker.signal) });
   const response = await ask({});

@@ -1,7 +1,8 @@
 import type { PinEdges } from "./pin-edges.js";
+import type { SignatureEdges } from "./pin-signature.js";
 
 /** What a catalogue leaves unpinned is looked up by these. */
-export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile" | "askImageDigest">;
+export type LookUps = Pick<PinEdges, "lockPackages" | "fetchReleaseFile" | "askImageDigest"> & SignatureEdges;
 
 /**
  * The same look-ups, each asked once. An index or a release may change between two questions; within one lock equal
@@ -12,6 +13,9 @@ export function askOnce(edges: LookUps): LookUps {
     lockPackages: once((request) => edges.lockPackages(request)),
     fetchReleaseFile: once((request) => edges.fetchReleaseFile(request)),
     askImageDigest: once((reference) => edges.askImageDigest(reference)),
+    readKey: once((key) => edges.readKey(key)),
+    fetchSignature: once((url) => edges.fetchSignature(url)),
+    askImageSignatures: once((image) => edges.askImageSignatures(image)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { BerthError } from "../lib/errors.js";
 import type { LockEdges } from "./build.js";
 
-type Questions = Omit<LockEdges, "knowHost" | "readMemory">;
+type Questions = Omit<LockEdges, "knowHost" | "readMemory" | "readKey">;
 
 /** Edges that ask nobody: what was not locked before is refused. */
 export const offlineQuestions: Questions = {
@@ -10,6 +10,8 @@ export const offlineQuestions: Questions = {
   lockPackages: ({ package: name, version }) => refuse(`what ${name} ${version} needs`),
   fetchReleaseFile: ({ url }) => refuse(`the digest of ${url}`),
   askImageDigest: (reference) => refuse(`the digest of ${reference}`),
+  fetchSignature: (url) => refuse(`the signature at ${url}`),
+  askImageSignatures: ({ reference }) => refuse(`who signed ${reference}`),
 };
 
 function refuse(what: string): Promise<never> {

@@ -5,10 +5,12 @@ import type { Content } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { Serial } from "../lib/serial.js";
 import { askImageDigest, askImagePlatforms, askImagePresence, type ImageAnswer } from "./image-digest.js";
+import { askImageSignatures } from "./image-signature.js";
+import type { SignatureEdges } from "./pin-signature.js";
 import type { LockRequest } from "./python-lock-request.js";
 import type { Presence } from "./presence.js";
 import { lockRequirements } from "./python-lock.js";
-import { fetchReleaseFile, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
+import { fetchReleaseFile, fetchSignature, type ReleaseFile, type ReleaseRequest } from "./release-file.js";
 
 /** What has to be looked up outside to pin a backend version. */
 export interface PinEdges {
@@ -45,7 +47,7 @@ export function createPinEdges({
   defaultIndex,
   findLogin,
   signal,
-}: PinPlace): PinEdges & PresenceEdges {
+}: PinPlace): PinEdges & PresenceEdges & SignatureEdges {
   const serial = new Serial();
   const limits = signal === undefined ? {} : { signal };
   return {
@@ -71,6 +73,9 @@ export function createPinEdges({
       return lockRequirements(context, request);
     },
     fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
+    readKey: (key) => content.backendFile(key),
+    fetchSignature: (url) => fetchSignature(url, signal),
+    askImageSignatures: ({ reference, digest }) => askImageSignatures(reference, digest, { findLogin, signal }),
     askImagePresence: (reference, digest) => askImagePresence(reference, digest, { findLogin, signal }),
     async askImageDigest(reference) {
       const asker = { findLogin, signal };

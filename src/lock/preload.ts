@@ -13,7 +13,8 @@ import type { StackFile } from "../schema/stack.js";
 import { kindsOf } from "./kind.js";
 import type { LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
-import { pinInstall, type Pinned, type PinProblem } from "./pin.js";
+import type { Pinned, PinProblem } from "./pin-problem.js";
+import { pinInstall } from "./pin.js";
 import { knownEngine, knownModel } from "./previous.js";
 
 interface PreloadProblem {

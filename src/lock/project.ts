@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 
 import { usableBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
+import { namedFiles } from "../catalog/named-file.js";
 import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
@@ -200,9 +201,8 @@ function readFolder(folder: string, source: BackendSource, root: string, asked?:
     }
     const { value, written, locate } = readBackendDocument(text, where);
     documents.push({ name: value.name, written, source, where, locate });
-    for (const { install } of Object.values(value.versions ?? {})) {
-      for (const file of [install.pipx?.requirements, install.pipx?.launcher]) if (file !== undefined) named.push(file);
-    }
+    for (const version of Object.values(value.versions ?? {}))
+      named.push(...namedFiles(version).map(({ file }) => file));
   }
   return { documents, named, unread };
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -35,6 +35,9 @@ const archiveBeginnings: readonly (readonly number[])[] = [
 /** What a page, or anything else that is in the place of a file, is told by, bytes. */
 const beginningBytes = 512;
 
+/** A bundle with a certificate and a log's proofs has less than 20 kB. */
+const mostSignatureBytes = 1024 * 1024;
+
 /** What is to be fetched of an artifact. What is packed is not larger than what comes out of it. */
 export function releaseRequest(artifact: BinaryArtifact, url: string): ReleaseRequest {
   const { executable, sizeBytes, unpackedBytes } = artifact;
@@ -48,15 +51,39 @@ export function releaseRequest(artifact: BinaryArtifact, url: string): ReleaseRe
  * file names an executable in it, or is a web page: what asks for a login must not become what is pinned
  */
 export async function fetchReleaseFile(request: ReleaseRequest, signal?: AbortSignal): Promise<ReleaseFile> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-release-"));
-  const path = join(folder, "file");
-  const limits = signal === undefined ? {} : { signal };
-  try {
-    await downloadFile(request.url, new LocalPart(path), { maxBytes: request.maxBytes, ...limits });
+  return withDownload(request, signal, async (path) => {
     assertRelease(await readBeginning(path), request);
     const hash = createHash("sha256");
-    await pipeline(createReadStream(path), hash, limits);
+    await pipeline(createReadStream(path), hash, signal === undefined ? {} : { signal });
     return { sha256: hash.digest("hex"), sizeBytes: (await stat(path)).size };
+  });
+}
+
+/**
+ * Fetches what lies beside a file of a release: the text of its signature; undefined when the server has none.
+ *
+ * @throws BerthError `download-failed` if it cannot be fetched, or is too large for a signature
+ */
+export async function fetchSignature(url: string, signal?: AbortSignal): Promise<string | undefined> {
+  try {
+    return await withDownload({ url, maxBytes: mostSignatureBytes }, signal, (path) => readFile(path, "utf8"));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What is fetched is gone when it was looked at. */
+async function withDownload<T>(
+  { url, maxBytes }: Pick<ReleaseRequest, "url" | "maxBytes">,
+  signal: AbortSignal | undefined,
+  look: (path: string) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "berth-release-"));
+  const path = join(folder, "file");
+  try {
+    await downloadFile(url, new LocalPart(path), { maxBytes, ...(signal === undefined ? {} : { signal }) });
+    return await look(path);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

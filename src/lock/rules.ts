@@ -2,7 +2,7 @@
 import { BerthError } from "../lib/errors.js";
 import { isLoopback } from "../planner/exposure.js";
 import type { EnvironmentRule } from "../schema/environments.js";
-import type { LockedDeployment, LockFile } from "../schema/lock.js";
+import type { LockedDeployment, LockedInstall, LockFile } from "../schema/lock.js";
 import type { Environment } from "./environment.js";
 
 type FindBreach = (lock: LockFile) => string[];
@@ -14,6 +14,7 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
         ? ["its executable is whatever lies on the host: give its `sha256`"]
         : [],
     ),
+  signedArtifacts: ({ release }) => sentences(release, ({ install }) => findUnsigned(install)),
   keyedAddresses: ({ release, placement }) =>
     Object.entries(placement.instances).flatMap(([name, { deployment, bindAddress, secretEnv }]) => {
       const variable = release[deployment]?.apiKeyVariable;
@@ -29,6 +30,25 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
       ...(container.capAdd === undefined ? [] : [`its container has ${container.capAdd.join(", ")}`]),
     ]),
 };
+
+function findUnsigned(install: LockedInstall): string[] {
+  switch (install.method) {
+    case "image":
+      return install.signature === undefined
+        ? [`no signature is asked for of its image ${install.reference}: give \`signature\` in the backend file`]
+        : [];
+    case "binary":
+      return install.artifacts.flatMap(({ signature, url }) =>
+        signature === undefined
+          ? [`no signature is asked for of its file ${url}: give \`signature\` in the backend file`]
+          : [],
+      );
+    case "pipx":
+      return ["its packages have hashes and no signature: install a file or an image that has one"];
+    case "manual":
+      return ["its executable has no signature: install a file or an image that has one"];
+  }
+}
 
 function sentences(release: LockFile["release"], find: (deployment: LockedDeployment) => readonly string[]): string[] {
   return Object.entries(release).flatMap(([name, deployment]) =>

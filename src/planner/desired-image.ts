@@ -3,6 +3,7 @@ import { mirrorImage, registryOf } from "../catalog/image-mirror.js";
 import { lookUp } from "../lib/record.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedEngine, LockedInstall, LockFile, Placement } from "../schema/lock.js";
+import type { LockedImageSignature } from "../schema/signature.js";
 
 type LockedImage = Extract<LockedInstall, { method: "image" }>;
 
@@ -13,6 +14,7 @@ export interface DesiredImage {
   readonly digest: string;
   /** Its other digests on the host's platform; of all platforms where the host's is not known. */
   readonly ids?: string[];
+  readonly signature?: LockedImageSignature;
 }
 
 /** How it gets there. */
@@ -22,7 +24,7 @@ export interface ImageSettings {
   /** User of the registry that it is pulled from, and the name of the secret that is the password. */
   readonly login?: { readonly username: string; readonly password: string };
   /** On a host that pulls nothing: every image that the host needs. */
-  readonly neverPull?: readonly Omit<DesiredImage, "method">[];
+  readonly neverPull?: readonly Omit<DesiredImage, "method" | "signature">[];
 }
 
 /** The parts of a lock that tell of images. */
@@ -36,10 +38,14 @@ export interface ImageDecisions {
   };
 }
 
-export function imageOn({ reference, digest, platforms }: LockedImage, facts: HostFacts | undefined): DesiredImage {
+export function imageOn(
+  { reference, digest, platforms, signature }: LockedImage,
+  facts: HostFacts | undefined,
+): DesiredImage {
   const own = facts === undefined ? Object.values(platforms ?? {}) : [platforms?.[platformOf(facts)]];
   const ids = own.flatMap((platform) => (platform === undefined ? [] : [platform.digest, platform.id]));
-  return { method: "image", reference, digest, ...(ids.length === 0 ? {} : { ids: [...new Set(ids)] }) };
+  const pinned = { reference, digest, ...(ids.length === 0 ? {} : { ids: [...new Set(ids)] }) };
+  return { method: "image", ...pinned, ...(signature === undefined ? {} : { signature }) };
 }
 
 export function imageSettings({ reference }: LockedImage, host: string, lock: ImageDecisions): ImageSettings {
@@ -68,8 +74,8 @@ function imagesOf({ release, preload = {}, placement }: ImageDecisions, host: st
   return [...new Map(images).values()].sort((one, other) => (one.reference < other.reference ? -1 : 1));
 }
 
-function withoutMethod(image: LockedImage, facts: HostFacts | undefined): Omit<DesiredImage, "method"> {
-  const { method: _, ...rest } = imageOn(image, facts);
+function withoutMethod(image: LockedImage, facts: HostFacts | undefined): Omit<DesiredImage, "method" | "signature"> {
+  const { method: _, signature: _verified, ...rest } = imageOn(image, facts);
   return rest;
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { digest } from "../lib/canonical.js";
 import { versionProbe } from "../schema/backend.js";
+import { lockedFileSignature, lockedImageSignature } from "../schema/signature.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
 import type { DifferenceTable } from "./kind.js";
@@ -19,6 +20,7 @@ const artifact = z.strictObject({
   sizeBytes: z.int().optional().describe("Its size, bytes"),
   executable: z.string().optional().describe("The executable in the archive; a plain file has none"),
   unpackedBytes: z.int().describe("Most that the archive may unpack to, bytes"),
+  signature: lockedFileSignature.optional(),
 });
 
 const pinnedImage = z.strictObject({
@@ -31,6 +33,7 @@ const imageInputs = {
   reference: z.string().optional().describe("image: its name, as registry/repository:tag"),
   digest: z.string().optional().describe("image: its digest, or its index's"),
   ids: z.array(z.string()).optional().describe("image: other digests that it has on the host's platform"),
+  signature: lockedImageSignature.optional(),
   pullFrom: z.string().optional().describe("image: its name at the mirror that it is pulled from"),
   registryUser: z.string().optional().describe("image: user of the registry that it is pulled from"),
   registryPassword: z.string().optional().describe("image: that user's password; a secret"),
@@ -84,6 +87,7 @@ export const backendVersionDifferences: DifferenceTable<BackendVersionInputs> = 
   reference: { change: "update", reason: "another name of the same image" },
   digest: { change: "replace", reason: "another image; the old one stays until nobody wants it" },
   ids: { change: "none", reason: "the image is known by its digest" },
+  signature: { change: "update", reason: "another signature: verified again" },
   pullFrom: { change: "none", reason: "used at the next pull" },
   registryUser: { change: "none", reason: "used at the next pull" },
   registryPassword: { change: "none", reason: "used at the next pull" },

@@ -33,6 +33,7 @@ import {
 } from "./backend-version-inputs.js";
 import { convergeImage, imageUses, isImageUse, observeImage, removeImage } from "./image-version.js";
 import { createInstaller, probeExecutable, type Installed } from "./installers.js";
+import { assertSigned } from "./backend-version-signature.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
 export interface BackendVersionObserved extends CommonObserved {
@@ -89,6 +90,7 @@ export const backendVersionKind: ResourceKind<BackendVersionInputs, BackendVersi
   },
 
   async converge(context, operation, inputs) {
+    await assertSigned(context, inputs);
     if (inputs.method === "image") return convergeImage(context, operation, inputs);
     const place = placeOf(context, inputs);
     const wanted = await wantedOn(context, inputs);

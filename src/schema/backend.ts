@@ -3,17 +3,21 @@ import { z } from "zod";
 import { backendContainer } from "./container-options.js";
 import { acceleratorTypes } from "./facts.js";
 import { pythonRange } from "./python-range.js";
-import { category, environment, httpUrl, imageDigest, name, sha256, variable, version } from "./scalars.js";
+import {
+  category,
+  environment,
+  httpUrl,
+  imageDigest,
+  name,
+  relativeFile,
+  sha256,
+  variable,
+  version,
+} from "./scalars.js";
 import { hostSelector } from "./selector.js";
+import { fileSignature, imageSignature } from "./signature.js";
 import { sameVersion, withoutV } from "./version-constraint.js";
 import { versionRange } from "./version-range.js";
-
-const relativeFile = z
-  .string()
-  .regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
-    error: "expected a path below the folder of the backend file",
-  })
-  .describe("A path relative to the folder of the backend file");
 
 const pathInArchive = z
   .string()
@@ -120,6 +124,7 @@ export const binaryArtifact = z
       .min(1)
       .default(8_000_000_000)
       .describe("Most that the archive may unpack to, bytes. Default 8 GB"),
+    signature: fileSignature.optional(),
   })
   .describe("A file of a release for one platform: tar.gz, tar.xz, zip or a plain executable");
 
@@ -147,6 +152,7 @@ export const imageInstall = z
       .default(["linux/amd64"])
       .describe("Platforms of the image. Default: linux/amd64"),
     acceleratorTypes: acceleratorList.optional().describe("Accelerator types that it serves. Default: any"),
+    signature: imageSignature.optional(),
   })
   .describe("A container image");
 

@@ -4,7 +4,7 @@ import { gates } from "./gates.js";
 import { name } from "./scalars.js";
 
 /** What may not be in an environment. */
-export const environmentRule = z.enum(["pinnedArtifacts", "keyedAddresses", "plainContainers"]);
+export const environmentRule = z.enum(["pinnedArtifacts", "signedArtifacts", "keyedAddresses", "plainContainers"]);
 
 export const environmentEntry = z
   .strictObject({
@@ -18,7 +18,7 @@ export const environmentEntry = z
       .array(environmentRule)
       .default([])
       .describe(
-        "What holds there for every deployment. `pinnedArtifacts`: nothing runs whose bytes the lock does not know. `keyedAddresses`: what serves on another address than loopback asks for a key. `plainContainers`: no container is privileged, has the host's shared memory or more capabilities",
+        "What holds there for every deployment. `pinnedArtifacts`: nothing runs whose bytes the lock does not know. `signedArtifacts`: nothing runs whose signature a backend file does not ask for, so only signed files and images do. `keyedAddresses`: what serves on another address than loopback asks for a key. `plainContainers`: no container is privileged, has the host's shared memory or more capabilities",
       ),
   })
   .describe("An environment: the stack of the same name");

@@ -24,6 +24,7 @@ import {
   variable,
   version,
 } from "./scalars.js";
+import { lockedFileSignature, lockedImageSignature } from "./signature.js";
 
 const content = z.strictObject({
   file: z.string().describe("Path below a backends folder, or, for what the lock itself resolved, below stacks"),
@@ -60,6 +61,7 @@ const lockedBinary = z
           sizeBytes: z.int().optional().describe("Its size, bytes"),
           executable: z.string().optional().describe("The executable in the archive; a plain file has none"),
           unpackedBytes: z.int().describe("Most that the archive may unpack to, bytes"),
+          signature: lockedFileSignature.optional(),
         }),
       )
       .min(1)
@@ -95,6 +97,7 @@ const lockedImage = z
     reference: z.string().describe("The image"),
     digest: imageDigest.describe("Its digest, or its index's"),
     platforms: imagePlatforms.optional(),
+    signature: lockedImageSignature.optional(),
   })
   .describe("A container image, exactly");
 

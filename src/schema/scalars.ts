@@ -22,6 +22,14 @@ export const fileName = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/, { error: "expected a file name of letters, digits and . _ -, no path" })
   .describe("A file name, not a path");
 
+/** A file that a backend file names. */
+export const relativeFile = z
+  .string()
+  .regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
+    error: "expected a path below the folder of the backend file",
+  })
+  .describe("A path relative to the folder of the backend file");
+
 /** What no path of a model's file holds: control characters, and those that hide or turn text. */
 const pathCharacter = String.raw`[^/\\\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]`;
 

@@ -38,6 +38,15 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(reference);
       return Promise.resolve({ kind: "found", digest: `sha256:${sha256(reference)}` });
     },
+    readKey: ({ file }) => Promise.reject(new Error(`no key ${file} here`)),
+    fetchSignature(url) {
+      asked.push(`signature ${url}`);
+      return Promise.resolve(undefined);
+    },
+    askImageSignatures({ reference }) {
+      asked.push(`signatures of ${reference}`);
+      return Promise.resolve({ kind: "found", signatures: [] });
+    },
   };
 }
 
