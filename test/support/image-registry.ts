@@ -30,6 +30,17 @@ interface Described {
   readonly size: number;
 }
 
+/** What a manifest holds beside what all hold. */
+interface Attachment {
+  readonly layers: readonly {
+    readonly content: string;
+    readonly mediaType: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
+  readonly artifactType?: string;
+  readonly subject?: Described;
+}
+
 const emptyImage: ContainerImage = {
   config: JSON.stringify({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } }),
   layers: [],
@@ -89,6 +100,29 @@ export class ImageRegistry {
     const index = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests });
     await this.#request("PUT", `/v2/${repository}/manifests/${tag}`, index, indexType);
     return { digest: digestOf(index), digests };
+  }
+
+  /** A manifest of any kind, as tools put beside images; returns how an index names it. */
+  async attach(repository: string, tag: string | undefined, { layers, ...more }: Attachment): Promise<Described> {
+    const described = layers.map(async ({ content, mediaType, ...rest }) => {
+      return { ...(await this.#upload(repository, Buffer.from(content), mediaType)), ...rest };
+    });
+    const manifest = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: manifestType,
+      config: await this.#upload(repository, Buffer.from("{}"), "application/vnd.oci.empty.v1+json"),
+      layers: await Promise.all(described),
+      ...more,
+    });
+    const digest = digestOf(manifest);
+    await this.#request("PUT", `/v2/${repository}/manifests/${tag ?? digest}`, manifest, manifestType);
+    return { mediaType: manifestType, digest, size: manifest.length };
+  }
+
+  /** An index of manifests that are there. */
+  async putIndex(repository: string, tag: string, manifests: readonly Described[]): Promise<void> {
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests });
+    await this.#request("PUT", `/v2/${repository}/manifests/${tag}`, index, indexType);
   }
 
   async #push(repository: string, tag: string | undefined, { config, layers }: ContainerImage): Promise<Described> {

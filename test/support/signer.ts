@@ -12,7 +12,7 @@ export class Signer {
 
   constructor() {
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    this.pem = publicKey.export({ type: "spki", format: "pem" });
+    this.pem = publicKey.export({ type: "spki", format: "pem" }).toString();
     this.#key = privateKey;
   }
 

@@ -118,6 +118,16 @@ describe("berth backend add-version", () => {
     });
   });
 
+  it("asks for the same signer, whose signature is where the new version has it", async () => {
+    const { add, read, write } = await project();
+    const signature = 'signature: { key: keys/a.pub, url: "https://files.example/v1.8.0/engine.sigstore.json" }';
+    await write("backends/engine.yaml", engine.replace("executable: run,", `executable: run, ${signature},`));
+    await add("engine", "v1.9.1");
+    const [, file] = (await read("engine")).backend.versions["v1.9.1"]?.install.binary ?? [];
+    const url = "https://files.example/v1.9.1/engine.sigstore.json";
+    expect(file?.signature).toEqual({ key: "keys/a.pub", url });
+  });
+
   it("writes one method alone when asked to", async () => {
     const { add, read, asked } = await project();
     await add("engine", "v2.0.0", { method: "image" });

@@ -152,6 +152,13 @@ describe("berth backend lint", () => {
     expect(printed.some((text) => text.startsWith("backends/b.yaml:"))).toBe(true);
   });
 
+  it("misses the key of a signer, where it is named", async () => {
+    const image = "image: { reference: a/b:1, signature: { key: keys/a.pub } }";
+    const { workplace, printed } = await testProject({ "backends/a.yaml": engine.replace("manual: {}", image) });
+    expect(thrownBy(() => lintBackends(workplace, [])).code).toBe("file-invalid");
+    expect(printed.join("\n")).toMatch(/backends\/a.yaml:8:\d+: there is no file keys\/a.pub beside this one/);
+  });
+
   it("misses a file that a version names and nobody has", async () => {
     const pipx = "pipx: { package: engine, requirements: deep/er/r.txt, launcher: l.py }";
     const files = { "backends/a.yaml": engine.replace("manual: {}", pipx), "backends/l.py": "" };

@@ -65,11 +65,11 @@ describe("a key", () => {
     ["the beginning of one", pem.slice(0, 80)],
     [
       "a private key",
-      generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }),
+      generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     ],
-    ["a key of RSA", generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export(spki)],
-    ["a key of another curve", generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export(spki)],
-    ["a key of Ed25519", generateKeyPairSync("ed25519").publicKey.export(spki)],
+    ["a key of RSA", generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export(spki).toString()],
+    ["a key of another curve", generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export(spki).toString()],
+    ["a key of Ed25519", generateKeyPairSync("ed25519").publicKey.export(spki).toString()],
   ])("is not %s", (_, text) => {
     expect(readEcdsaKey(text)).toBeUndefined();
   });

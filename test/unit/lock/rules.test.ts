@@ -22,8 +22,39 @@ function check(rules: EnvironmentRule[], lock: LockFile): void {
 
 const image = { method: "image", reference: "r", digest } as const;
 
+const key = { file: "keys/team.pub", sha256: "b".repeat(64) };
+const signed = { ...image, signature: { key, value: "AA==", format: "simpleSigning", payload: "{}" } } as const;
+const platformFile = {
+  os: "linux",
+  arch: "x64",
+  url: "https://files.example.net/a",
+  sha256: "a".repeat(64),
+  unpackedBytes: 1,
+};
+const signedFile = { ...platformFile, signature: { key, value: "AA==" } };
+const requirements = { file: "requirements/a.txt", sha256: "a".repeat(64) };
+
 const cases: [EnvironmentRule, string, LockFile, string][] = [
   ["pinnedArtifacts", "an executable of unknown bytes", lockOf({ install: { method: "manual" } }), "give its `sha256`"],
+  ["signedArtifacts", "an image without a signature", lockOf({ install: image }), "its image r:"],
+  [
+    "signedArtifacts",
+    "a file without a signature beside one that has it",
+    lockOf({ install: { method: "binary", artifacts: [signedFile, { ...platformFile, arch: "arm64" }] } }),
+    "its file https://files.example.net/a:",
+  ],
+  [
+    "signedArtifacts",
+    "packages",
+    lockOf({ install: { method: "pipx", package: "engine", requirements } }),
+    "hashes and no signature",
+  ],
+  [
+    "signedArtifacts",
+    "an executable of an administrator",
+    lockOf({ install: { method: "manual", sha256: "a".repeat(64) } }),
+    "no signature",
+  ],
   [
     "keyedAddresses",
     "an address that others reach, without a key",
@@ -63,6 +94,13 @@ describe("a rule of an environment", () => {
     ["loopback", lockOf({ install: image }, { bindAddress: "::1" })],
   ])("allows %s", (_, lock) => {
     expect(() => check(["pinnedArtifacts", "keyedAddresses", "plainContainers"], lock)).not.toThrow();
+  });
+
+  it.each([
+    ["a signed image", lockOf({ install: signed })],
+    ["signed files", lockOf({ install: { method: "binary", artifacts: [signedFile] } })],
+  ])("allows %s", (_, lock) => {
+    expect(() => check(["signedArtifacts"], lock)).not.toThrow();
   });
 
   it("is told with all others that are broken", () => {
