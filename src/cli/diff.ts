@@ -37,7 +37,11 @@ function formatPart(head: string, same: string, table: string | undefined): stri
   return table === undefined ? same : `${head}\n${table}`;
 }
 
-function differenceTable(heads: readonly [string, string], differences: readonly Difference[]): string | undefined {
+/** Undefined where nothing differs. */
+export function differenceTable(
+  heads: readonly [string, string],
+  differences: readonly Difference[],
+): string | undefined {
   if (differences.length === 0) return undefined;
   const rows = differences.map(({ path, left, right }) => [path, left ?? "-", right ?? "-"]);
   return plainTable(["FIELD", ...heads], rows).replace(/ +$/gm, "");

@@ -4,7 +4,7 @@ import type { Workplace } from "./workplace.js";
 /** Ends a command that follows something when the user is done with it. */
 export function untilInterrupted(): AbortSignal {
   const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort(new BerthError("usage", { what: "interrupted" })));
+  process.once("SIGINT", () => controller.abort(new BerthError("interrupted", { what: "interrupted" })));
   return controller.signal;
 }
 

@@ -66,10 +66,11 @@ function report(error: unknown): number {
   // Commander has printed its own message.
   if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof BerthError) {
-    if (error.parts.what !== "interrupted")
-      process.stderr.write(`${printableLines(`error: ${error.message} (${error.code})`)}\n`);
-    // Of a plan 2 says that something is pending.
-    return error.code === "usage" && own[0] !== "plan" ? 2 : 1;
+    // It needs no words: whoever pressed Ctrl-C knows.
+    if (error.code === "interrupted") return 130;
+    process.stderr.write(`${printableLines(`error: ${error.message} (${error.code})`)}\n`);
+    // Of some verbs 2 says that something is pending.
+    return error.code === "usage" && !["plan", "promote"].includes(own[0] ?? "") ? 2 : 1;
   }
   process.stderr.write(
     `error: this is a bug in Berth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -7,13 +7,18 @@ import { systemClock } from "../lib/clock.js";
 import { lookUp } from "../lib/record.js";
 import { checkArtifacts, refuseFindings } from "../lock/artifact-check.js";
 import { readEnvironments } from "../lock/project.js";
+import { findUnsettled } from "../lock/moved-away.js";
 import { moveBundles, type Move } from "../lock/promotion.js";
 import { assertShown } from "../lock/promotion-gate.js";
 import { checkOrder } from "../lock/promotion-order.js";
+import { compareLocks } from "../lock/release-difference.js";
+import type { Difference } from "../lock/value-difference.js";
+import { desiredStack } from "../planner/desired.js";
 import { parseEvidence, type Evidence } from "../schema/evidence.js";
 import type { Gates } from "../schema/gates.js";
 import type { LockFile, Promotable } from "../schema/lock.js";
 import { openContexts } from "./contexts.js";
+import { differenceTable } from "./diff.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
 import { gatherEvidence } from "./evidence.js";
 import { readGates } from "./gates.js";
@@ -74,51 +79,64 @@ export function promote(
 ): Promise<number> {
   return withExitCode(workplace, options.json === true, async () => {
     const promotion = await prepare(workplace, from, to, options);
-    const { move, source, target } = promotion;
+    const { move, target } = promotion;
     for (const name of promotion.leftOut)
       workplace.note(`${name}: left out, because the stack file of ${to} does not have it`);
     const hasChanges = move.changes.some(({ change }) => change !== "same");
     if (options.check === true) {
-      workplace.print(tell({ ...promotion, live: {}, outcome: hasChanges ? "pending" : "unchanged" }, options));
+      workplace.print(tell({ ...promotion, live: undefined, outcome: hasChanges ? "pending" : "unchanged" }, options));
       return hasChanges ? changesPending : 0;
     }
     if (!hasChanges) {
-      workplace.print(tell({ ...promotion, live: {}, outcome: "unchanged" }, options));
+      workplace.print(tell({ ...promotion, live: undefined, outcome: "unchanged" }, options));
       return 0;
     }
     const pulumi = await openPulumi(workplace);
     const look = { workplace, pulumi, signal };
-    const gates = readGates(workplace.root, from);
-    const evidence = await findEvidence(
-      look,
-      { environment: from, lock: source, gates, ...moved(move) },
-      options.evidence,
-    );
-    assertShown({ evidence, from, gates, changes: move.changes });
+    await assertVerified(look, promotion, options);
     await assertArtifacts(workplace, promotion, options);
+    signal.throwIfAborted();
     const { lock, warnings } = await solveTarget(workplace, to, move.promotable);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
     const live =
       target.lock === undefined
         ? {}
         : (await lookAt(look, { environment: to, lock: target.lock, gates: {} })).deployments;
+    signal.throwIfAborted();
     const writing = { lock, live, options };
     const record = options.dryRun === true ? undefined : await write(workplace, promotion, writing);
     const outcome = record === undefined ? "possible" : "promoted";
-    workplace.print(tell({ ...promotion, live, outcome, ...(record === undefined ? {} : { record }) }, options));
+    workplace.print(tell({ ...promotion, live, lock, outcome, ...(record === undefined ? {} : { record }) }, options));
     return 0;
   });
+}
+
+async function assertVerified(
+  look: Look,
+  { from, source, move: { changes }, move }: Promotion,
+  options: PromoteOptions,
+): Promise<void> {
+  const { workplace, pulumi } = look;
+  const gates = readGates(workplace.root, from);
+  const subject = { environment: from, lock: source, gates, ...moved(move) };
+  const evidence = await findEvidence(look, subject, options.evidence);
+  const isSimple = changes.every(
+    ({ part, change }) => change === "same" || (part === "release" && change !== "removed"),
+  );
+  const reasons = isSimple
+    ? []
+    : findUnsettled(changes, desiredStack(source, workplace.root), await readState(pulumi, from));
+  assertShown({ evidence, from, gates, changes, lock: source.id, reasons });
 }
 
 async function prepare(workplace: Workplace, from: string, to: string, options: PromoteOptions): Promise<Promotion> {
   const { root } = workplace;
   const reason = options.force === true ? options.reason : undefined;
-  if (options.force === true && reason === undefined)
+  if (options.force === true && (reason ?? "").trim() === "")
     throw new BerthError("usage", { what: "--force needs a --reason, which is written down" });
   const { by } = await askGit(root);
   const forced = checkOrder({ file: readEnvironments(root), from, to, email: by?.email, reason });
-  await findLock(workplace, from);
-  const source = await expectEnvironmentLock(root, from);
+  const { lock: source = await expectEnvironmentLock(root, from) } = await findLock(workplace, from);
   const target = await findLock(workplace, to);
   const { project } = openLock(workplace, to, { promoted: source });
   const declared = (part: Promotable) => keep(part, project.stack);
@@ -210,23 +228,33 @@ async function write(
   const applied = Object.entries(live).filter(([, found]) => found.applied && found.healthy);
   return writeMove(workplace, {
     ...{ kind: "promotion", from, to, before: target, lock },
-    forced: [...forced, ...(options.acceptMoved === true ? ["names that were moved were accepted"] : [])],
+    forced: [
+      ...forced,
+      ...(options.acceptMoved === true ? ["names that were moved were accepted"] : []),
+      ...(options.offline === true ? ["whether artifacts can still be had was not asked"] : []),
+      ...(options.evidence === undefined ? [] : ["evidence was read from a file, and not gathered then"]),
+    ],
     ...(options.reason === undefined ? {} : { reason: options.reason }),
     applied: new Set(applied.map(([name]) => name)),
   });
 }
 
 interface Told extends Promotion {
-  readonly live: Evidence["deployments"];
+  readonly live: Evidence["deployments"] | undefined;
+  /** The lock that the target would have. */
+  readonly lock?: LockFile;
   readonly outcome: "unchanged" | "pending" | "possible" | "promoted";
   readonly record?: string;
 }
 
 function tell(told: Told, { json }: PromoteOptions): string {
-  const { from, to, source, target, move, live, outcome, record } = told;
+  const { from, to, source, target, move, live, lock, outcome, record } = told;
+  const environment =
+    target.lock === undefined || lock === undefined ? [] : compareLocks(target.lock, lock).environment;
   if (json === true) {
     const { changes } = move;
-    return JSON.stringify({ outcome, from, to, changes, ...(record === undefined ? {} : { record }) }, undefined, 2);
+    const seen = { ...(lock === undefined ? {} : { environment }), ...(record === undefined ? {} : { record }) };
+    return JSON.stringify({ outcome, from, to, changes, ...seen }, undefined, 2);
   }
   const table = formatComparison({ from, to, source, target: target.lock, live, changes: move.changes });
   const ends: Record<Told["outcome"], string> = {
@@ -235,5 +263,11 @@ function tell(told: Told, { json }: PromoteOptions): string {
     possible: "all of it may go on; nothing was written (--dry-run)",
     promoted: `${target.shownPath} was written, ${record ?? ""} tells of it. \`pulumi up --stack ${to}\` executes it`,
   };
-  return `${table}\n${ends[outcome]}`;
+  return [table, ...tellEnvironment(to, environment), ends[outcome]].join("\n");
+}
+
+/** What of the environment's own its stack files have changed meanwhile, and goes along. */
+export function tellEnvironment(environment: string, differences: readonly Difference[]): string[] {
+  const table = differenceTable(["before", "after"], differences);
+  return table === undefined ? [] : [`of ${environment} itself changes with it:`, table];
 }

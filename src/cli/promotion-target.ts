@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { currentLock } from "../lock/current.js";
 import { editedLock, findEdits } from "../lock/integrity.js";
 import { commitLock, readText } from "../lock/lock-commit.js";
 import { lockPath } from "../lock/lock-file.js";
+import { promotableDigest } from "../lock/promotion.js";
 import { writePromotion } from "../lock/promotion-file.js";
 import { recordMove } from "../lock/promotion-record.js";
 import type { LockFile, Promotable } from "../schema/lock.js";
@@ -35,7 +37,11 @@ export async function findLock({ root }: Workplace, environment: string): Promis
   return { path, shownPath, text, lock };
 }
 
-/** Solves an environment's placement for releases that it is to have. Writes nothing. */
+/**
+ * Solves an environment's placement for releases that it is to have. Writes nothing.
+ *
+ * @throws BerthError `stack-inconsistent` when its stack file does not have all of them
+ */
 export async function solveTarget(
   workplace: Workplace,
   environment: string,
@@ -44,7 +50,23 @@ export async function solveTarget(
   const { project, edges } = openLock(workplace, environment, { promoted });
   const owner = `${projectName(workplace.root)}/${environment}`;
   const { lock, outcome } = await currentLock(project, edges, { owner, frozen: false, write: false, anew: true });
+  assertAll(promoted, lock, stackFileOf(workplace.root, environment));
   return { lock, warnings: outcome.kind === "solved" ? outcome.warnings : [] };
+}
+
+/** What the stack file does not name has no place, and would go without a word. */
+function assertAll(promoted: Promotable, lock: LockFile, where: string): void {
+  if (promotableDigest(promoted) === promotableDigest(lock)) return;
+  const lost = [
+    ...Object.keys(promoted.release).filter((name) => lookUp(lock.release, name) === undefined),
+    ...Object.keys(promoted.preload ?? {}).filter((name) => lookUp(lock.preload ?? {}, name) === undefined),
+  ];
+  throw new BerthError("stack-inconsistent", {
+    where,
+    what: "the stack file does not have what the environment would have",
+    got: `nothing of ${lost.join(", ")}`,
+    hint: `name it there, as \`${lost[0] ?? ""}: {}\`, or take it away first: run \`berth lock\`, and go on from there`,
+  });
 }
 
 export type Circumstances = Pick<PromotionRecord, "kind" | "from" | "to" | "reason" | "forced">;
@@ -63,7 +85,7 @@ export async function writeMove(workplace: Workplace, writing: Writing): Promise
   const git = await askGit(root);
   const moved = { ...git, at: new Date(), before: before.lock, after: lock, applied };
   const record = recordMove({ ...circumstances, ...moved });
-  if (record === undefined) throw new Error("nothing moves");
+  if (record === undefined) throw new BerthError("usage", { what: "nothing moves: the lock has all of it already" });
   let written = "";
   await commitLock({
     ...{ path: before.path, shownPath: before.shownPath, before: before.text, lock },
@@ -114,11 +136,14 @@ export async function withExitCode(workplace: Workplace, isJson: boolean, run: (
   try {
     return await run();
   } catch (error) {
-    const exitCode = error instanceof BerthError ? exitCodes[error.code] : undefined;
-    if (!(error instanceof BerthError) || exitCode === undefined) throw error;
+    if (!(error instanceof BerthError)) throw error;
+    if (isJson) {
+      const { code, message } = error;
+      workplace.print(JSON.stringify({ outcome: "refused", code, message }, undefined, 2));
+    }
+    const exitCode = exitCodes[error.code];
+    if (exitCode === undefined) throw error;
     workplace.note(`error: ${error.message} (${error.code})`);
-    if (isJson)
-      workplace.print(JSON.stringify({ outcome: "refused", code: error.code, message: error.message }, undefined, 2));
     return exitCode;
   }
 }

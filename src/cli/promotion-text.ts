@@ -11,8 +11,8 @@ export interface Comparison {
   readonly source: Promotable;
   /** The target's lock; undefined when it has none yet. */
   readonly target: LockFile | undefined;
-  /** How the target's own deployments are; none where nothing was ever there. */
-  readonly live: Readonly<Record<string, DeploymentEvidence>>;
+  /** How the target's own deployments are; undefined where nobody has looked. */
+  readonly live: Readonly<Record<string, DeploymentEvidence>> | undefined;
   readonly changes: readonly BundleChange[];
 }
 
@@ -26,10 +26,11 @@ export function formatComparison(comparison: Comparison): string {
     part === "release" ? name : `preload ${name}`,
     describe(source, part, name),
     target === undefined ? "-" : describe(target, part, name),
-    part === "release" && lookUp(target?.release ?? {}, name) !== undefined ? describeLive(lookUp(live, name)) : "-",
+    ...(live === undefined ? [] : [part === "release" ? describeLive(lookUp(live, name)) : "-"]),
   ]);
   if (rows.length === 0) return `neither ${from} nor ${to} has deployments`;
-  return plainTable(["", "DEPLOYMENT", `IN ${from}`, `LOCK OF ${to}`, `LIVE IN ${to}`], rows);
+  const seen = live === undefined ? [] : [`LIVE IN ${to}`];
+  return plainTable(["", "DEPLOYMENT", `IN ${from}`, `LOCK OF ${to}`, ...seen], rows);
 }
 
 function describe(promotable: Promotable, part: BundleChange["part"], name: string): string {

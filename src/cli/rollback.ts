@@ -4,10 +4,12 @@ import { systemClock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import { readPromotions } from "../lock/promotion-file.js";
 import { tellHistory } from "../lock/promotion-history.js";
+import { compareLocks } from "../lock/release-difference.js";
 import { rollbackTarget } from "../lock/rollback.js";
 import type { LockFile } from "../schema/lock.js";
 import { openContexts } from "./contexts.js";
 import { gatherEvidence } from "./evidence.js";
+import { tellEnvironment } from "./promote.js";
 import { findLock, solveTarget, withExitCode, writeMove } from "./promotion-target.js";
 import { formatComparison } from "./promotion-text.js";
 import { readState } from "./state.js";
@@ -47,6 +49,7 @@ export function rollback(
       lookAtLive(workplace, environment, present, signal),
     ]);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
+    signal.throwIfAborted();
     const applied = Object.entries(live).filter(([, found]) => found.applied && found.healthy);
     const record =
       options.dryRun === true
@@ -65,7 +68,8 @@ export function rollback(
       record === undefined
         ? "nothing was written (--dry-run)"
         : `${before.shownPath} was written, ${record} tells of it. \`pulumi up --stack ${environment}\` executes it`;
-    workplace.print(`${formatComparison(comparison)}\n${end}`);
+    const { environment: differences } = compareLocks(present, lock);
+    workplace.print([formatComparison(comparison), ...tellEnvironment(environment, differences), end].join("\n"));
     return 0;
   });
 }

@@ -6,6 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
 import { editedLock, findEdits } from "./integrity.js";
+import { commitLock, type LockCommit } from "./lock-commit.js";
 import { lockPath, readLock, writeLock } from "./lock-file.js";
 import { lockedEngines } from "./previous.js";
 import { assertRules } from "./rules.js";
@@ -75,10 +76,26 @@ export async function currentLock(
   const same = previous !== undefined && decideAlike(previous, lock);
   if (options.write) {
     for (const [file, text] of Object.entries(files)) await writeResolved(project.root, file, text);
-    if (!same) await writeLock(absolute, lock);
+    if (!same) await writeSolved(project, { path: absolute, shownPath: path, lock });
   }
   const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
-  return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings } };
+  const told = [...tellUnpromoted(project), ...warnings];
+  return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings: told } };
+}
+
+/** What was promoted meanwhile is not written over. */
+async function writeSolved(
+  { promoted, lockText }: Project,
+  writing: Pick<LockCommit, "path" | "shownPath" | "lock">,
+): Promise<void> {
+  if (promoted === undefined) return writeLock(writing.path, writing.lock);
+  const record = () => Promise.resolve();
+  return commitLock({ ...writing, before: lockText, record, now: () => new Date() });
+}
+
+function tellUnpromoted({ unpromoted = [], environment }: Project): string[] {
+  const from = environment?.predecessor ?? "";
+  return unpromoted.map((name) => `${name}: left out, because nothing of this name was promoted from ${from}`);
 }
 
 function refuseUnpromoted({ promoted, environment }: Project, previous: LockFile | undefined, path: string): void {

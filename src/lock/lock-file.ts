@@ -33,13 +33,17 @@ export async function readLock(path: string, shownPath: string): Promise<LockFil
   }
 }
 
-/** {@link readLock}, for those who cannot wait. */
-export function readLockNow(path: string, shownPath: string): LockFile | undefined {
+/** {@link readLock} with the lock's text, for those who cannot wait. */
+export function readLockNow(
+  path: string,
+  shownPath: string,
+): { readonly lock: LockFile | undefined; readonly text: string | undefined } {
   try {
-    return parseLock(readFileSync(path, "utf8"), shownPath);
+    const text = readFileSync(path, "utf8");
+    return { lock: parseLock(text, shownPath), text };
   } catch (error) {
     refuseUnreadable(error, shownPath);
-    return undefined;
+    return { lock: undefined, text: undefined };
   }
 }
 

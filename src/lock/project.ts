@@ -17,7 +17,7 @@ import { invalid, keyOffset, largestDocumentBytes, parseText, tooLarge, type Yam
 import { readBackendDocument } from "./backend-document.js";
 import { environmentOf, type Environment } from "./environment.js";
 import { lockPath, readLockNow } from "./lock-file.js";
-import { completeStack, environmentPart, releasePaths } from "./promoted-stack.js";
+import { completeStack, environmentPart, releasePaths, unpromotedNames } from "./promoted-stack.js";
 
 /** A stack file with all that is read beside it. */
 export interface Project {
@@ -33,6 +33,10 @@ export interface Project {
   readonly environment?: Environment | undefined;
   /** What was promoted to it, for a stack that takes its releases from the one before alone. */
   readonly promoted?: Promotable | undefined;
+  /** Names in such a stack file of which nothing was promoted. */
+  readonly unpromoted?: readonly string[];
+  /** The lock's text that what was promoted stands in. */
+  readonly lockText?: string | undefined;
 }
 
 export interface ProjectOptions {
@@ -53,23 +57,37 @@ export function readProject(
   const name = stackName ?? basename(stackPath).replace(/\.ya?ml$/, "");
   const texts = readLayerTexts(root, stackPath);
   const environment = environmentOf(readEnvironments(root), name);
-  const taken = environment?.predecessor === undefined ? undefined : (promoted ?? readPromoted(root, stackPath));
+  const hasPredecessor = environment?.predecessor !== undefined;
+  const found = hasPredecessor && promoted === undefined ? readPromoted(root, stackPath) : undefined;
+  const taken = hasPredecessor ? (promoted ?? found?.promoted) : undefined;
   if (taken !== undefined) refuseReleaseFields(texts, environment?.predecessor ?? "");
-  const { value: stack, written } = readLayers(texts, stackFile, (values) => {
-    const merged = mergeStacks(values);
-    return taken === undefined ? merged : completeStack(merged, taken);
-  });
+  const merged = mergeStacks(texts.map(({ value }) => value));
+  const { value: stack, written } = readLayers(texts, stackFile, () =>
+    taken === undefined ? merged : completeStack(merged, taken),
+  );
   const catalogue = readCatalogue(root, packageRoot, usableBackends(stack));
-  const own = taken === undefined ? written : environmentPart(written, taken);
-  return { root, stackPath, stack, written: own, catalogue, environment, promoted: taken };
+  const project = { root, stackPath, stack, catalogue, environment };
+  if (taken === undefined) return { ...project, written };
+  const unpromoted = unpromotedNames(merged, taken);
+  return { ...project, written: environmentPart(merged, taken), promoted: taken, unpromoted, lockText: found?.text };
 }
 
 /** The environments of a project; undefined where it orders none. */
 export function readEnvironments(root: string): EnvironmentsFile | undefined {
   const path = join(root, "stacks", "environments.yaml");
+  if (existsSync(join(root, "stacks", "environments.yml"))) throw otherName();
   if (!existsSync(path)) return undefined;
   const name = shown(root, path);
   return readYaml(readDocument(path, name), name, environmentsFile).value;
+}
+
+function otherName(): BerthError {
+  return new BerthError("file-invalid", {
+    where: "stacks/environments.yml",
+    what: "the file has a name that nobody looks for",
+    expected: "stacks/environments.yaml",
+    hint: "rename it",
+  });
 }
 
 /** A stack file and those that it extends, the lowest first. */
@@ -117,10 +135,11 @@ function refuseReleaseFields(texts: readonly YamlText[], predecessor: string): v
 }
 
 /** Nothing, where nothing was promoted yet. */
-function readPromoted(root: string, stackPath: string): Promotable {
+function readPromoted(root: string, stackPath: string): { promoted: Promotable; text: string | undefined } {
   const path = lockPath(stackPath);
-  const lock = readLockNow(path, shown(root, path));
-  return { release: lock?.release ?? {}, ...(lock?.preload === undefined ? {} : { preload: lock.preload }) };
+  const { lock, text } = readLockNow(path, shown(root, path));
+  const preload = lock?.preload === undefined ? {} : { preload: lock.preload };
+  return { promoted: { release: lock?.release ?? {}, ...preload }, text };
 }
 
 /**

@@ -24,39 +24,50 @@ export function releasePaths(written: unknown): string[][] {
 export function environmentPart(written: unknown, { release, preload = {} }: Promotable): Json {
   const own = (part: Part) => (entry: unknown) => ownPart(part, entry);
   return withParts(written, {
-    deployments: mapPromoted(written, "deployments", release, own("deployments")),
-    preload: mapPromoted(written, "preload", preload, own("preload")),
+    ...mapPromoted(written, "deployments", release, own("deployments")),
+    ...mapPromoted(written, "preload", preload, own("preload")),
   });
 }
 
 /** The same, with the words of a stack file for what was promoted, so that it is a whole stack. */
 export function completeStack(written: unknown, { release, preload = {} }: Promotable): Json {
   return withParts(written, {
-    deployments: mapPromoted(written, "deployments", release, (entry, locked) =>
+    ...mapPromoted(written, "deployments", release, (entry, locked) =>
       complete(ownPart("deployments", entry), engineWords(locked), locked.model),
     ),
-    preload: mapPromoted(written, "preload", preload, (entry, { engine, model }) =>
+    ...mapPromoted(written, "preload", preload, (entry, { engine, model }) =>
       complete(ownPart("preload", entry), engine === undefined ? {} : engineWords(engine), model),
     ),
   });
 }
 
-function withParts(written: unknown, changed: Readonly<Record<Part, unknown>>): Json {
+/** What a stack file names and nobody has promoted: something that comes later, or a slip of the pen. */
+export function unpromotedNames(written: unknown, { release, preload = {} }: Promotable): string[] {
+  const locked = { deployments: release, preload };
+  return (["deployments", "preload"] as const).flatMap((part) =>
+    entriesOf(written, part).flatMap(([name]) => (lookUp<unknown>(locked[part], name) === undefined ? [name] : [])),
+  );
+}
+
+function withParts(written: unknown, changed: Readonly<Partial<Record<Part, unknown>>>): Json {
   return { ...(isMap(written) ? written : {}), ...changed } as Json;
 }
 
-/** What is written of something that was promoted. */
+/** What is written of something that was promoted. What is no map stays for the schema to refuse. */
 function mapPromoted<Locked>(
   written: unknown,
   part: Part,
   promoted: Readonly<Record<string, Locked>>,
   map: (entry: unknown, locked: Locked) => unknown,
-): Record<string, unknown> {
+): Partial<Record<Part, unknown>> {
+  const said = isMap(written) ? written[part] : undefined;
+  if (said !== undefined && !isMap(said)) return { [part]: said };
   const found = entriesOf(written, part).flatMap(([name, entry]) => {
+    if (!isMap(entry)) return [[name, entry] as const];
     const locked = lookUp(promoted, name);
     return locked === undefined ? [] : [[name, map(entry, locked)] as const];
   });
-  return Object.fromEntries(found);
+  return { [part]: Object.fromEntries(found) };
 }
 
 function ownPart(part: Part, entry: unknown): Readonly<Record<string, unknown>> {

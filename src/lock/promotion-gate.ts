@@ -12,16 +12,22 @@ export interface GateProblem {
   readonly from: string;
   readonly gates: Gates;
   readonly changes: readonly BundleChange[];
+  /** Id of the lock that they come from. */
+  readonly lock: string;
+  /** What else is not as it has to be, one sentence each. */
+  readonly reasons?: readonly string[];
 }
 
 /**
  * @throws BerthError `evidence-foreign` for evidence of something else; `gate-failed` with what was not shown, of all
  * bundles that would move
  */
-export function assertShown({ evidence, from, gates, changes }: GateProblem): void {
+export function assertShown({ evidence, from, gates, changes, lock, reasons = [] }: GateProblem): void {
   if (evidence.environment !== from) throw foreign("another environment", evidence.environment, from);
   if (evidence.gates !== digest(gates))
     throw foreign("other gates", `gates ${evidence.gates.slice(0, 12)}`, `gates ${digest(gates).slice(0, 12)}`);
+  if (evidence.lock !== lock)
+    throw foreign("another lock", `lock ${evidence.lock.slice(0, 7)}`, `lock ${lock.slice(0, 7)}`);
   const moved = changes.flatMap(({ part, name, change, bundle }) =>
     part === "release" && bundle !== null && change !== "same" ? [{ name, bundle }] : [],
   );
@@ -32,6 +38,7 @@ export function assertShown({ evidence, from, gates, changes }: GateProblem): vo
       throw foreign(`another bundle of ${name}`, found.bundle.slice(0, 12), bundle.slice(0, 12));
     return found.failed.map((sentence) => `${name}: ${sentence}`);
   });
+  failures.push(...reasons);
   if (failures.length === 0) return;
   throw new BerthError("gate-failed", {
     where: from,

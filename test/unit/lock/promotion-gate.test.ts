@@ -21,7 +21,7 @@ function assert(body: Partial<EvidenceBody> = {}, changes: readonly BundleChange
     ...{ at: "2026-11-22T15:04:05.000Z", deployments: { chat: shown } },
     ...body,
   });
-  assertShown({ evidence, from: "staging", gates, changes });
+  assertShown({ evidence, from: "staging", gates, changes, lock: "c".repeat(64) });
 }
 
 describe("evidence of what would move", () => {
@@ -41,6 +41,7 @@ describe("evidence of what would move", () => {
   it.each([
     ["another environment", { environment: "dev" }, "another environment"],
     ["other gates", { gates: digest({ soak: 1 }) }, "other gates"],
+    ["another lock", { lock: "e".repeat(64) }, "another lock"],
     ["other deployments", { deployments: {} }, "other deployments than chat"],
     ["another bundle", { deployments: { chat: { ...shown, bundle: "d".repeat(64) } } }, "another bundle of chat"],
   ])("is refused when it is of %s", (_, body, told) => {
