@@ -27,7 +27,7 @@ function cosignTagged(): FoundImageSignature {
 }
 
 describe("what cosign signed", () => {
-  it.each(["file.sig", "file.bundle.json", "file.sigstore.json"])("is right: %s", (name) => {
+  it.each(["file.sig", "file.bundle.json", "file.sigstore.json", "file.v3.sigstore.json"])("is right: %s", (name) => {
     const value = readFileSignature(cosignText(name)) ?? "";
     expect(findFileFlaw(sha256(cosignText("file")), value, cosignKey)).toBeUndefined();
     expect(findFileFlaw(sha256(`${cosignText("file")} `), value, cosignKey)).toBe(ofOthers);
@@ -35,7 +35,8 @@ describe("what cosign signed", () => {
   });
 
   it("is right: an image's, at a tag and in a bundle", () => {
-    for (const signature of [cosignTagged(), readImageBundle(cosignText("image.sigstore.json"))]) {
+    const bundles = ["image.sigstore.json", "image.v3.sigstore.json"].map((name) => readImageBundle(cosignText(name)));
+    for (const signature of [cosignTagged(), ...bundles]) {
       if (signature === undefined) throw new Error("no signature");
       expect(findImageFlaw(cosignImage, signature, cosignKey)).toBeUndefined();
       expect(findImageFlaw(digest, signature, cosignKey)).toBe(`a signature of ${cosignImage}`);
