@@ -9,6 +9,8 @@ export interface ProcessMemory {
   readonly residentBytes: number;
   /** The same, with its part of what several have; undefined where the system does not tell. */
   readonly proportionalBytes?: number | undefined;
+  /** What is in no file, and free when it ends; undefined where the system does not tell. */
+  readonly anonymousBytes?: number | undefined;
 }
 
 /** By process id. Processes that have ended, or that nobody may look at, are left out. */
@@ -17,7 +19,7 @@ export async function findProcessMemory(
   pids: readonly number[],
 ): Promise<Map<number, ProcessMemory>> {
   const paths = pids.map((pid) => `/proc/${pid}/smaps_rollup`);
-  const rollups = await host.run(["grep", "-Hs", "-e", "^Rss:", "-e", "^Pss:", "/dev/null", ...paths], {
+  const rollups = await host.run(["grep", "-Hs", "-E", "^(Rss|Pss|Anonymous):", "/dev/null", ...paths], {
     timeoutSeconds: lookSeconds,
   });
   const found = readRollups(rollups.stdout);
@@ -29,13 +31,15 @@ export async function findProcessMemory(
   return new Map([...found, ...readResident(stdout)]);
 }
 
-/** Reads `Rss:` and `Pss:` of `/proc/PID/smaps_rollup`, with the path before each line. */
+const fields = { Rss: "residentBytes", Pss: "proportionalBytes", Anonymous: "anonymousBytes" } as const;
+
+/** Reads `Rss:`, `Pss:` and `Anonymous:` of `/proc/PID/smaps_rollup`, with the path before each line. */
 export function readRollups(text: string): Map<number, ProcessMemory> {
   const found = new Map<number, ProcessMemory>();
-  for (const [, pid, field, kibibytes] of text.matchAll(/^\/proc\/(\d+)\/smaps_rollup:([RP]ss): +(\d+) kB$/gm)) {
-    const bytes = Number(kibibytes) * 1024;
+  const lines = text.matchAll(/^\/proc\/(\d+)\/smaps_rollup:(Rss|Pss|Anonymous): +(\d+) kB$/gm);
+  for (const [, pid, field, kibibytes] of lines) {
     const known = found.get(Number(pid)) ?? { residentBytes: 0 };
-    const told = field === "Rss" ? { residentBytes: bytes } : { proportionalBytes: bytes };
+    const told = { [fields[field as keyof typeof fields]]: Number(kibibytes) * 1024 };
     found.set(Number(pid), { ...known, ...told });
   }
   return found;

@@ -2,7 +2,10 @@
 import { judgeRoom, type RoomVerdict, type Tenant } from "../health/device-room.js";
 import { isPart, isSameHolder, type Holder } from "../host/claim-conflict.js";
 import { listClaims } from "../host/claims.js";
+import type { Host } from "../host/host.js";
 import { availableMemory } from "../host/memory.js";
+import { findProcessMemory } from "../host/process-memory.js";
+import { familyOf, findProcessTable } from "../host/process-table.js";
 import { BerthError } from "../lib/errors.js";
 import { formatMemory } from "../lib/format.js";
 import { deviceShare } from "../planner/device-share.js";
@@ -29,8 +32,12 @@ export async function assertMemory(work: InstanceWork, { replaced, leaving: othe
   const { memory } = inputs;
   const leaving = endingBefore(work.desired, work.seen, work.port);
   if (memory === undefined || leaving === undefined) return;
+  const own = await pidsOf(context, { owner: inputs.owner, instance: inputs.name });
+  const gone = await Promise.all(others.holders.map((holder) => pidsOf(context, holder)));
+  const ended = [...own.filter(({ generation }) => leaving.has(generation)), ...gone.flat()];
+  const ending = ended.map(({ pid }) => pid);
   const share = Object.entries(deviceShare(memory) ?? {});
-  if (share.length === 0) return memory.basis === "whole" ? undefined : warnOfHost(work, memory.hostBytes);
+  if (share.length === 0) return memory.basis === "whole" ? undefined : warnOfHost(work, memory.hostBytes, ending);
   const place = await claimPlace(work);
   const { accelerators } = await context.facts();
   const vendors = vendorsOf(
@@ -38,14 +45,11 @@ export async function assertMemory(work: InstanceWork, { replaced, leaving: othe
     accelerators,
   );
   const use = await context.acceleratorUse.now({ vendors, signal: context.signal });
-  const own = await pidsOf(context, { owner: inputs.owner, instance: inputs.name });
-  const gone = await Promise.all(others.holders.map((holder) => pidsOf(context, holder)));
-  const ending = [...own.filter(({ generation }) => leaving.has(generation)), ...gone.flat()];
   const tenants = await findTenants(work, isAmong(others));
   for (const [device, needBytes] of share) {
     const verdict = judgeRoom({
       ...{ device, needBytes, totalBytes: place.roomOf(device), use },
-      leaving: ending.map(({ pid }) => pid),
+      leaving: ending,
       staying: own.filter(({ generation }) => !leaving.has(generation)).map(({ pid }) => pid),
       tenants: tenants.filter((tenant) => tenant.device === device),
     });
@@ -136,9 +140,24 @@ async function runningOf(
   return state.kind === "running" ? [{ generation, pid: state.pid }] : [];
 }
 
-async function warnOfHost({ context, inputs }: InstanceWork, needBytes: number): Promise<void> {
-  const free = await availableMemory(context.host);
-  if (free === undefined || free >= needBytes) return;
+/** @param ending first processes of runners that give back what they have before the new one starts */
+async function warnOfHost(
+  { context, inputs }: InstanceWork,
+  needBytes: number,
+  ending: readonly number[],
+): Promise<void> {
+  const available = await availableMemory(context.host);
+  if (available === undefined || available >= needBytes) return;
+  const free = available + (ending.length === 0 ? 0 : await givenBack(context.host, ending));
+  if (free >= needBytes) return;
   const text = `needs ${formatMemory(needBytes)} of the host's memory, of which ${formatMemory(free)} is available`;
   context.log({ kind: "warning", subject: inputs.name, text });
+}
+
+/** Pages of files that runners map are available already. */
+async function givenBack(host: Host, pids: readonly number[]): Promise<number> {
+  const table = await findProcessTable(host);
+  const families = new Set(pids.flatMap((pid) => [...familyOf(pid, table)]));
+  const memory = await findProcessMemory(host, [...families]);
+  return [...memory.values()].reduce((sum, { anonymousBytes = 0 }) => sum + anonymousBytes, 0);
 }

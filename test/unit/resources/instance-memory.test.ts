@@ -292,6 +292,24 @@ describe("an instance is warned of, and started", () => {
   });
 });
 
+describe("the host's memory for a runner", () => {
+  it("counts what the one before it gives back, and not the files that that maps", async () => {
+    const { host, warnings, converge } = stage();
+    const memory = { option: "cpu", basis: "estimate", devices: [], hostBytes: 2048 * mebibyte } as const;
+    const rollup = (anonymousMib: number) =>
+      `/proc/10/smaps_rollup:Rss: 9000000 kB\n/proc/10/smaps_rollup:Anonymous: ${anonymousMib * 1024} kB\n`;
+    host.availableKib = 4096 * 1024;
+    await converge({ devices: undefined, memory: { ...memory, devices: [] } });
+    host.availableKib = 1024 * 1024;
+    host.rollups = rollup(1024);
+    await converge({ devices: undefined, memory: { ...memory, devices: [] }, ...restarted });
+    expect(warnings).toEqual([]);
+    host.rollups = rollup(512).replaceAll("/10/", "/11/");
+    await converge({ devices: undefined, memory: { ...memory, devices: [] } });
+    expect(warnings).toEqual(["needs 2048.0 MiB of the host's memory, of which 1536.0 MiB is available"]);
+  });
+});
+
 describe("what an instance used when it was verified", () => {
   const rollupOf = (kibibytes: number) => `/proc/10/smaps_rollup:Rss: ${kibibytes} kB\n`;
 
