@@ -17,22 +17,57 @@ const variables: Readonly<Partial<Record<Accelerator["type"], { name: string; by
   neuware: { name: "MLU_VISIBLE_DEVICES", by: "index" },
 };
 
+type Cards = Pick<HostFacts, "accelerators">;
+
 /** Empty where no device is given, or the host's facts do not know it: then the process sees all. */
-export function deviceVariables(
+export function deviceVariables(devices: readonly string[], facts: Cards | undefined): Record<string, string> {
+  const found = findVariable(devices, facts?.accelerators ?? []);
+  if (found === undefined) return {};
+  const { name, cards } = found;
+  return { [name]: cards.map(({ value }) => value).join(",") };
+}
+
+/** Whether a process may be told its devices by numbers, as far as its environment shows. */
+export function hasNumbers(environment: Readonly<Record<string, string>>): boolean {
+  return Object.values(variables).some(({ name }) => /^\d+(?:,\d+)*$/.test(environment[name] ?? ""));
+}
+
+/**
+ * One sentence for each device that a process is told by a number which the driver gives to another now, as it may after
+ * a reboot. Nothing is said of devices that are told by their identity, and of those of which nothing but the number is
+ * known.
+ */
+export function findRenumbered(
   devices: readonly string[],
-  facts: Pick<HostFacts, "accelerators"> | undefined,
-): Record<string, string> {
+  environment: Readonly<Record<string, string>>,
+  accelerators: readonly Accelerator[],
+): string[] {
+  const { name = "", cards = [] } = findVariable(devices, accelerators) ?? {};
+  const told = environment[name]?.split(",") ?? [];
+  // What somebody wrote otherwise says something else.
+  if (told.length !== cards.length) return [];
+  return cards.flatMap(({ id, value, isNumber }, place) => {
+    const before = told[place] ?? "";
+    return !isNumber || before === value ? [] : [`${id} has the number ${value}, and had ${before}`];
+  });
+}
+
+/** The variable that a process has its devices by, and what it says of each; undefined where one of them is not known. */
+function findVariable(devices: readonly string[], accelerators: readonly Accelerator[]) {
   const cards = devices.flatMap((id) => {
-    const card = facts?.accelerators.find(
+    const card = accelerators.find(
       ({ uuid, mig }) => uuid === id || mig?.devices.some((part) => part.uuid === id) === true,
     );
     return card === undefined ? [] : [{ id, card }];
   });
   const [first] = cards;
   const variable = first === undefined ? undefined : variables[first.card.type];
-  if (variable === undefined || cards.length < devices.length) return {};
-  const values = cards.map(({ id, card }) => (variable.by === "uuid" && isToldApart(card) ? id : String(card.index)));
-  return { [variable.name]: values.join(",") };
+  if (variable === undefined || cards.length < devices.length) return undefined;
+  const told = cards.map(({ id, card }) => {
+    const isNumber = variable.by === "index" || !isToldApart(card);
+    return { id, isNumber, value: isNumber ? String(card.index) : id };
+  });
+  return { name: variable.name, cards: told };
 }
 
 /**

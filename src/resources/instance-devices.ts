@@ -8,6 +8,7 @@ import { dataPaths } from "../host/paths.js";
 import { readRecord as readModelRecord } from "../install/model-record.js";
 import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
+import { findRenumbered, hasNumbers } from "../planner/device-variables.js";
 import { findMoved } from "../planner/moved-devices.js";
 import type { RunnerDefinition } from "../runtime/supervisor.js";
 import type { Accelerator, Vendor } from "../schema/facts.js";
@@ -53,13 +54,17 @@ export async function assertHeld(
 
 /**
  * What is not as it should be with the devices of a runner that answers: they do not hold its model, or the host counts
- * them otherwise since it was made, so that a container that came back by itself has others. Of all instances on a host together
+ * them otherwise since it was made, so that a runner that came back by itself has others. Of all instances on a host together
  * NVIDIA's tool is asked once, and again only before something is said; other vendors' would be asked several times.
  */
 export async function deviceDrift(context: Context, inputs: InstanceInputs, pid: number): Promise<string[]> {
-  const { devices = [], container } = inputs;
+  const { devices = [], container, env } = inputs;
   const byFiles = container?.devices !== undefined && "nodes" in container.devices;
   if (byFiles) return findMoved(container.devices, (await context.facts()).accelerators);
+  if (container === undefined && hasNumbers(env)) {
+    const moved = findRenumbered(devices, env, (await context.facts()).accelerators);
+    if (moved.length > 0) return moved;
+  }
   if (devices.length === 0 || !devices.every((device) => device.startsWith("GPU-"))) return [];
   const question = { vendors: ["nvidia"], briefly: true, signal: context.signal } as const;
   const modelBytes = await findModelBytes(context, inputs);

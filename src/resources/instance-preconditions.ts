@@ -3,6 +3,7 @@ import { alreadyClaimed } from "../host/claim-conflict.js";
 import { findRivals } from "../host/claims.js";
 import { findListener } from "../host/listener.js";
 import { BerthError } from "../lib/errors.js";
+import { findRenumbered } from "../planner/device-variables.js";
 import { findMoved } from "../planner/moved-devices.js";
 import { findPublishedPorts } from "../runtime/docker-sight.js";
 import { findRunner } from "../runtime/runner-files.js";
@@ -89,17 +90,18 @@ async function assertFree(
 }
 
 /** Devices are known by their identity: the index that the driver gives may be another one since the last boot. */
-async function assertDevices({ context, inputs: { name, devices = [], container } }: InstanceWork): Promise<void> {
+async function assertDevices({ context, inputs: { name, devices = [], container, env } }: InstanceWork): Promise<void> {
   const wanted = [...new Set([...devices, ...(container?.devices?.ids ?? [])])];
   if (wanted.length === 0) return;
   const { accelerators } = await context.facts();
   const present = accelerators.flatMap(({ uuid, mig }) => [uuid, ...(mig?.devices ?? []).map((part) => part.uuid)]);
   const missing = wanted.filter((device) => !present.includes(device));
-  const moved = findMoved(container?.devices, accelerators);
+  const moved =
+    container === undefined ? findRenumbered(devices, env, accelerators) : findMoved(container.devices, accelerators);
   if (missing.length === 0 && moved.length > 0) {
     throw new BerthError("host-unsuitable", {
       where: `host ${context.host.name}: ${name}`,
-      what: "its container would be given another device: the host's driver counts them otherwise than before",
+      what: "its runner would be given another device: the host's driver counts them otherwise than before",
       got: moved.join("; "),
       hint: "run `berth lock`, which looks at the host again, and then `pulumi up`",
     });

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { assertSameDevices, deviceVariables } from "../../../src/planner/device-variables.js";
+import {
+  assertSameDevices,
+  deviceVariables,
+  findRenumbered,
+  hasNumbers,
+} from "../../../src/planner/device-variables.js";
 import { gpu } from "../support/gpus.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -50,5 +55,36 @@ describe("deviceVariables", () => {
 
   it("names none where nothing is known of the host", () => {
     expect(deviceVariables(["GPU-0"], undefined)).toEqual({});
+  });
+});
+
+describe("findRenumbered", () => {
+  const cards = (...indexes: number[]) =>
+    indexes.map((index, place) => gpu(index, { type: "rocm" as const, uuid: `0000:0${place}:00.0` }));
+  const ids = ["0000:00:00.0", "0000:01:00.0"];
+
+  it("tells of each device whose number is another's since the process was told, with both numbers", () => {
+    const before = deviceVariables(ids, { accelerators: cards(0, 1) });
+    expect(hasNumbers(before)).toBe(true);
+    expect(findRenumbered(ids, before, cards(1, 0))).toEqual([
+      "0000:00:00.0 has the number 1, and had 0",
+      "0000:01:00.0 has the number 0, and had 1",
+    ]);
+    expect(findRenumbered(ids, before, cards(0, 1))).toEqual([]);
+  });
+
+  it.each<[string, string[], Record<string, string>, ReturnType<typeof gpu>[]]>([
+    ["one that is told by its identity", ["GPU-1"], { CUDA_VISIBLE_DEVICES: "GPU-1" }, [gpu(0, { uuid: "GPU-1" })]],
+    [
+      "one that a person gives by number, though it has an identity",
+      ["GPU-1"],
+      { CUDA_VISIBLE_DEVICES: "1" },
+      [gpu(0, { uuid: "GPU-1" })],
+    ],
+    ["a process that is told nothing", ids, {}, cards(1, 0)],
+    ["other numbers than its devices", ids, { HIP_VISIBLE_DEVICES: "0,1,2" }, cards(1, 0)],
+    ["a device that is not there", ["0000:09:00.0"], { HIP_VISIBLE_DEVICES: "0" }, cards(1, 0)],
+  ])("says nothing of %s", (_, devices, environment, accelerators) => {
+    expect(findRenumbered(devices, environment, accelerators)).toEqual([]);
   });
 });

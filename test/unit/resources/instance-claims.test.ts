@@ -141,6 +141,20 @@ describe("an instance is refused, and nothing is touched", () => {
     expect([steps, host.files]).toEqual([[], before]);
   });
 
+  it("when the number that its process is told is another device's since the last boot", async () => {
+    const { accelerators, converge, steps } = stage();
+    accelerators[0] = { ...gpu, type: "rocm", uuid: "0000:0a:00.0" };
+    const told = (number: number) => ({ devices: ["0000:0a:00.0"], env: { HIP_VISIBLE_DEVICES: String(number) } });
+    const error = await rejectionOf(converge(told(2)));
+    expect([error.code, error.parts.got, steps]).toEqual([
+      "host-unsuitable",
+      "0000:0a:00.0 has the number 3, and had 2",
+      [],
+    ]);
+    await converge(told(3));
+    expect(steps).toContain("start the runner");
+  });
+
   it("when a device of its own belongs to another", async () => {
     const { host, converge, steps } = stage();
     await reserveClaims(

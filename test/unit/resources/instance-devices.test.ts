@@ -149,4 +149,13 @@ describe("an instance with devices that is observed", () => {
     expect(await stage(new GpuHost({ usedMib: 9000 })).drift()).toEqual([]);
     expect(await stage(new GpuHost(onProcessor)).drift({ devices: ["0000:0a:00.0"] })).toEqual([]);
   });
+
+  it("has drifted when the number that its process is told is another device's now", async () => {
+    const { context } = stage(new GpuHost(held));
+    const moved = [{ ...gpu, type: "rocm" as const, index: 1, uuid: "0000:0a:00.0" }];
+    const world = { ...context, facts: () => Promise.resolve({ ...facts, accelerators: moved }) };
+    const inputs = instanceOf({ devices: ["0000:0a:00.0"], env: { HIP_VISIBLE_DEVICES: "0" } });
+    expect(await deviceDrift(world, inputs, 1)).toEqual(["0000:0a:00.0 has the number 1, and had 0"]);
+    expect(await deviceDrift(world, { ...inputs, env: { HIP_VISIBLE_DEVICES: "1" } }, 1)).toEqual([]);
+  });
 });
