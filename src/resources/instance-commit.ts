@@ -1,6 +1,8 @@
 /** What is written down of a runner that was verified. */
+import { findBootId } from "../host/boot.js";
 import { deviceShare } from "../planner/device-share.js";
 import type { RunnerDefinition } from "../runtime/supervisor.js";
+import { hasNumberedDevice } from "./instance-devices.js";
 import { writeRecord, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import type { Generation } from "./instance-plan.js";
@@ -29,6 +31,7 @@ export async function commitRunner(verified: Verified): Promise<void> {
   const { devices, deviceBytes } = held;
   const pid = state.kind === "running" ? state.pid : 0;
   const usedMemory = await findUsedMemory(context, { devices, pid });
+  const bootId = (await hasNumberedDevice(context, devices)) ? await findBootId(context.host) : undefined;
   await writeRecord(context.host, folder, {
     schemaVersion: 1,
     salt: record.salt,
@@ -38,6 +41,7 @@ export async function commitRunner(verified: Verified): Promise<void> {
     ports,
     ...(devices === undefined ? {} : { devices }),
     ...(deviceBytes === undefined ? {} : { deviceBytes }),
+    ...(bootId === undefined ? {} : { bootId }),
     ...(usedMemory === undefined ? {} : { usedMemory }),
     startSeconds: definition.startSeconds,
     stopSeconds: definition.stopSeconds,

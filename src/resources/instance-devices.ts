@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { judgeHeld, leastMemory, type HeldVerdict } from "../health/device-memory.js";
 import { isPlacedByHand } from "../health/hand-placement.js";
 import type { AcceleratorUse } from "../host/accelerators/use.js";
+import { findBootId } from "../host/boot.js";
 import { dataPaths } from "../host/paths.js";
 import { readRecord as readModelRecord } from "../install/model-record.js";
 import { BerthError } from "../lib/errors.js";
@@ -72,6 +73,30 @@ export async function deviceDrift(context: Context, inputs: InstanceInputs, pid:
   if (known.kind !== "missing") return [];
   const verdict = judge(inputs, pid, modelBytes, await context.acceleratorUse.now(question));
   return verdict.kind === "missing" ? [`its devices do not hold the model: ${verdict.seen}`] : [];
+}
+
+/** Whether one of the devices is known by nothing but its number, which may be another's after a reboot. */
+export async function hasNumberedDevice(context: Context, devices: readonly string[] = []): Promise<boolean> {
+  if (devices.length === 0) return false;
+  const { accelerators } = await context.facts();
+  return accelerators.some(({ uuid, identifiedBy }) => identifiedBy === "index" && devices.includes(uuid));
+}
+
+/**
+ * Which card has a number after a reboot nobody can tell, so it is said once, until the instance is verified again.
+ *
+ * @param bootId of the start of the machine in which it was verified, where that matters
+ */
+export async function bootDrift(
+  { host }: Context,
+  { devices = [] }: InstanceInputs,
+  bootId?: string,
+): Promise<string[]> {
+  const now = bootId === undefined ? undefined : await findBootId(host);
+  if (now === bootId || now === undefined) return [];
+  return [
+    `its host was started anew since it was verified, and ${devices.join(", ")} may be another card now: only its number is known`,
+  ];
 }
 
 type Verdict = Exclude<HeldVerdict, { kind: "missing" }> | (HeldVerdict & { kind: "missing"; leastBytes: number });

@@ -37,6 +37,8 @@ const instanceRecord = z.strictObject({
   devices: z.array(z.string()).optional(),
   /** The memory of each that is its own; left out where it has them whole. */
   deviceBytes: z.record(z.string(), z.int()).optional(),
+  /** The start of the machine in which it was verified, for devices of which nothing but the number is known. */
+  bootId: z.string().optional(),
   usedMemory: usedMemory.optional(),
   startSeconds: z.number().optional(),
   stopSeconds: z.number().optional(),

@@ -9,7 +9,7 @@ import { isAlive, type RunnerObservation, type RunnerSpec } from "../runtime/sup
 import type { UsedMemory } from "../schema/placement.js";
 import { assertAdoptable, replaceForeign } from "./instance-adoption.js";
 import { claimWanted, keepClaims } from "./instance-claims.js";
-import { deviceDrift } from "./instance-devices.js";
+import { bootDrift, deviceDrift } from "./instance-devices.js";
 import { findGenerations, instanceFolder, listGenerations, readRecord, type InstanceRecord } from "./instance-files.js";
 import { deriveStrategy, instanceDifferences, instanceInputs, type InstanceInputs } from "./instance-inputs.js";
 import { choosePort, planInstance, type Generation, type SeenGeneration } from "./instance-plan.js";
@@ -69,6 +69,7 @@ export const instanceKind: ResourceKind<InstanceInputs, InstanceObserved> = {
     const others = await findRunning(context, inputs, folder, record.current);
     if (others.length > 0) drift.push(`an old runner still runs: ${others.join(", ")}`);
     drift.push(...(await gatewayDrift(context, inputs, record)));
+    drift.push(...(await bootDrift(context, inputs, record.bootId)));
     if (runner.state.kind !== "running") return { ...known, health: "down", drift };
 
     const health = await probe(

@@ -75,7 +75,9 @@ function stage(host = new RunnerHost()) {
     );
   const remove = () =>
     instanceKind.remove(context, operation, { owner: "shop/dev", name: "chat-0", uses: "instances/shop/dev/chat-0" });
-  return { host, supervisor, accelerators, steps, converge, remove, claims: () => listClaims(place(host)) };
+  const drift = async (changes: Partial<InstanceInputs>) =>
+    (await instanceKind.observe(context, instanceOf({ minHealthySeconds: 0, ...changes }), undefined)).drift;
+  return { host, supervisor, accelerators, steps, converge, remove, drift, claims: () => listClaims(place(host)) };
 }
 
 describe("what an instance claims", () => {
@@ -219,5 +221,35 @@ describe("an instance is refused, and nothing is touched", () => {
     const { converge, steps } = stage();
     const error = await rejectionOf(converge({ modelPath: `/data/models/${sha256("x")}/m.gguf` }));
     expect([error.code, steps]).toEqual(["file-not-found", []]);
+  });
+});
+
+describe("an instance whose device is known by nothing but its number", () => {
+  const bootFile = "/proc/sys/kernel/random/boot_id";
+
+  it("has drifted after its host was started anew, until it is verified again", async () => {
+    const { host, accelerators, converge, drift } = stage();
+    accelerators[0] = { ...gpu, type: "cann", uuid: "npu-3", identifiedBy: "index" };
+    const inputs = { devices: ["npu-3"] };
+    host.files.set(bootFile, "one\n");
+    await converge(inputs);
+    const before = await drift(inputs);
+    host.files.set(bootFile, "two\n");
+    const said = (await drift(inputs)).filter((sentence) => !before.includes(sentence));
+    expect(said).toEqual([
+      "its host was started anew since it was verified, and npu-3 may be another card now: only its number is known",
+    ]);
+    await converge(inputs);
+    expect(await drift(inputs)).toEqual(before);
+  });
+
+  it("has not drifted by that where the device has an identity", async () => {
+    const { host, converge, drift } = stage();
+    const inputs = { devices: ["GPU-1"] };
+    host.files.set(bootFile, "one\n");
+    await converge(inputs);
+    const before = await drift(inputs);
+    host.files.set(bootFile, "two\n");
+    expect(await drift(inputs)).toEqual(before);
   });
 });
