@@ -7,7 +7,8 @@ import { writeNvidiaSmi } from "../support/fake-nvidia-smi.js";
 import type { FileServer } from "../support/file-server.js";
 import { Sandbox } from "../support/sandbox.js";
 
-const [first, second] = ["GPU-6f3a8d1e-0000", "GPU-0b7c22aa-1111"];
+// Tests that run beside this one have others: the tool sees the processes of all of them.
+const [first, second] = ["GPU-51c2e7d4-0000", "GPU-9ae04b13-1111"];
 const gib = 2 ** 30;
 
 /** A deployment that has so much of devices that a person has chosen; without a size it has them whole. */
