@@ -37,6 +37,27 @@ describe("the order of waves", () => {
     ]);
   });
 
+  it("makes an instance wait for those that give up what it is to get, unless the run is not about them", () => {
+    const given = resource("given");
+    const check = resource("check");
+    const before = (meant: ReadonlySet<string> | undefined) => {
+      const order = new WaveOrder(meant, [["b-0", "a-0"]]);
+      order.add(instance("a-0", "a"), [given, check]);
+      return [order.before(instance("b-0", "b")), order.before(instance("c-0", "b"))];
+    };
+    expect(before(undefined)).toEqual([[given, check], []]);
+    expect(before(new Set(["b"]))).toEqual([[], []]);
+  });
+
+  it("has those that give something up before those that get it, each with its place in the list", () => {
+    const listed = [instance("a-0", "a"), instance("b-0", "a"), instance("c-0", "a")];
+    expect(byWave(listed, [["a-0", "c-0"]]).map(([index, { name }]) => [index, name])).toEqual([
+      [2, "c-0"],
+      [0, "a-0"],
+      [1, "b-0"],
+    ]);
+  });
+
   it("has instances of earlier waves first, and keeps their places in the list", () => {
     const listed = [instance("a-0", "z", 2), instance("a-1", "a", 1), instance("b-0", "a", 1)];
     expect(byWave(listed).map(([index, { name }]) => [index, name])).toEqual([
