@@ -1,11 +1,11 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
 import { currentLock } from "../../../src/lock/current.js";
 import { findEdits } from "../../../src/lock/integrity.js";
-import { formatLock } from "../../../src/lock/lock-file.js";
+import { formatLock, writeLock } from "../../../src/lock/lock-file.js";
 import { readProject } from "../../../src/lock/project.js";
 import type { LockFile } from "../../../src/schema/lock.js";
 import { fakeEdges } from "../support/edges.js";
@@ -165,7 +165,10 @@ describe("an environment with one before it", () => {
     const { root, target } = await promoted();
     const promote = async (release: LockFile["release"]) => {
       const project = readProject(root, "stacks/prod.yaml", repository, { promoted: { release } });
-      return currentLock(project, fakeEdges(), { owner: "shop/prod", frozen: false, write: true, anew: true });
+      const options = { owner: "shop/prod", frozen: false, write: false, anew: true };
+      const current = await currentLock(project, fakeEdges(), options);
+      await writeLock(join(root, "stacks/prod.lock.yaml"), current.lock);
+      return current;
     };
     await put(root, "stacks/staging.yaml", staging.replace("4096", "8192").replace('LEVEL: "1"', 'LEVEL: "2"'));
     const { lock: next } = await solve(root, "staging");
@@ -188,6 +191,36 @@ describe("an environment with one before it", () => {
         'stacks/prod.yaml:6:32: "deployments.chat.env" is of the release, which comes from staging by `berth promote`; expected fields of this environment',
       ].join("\n"),
     ]);
+  });
+
+  it("does not write over what was promoted while its lock was solved", async () => {
+    const { root, target } = await promoted();
+    await put(root, "stacks/staging.yaml", staging.replace("5s", "6s"));
+    const project = readProject(root, "stacks/prod.yaml", repository);
+    const meanwhile = `${formatLock(target)}# promoted meanwhile\n`;
+    await put(root, "stacks/prod.lock.yaml", meanwhile);
+    const options = { owner: "shop/prod", frozen: false, write: true, anew: true };
+    const error = await rejectionOf(currentLock(project, fakeEdges(), options));
+    expect(error.code).toBe("promotion-conflict");
+    expect(await readFile(join(root, "stacks/prod.lock.yaml"), "utf8")).toBe(meanwhile);
+  });
+
+  it.each([
+    ["a list", "deployments:\n  chat: { host: p-2, port: 9000 }", "deployments: [chat]"],
+    ["a word", "deployments:\n  chat: { host: p-2, port: 9000 }", "deployments: chat"],
+    ["a number in a deployment's place", "{ host: p-2, port: 9000 }", "3"],
+  ])("refuses %s where a map has to be, and has not no deployments", async (_, from, to) => {
+    const { root } = await promoted();
+    await put(root, "stacks/prod.yaml", prod.replace(from, to));
+    const error = thrownBy(() => readProject(root, "stacks/prod.yaml", repository));
+    expect([error.code, error.message]).toEqual(["file-invalid", expect.stringContaining("stacks/prod.yaml:")]);
+  });
+
+  it("tells names of which nothing was promoted", async () => {
+    const { root } = await promoted();
+    await put(root, "stacks/prod.yaml", prod.replace("  chat:", "  chatt: { replicas: 2 }\n  chat:"));
+    const { outcome } = await solve(root, "prod", { anew: true });
+    expect(outcome).toMatchObject({ warnings: [expect.stringContaining("chatt: left out")] });
   });
 
   it("has no lock before anything was promoted to it", async () => {
