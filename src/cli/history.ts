@@ -45,7 +45,8 @@ export async function history(workplace: Workplace, named: string | undefined, o
 /** Newest first. */
 export function historyRows({ entries }: Pick<History, "entries">): HistoryRow[] {
   return entries.map((entry) => {
-    const { recordVersion: _, bundles, preload, releaseBefore: __, releaseAfter: ___, ...rest } = entry.record;
+    const { recordVersion: _, digest: __, releaseBefore: ___, releaseAfter: ____, ...told } = entry.record;
+    const { bundles, preload, ...rest } = told;
     return {
       ...rest,
       record: `promotions/${recordName(entry.record)}`,

@@ -22,7 +22,7 @@ export const errorCodes = {
   "rule-broken": "The stack would have what its environment does not allow.",
   offline: "Something is not known, and this run may not look it up.",
   "lock-incompatible": "The lock or state was written by a version of Berth that this one does not know.",
-  "promotion-invalid": "A record in `promotions` cannot be read, or is not what its name says.",
+  "promotion-invalid": "A record in `promotions` cannot be read or written, or was changed after it was written.",
   "no-earlier-bundle": "An environment has no earlier bundle to roll back to that was applied and healthy there.",
   "evidence-invalid": "A file of evidence is none, or was changed after it was written.",
   "does-not-fit": "A replica has no place: no host has the memory, the devices or the labels that it needs.",

@@ -1,8 +1,7 @@
 /** What is written down of a promotion or a rollback. Pure. */
-import { digest } from "../lib/canonical.js";
 import { lookUp } from "../lib/record.js";
 import type { Promotable } from "../schema/lock.js";
-import type { MovedBundle, MovedPreload, PromotionRecord } from "../schema/promotion.js";
+import { sealPromotion, type MovedBundle, type MovedPreload, type PromotionRecord } from "../schema/promotion.js";
 import { compareBundles, promotableDigest, type BundleChange } from "./promotion.js";
 
 type Circumstances = Pick<PromotionRecord, "kind" | "by" | "from" | "to" | "commit" | "dirty" | "reason" | "forced">;
@@ -23,7 +22,7 @@ export function recordMove({ at, before, after, applied, ...rest }: RecordProble
   if (changes.length === 0) return undefined;
   const bundles = changes.filter(({ part }) => part === "release");
   const ready = changes.filter(({ part }) => part === "preload");
-  return {
+  return sealPromotion({
     recordVersion: 1,
     at: at.toISOString(),
     ...rest,
@@ -45,7 +44,7 @@ export function recordMove({ at, before, after, applied, ...rest }: RecordProble
             ]),
           ),
         }),
-  };
+  });
 }
 
 function movedOf<Content>(
@@ -71,6 +70,5 @@ export function recordName({ at, releaseAfter }: Pick<PromotionRecord, "at" | "r
 /** By time, the oldest first; by all of them where their times are the same. */
 export function compareRecords(one: PromotionRecord, other: PromotionRecord): number {
   if (one.at !== other.at) return one.at < other.at ? -1 : 1;
-  const [a, b] = [digest(one), digest(other)];
-  return a < b ? -1 : a > b ? 1 : 0;
+  return one.digest < other.digest ? -1 : one.digest > other.digest ? 1 : 0;
 }

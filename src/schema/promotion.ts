@@ -48,36 +48,46 @@ function idOf(preload: z.output<typeof lockedPreload> | undefined): string | nul
   return preload === undefined ? null : digest(preload);
 }
 
-export const promotionRecord = z
-  .strictObject({
-    recordVersion: z.literal(1).describe("Version of this format"),
-    kind: z.enum(["promotion", "rollback"]).describe("Whether bundles came from another environment, or back"),
-    at: z.iso
-      .datetime({ precision: 3, error: "expected a time in UTC, such as 2026-11-22T15:04:05.000Z" })
-      .describe("When, in UTC"),
-    by: z
-      .strictObject({ name: z.string().describe("Name"), email: z.string().describe("Address") })
-      .optional()
-      .describe("Who, as git says"),
-    from: name.describe("The environment that the bundles come from; of a rollback the environment itself"),
-    to: name.describe("The environment whose lock changes"),
-    commit: commit.optional().describe("The git commit of the project"),
-    dirty: z.boolean().describe("Whether files differed from that commit"),
-    reason: z.string().optional().describe("Why something was forced"),
-    forced: z.array(z.string()).describe("What was overruled, one sentence each"),
-    releaseBefore: sha256
-      .optional()
-      .describe("Digest of all that is promotable in the lock before; none without a lock"),
-    releaseAfter: sha256.describe("Digest of all that is promotable in the lock after it"),
-    bundles: z.record(name, movedBundle).describe("What changes, by deployment"),
-    preload: z.record(name, movedPreload).optional().describe("What changes of what lies ready, by the stack's name"),
-  })
+const promotionBody = z.strictObject({
+  recordVersion: z.literal(1).describe("Version of this format"),
+  kind: z.enum(["promotion", "rollback"]).describe("Whether bundles came from another environment, or back"),
+  at: z.iso
+    .datetime({ precision: 3, error: "expected a time in UTC, such as 2026-11-22T15:04:05.000Z" })
+    .describe("When, in UTC"),
+  by: z
+    .strictObject({ name: z.string().describe("Name"), email: z.string().describe("Address") })
+    .optional()
+    .describe("Who, as git says"),
+  from: name.describe("The environment that the bundles come from; of a rollback the environment itself"),
+  to: name.describe("The environment whose lock changes"),
+  commit: commit.optional().describe("The git commit of the project"),
+  dirty: z.boolean().describe("Whether files differed from that commit"),
+  reason: z.string().optional().describe("Why something was forced"),
+  forced: z.array(z.string()).describe("What was overruled, one sentence each"),
+  releaseBefore: sha256.optional().describe("Digest of all that is promotable in the lock before; none without a lock"),
+  releaseAfter: sha256.describe("Digest of all that is promotable in the lock after it"),
+  bundles: z.record(name, movedBundle).describe("What changes, by deployment"),
+  preload: z.record(name, movedPreload).optional().describe("What changes of what lies ready, by the stack's name"),
+});
+
+export const promotionRecord = promotionBody
+  .extend({ digest: sha256.describe("Digest of the rest, so that nobody edits it by hand") })
   .refine(({ kind, from, to }) => (kind === "rollback") === (from === to), {
     error: "expected another environment for a promotion, and the environment itself for a rollback",
     path: ["from"],
   })
+  .refine(({ digest: told, ...body }) => digest(body) === told, {
+    error: "expected the digest of the rest: the record was changed after it was written",
+    path: ["digest"],
+  })
   .describe("Berth promotion record: what a promotion or a rollback changed");
 
+export type PromotionBody = z.output<typeof promotionBody>;
 export type PromotionRecord = z.output<typeof promotionRecord>;
 export type MovedBundle = z.output<typeof movedBundle>;
 export type MovedPreload = z.output<typeof movedPreload>;
+
+/** A record with its digest. Pure. */
+export function sealPromotion(body: PromotionBody): PromotionRecord {
+  return { ...body, digest: digest(body) };
+}

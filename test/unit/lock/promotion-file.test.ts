@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 
 import { readPromotions, writePromotion } from "../../../src/lock/promotion-file.js";
 import { recordName } from "../../../src/lock/promotion-record.js";
-import type { PromotionRecord } from "../../../src/schema/promotion.js";
+import { sealPromotion, type PromotionRecord } from "../../../src/schema/promotion.js";
 import { bundleOf, promotableOf, RecordedEnvironment } from "../support/bundles.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { rejectionOf } from "../support/thrown.js";
@@ -57,7 +57,8 @@ describe("writePromotion", () => {
     const release = bundleOf("2", { parameters: texts });
     const moved = { bundle: release.id, previous: null, previousApplied: false, release };
     const by = { name: texts.join(""), email: "" };
-    const record: PromotionRecord = { ...second, by, reason: texts.join(" "), forced: texts, bundles: { chat: moved } };
+    const { digest: _, ...body } = second;
+    const record = sealPromotion({ ...body, by, reason: texts.join(" "), forced: texts, bundles: { chat: moved } });
     await writePromotion(root, record);
     expect(await readPromotions(root)).toEqual([record]);
   });
@@ -130,6 +131,21 @@ describe("readPromotions", () => {
       changed((record) => (record.preload = { next: { ...first.preload?.next, release: {} } })),
       '"preload.next": expected `bundle` and `previous` to be the digests',
     ],
+    [
+      "of somebody else",
+      changed((record) => (record.by = { name: "Bob", email: "ada@example.net" })),
+      '"digest": expected',
+    ],
+    ["of nobody", changed((record) => delete record.by), "the record was changed after it was written"],
+    ["of files that differed", changed((record) => (record.dirty = true)), '"digest": expected the digest of the rest'],
+    ["that overruled something", changed((record) => (record.forced = ["the soak time"])), '"digest": expected'],
+    [
+      "whose earlier bundle was healthy after all",
+      changed((record) => Object.assign(chatOf(record) ?? {}, { previousApplied: false })),
+      '"digest": expected',
+    ],
+    ["without its digest", changed((record) => delete record.digest), '"digest" is missing'],
+    ["with the digest of another", changed((record) => (record.digest = second.digest)), '"digest": expected'],
     [
       "with a deployment of no good name",
       JSON.stringify(first).replace('"chat":', '"../chat":'),
