@@ -1,5 +1,5 @@
 import { link, lstat, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { parseYaml } from "../schema/document.js";
@@ -28,25 +28,32 @@ export async function readPromotions(root: string): Promise<PromotionRecord[]> {
 /**
  * Writes a record and returns its path below the root. It is there whole or not at all, and stays over a loss of power.
  *
- * @throws BerthError `promotion-invalid` when there is a file of its name, which stays as it is
+ * @throws BerthError `promotion-invalid` when there is a file of its name, which stays as it is, or it cannot be written
  */
 export async function writePromotion(root: string, record: PromotionRecord): Promise<string> {
-  const folder = join(root, promotionsFolder);
   const shownPath = shownPathOf(recordName(record));
-  const temporary = join(folder, `.${recordName(record)}.${process.pid}.tmp`);
+  try {
+    await writeNew(root, shownPath, `${JSON.stringify(record, undefined, 2)}\n`);
+  } catch (error) {
+    throw error instanceof BerthError ? error : unwritable(shownPath, error);
+  }
+  return shownPath;
+}
+
+async function writeNew(root: string, shownPath: string, text: string): Promise<void> {
+  const folder = join(root, promotionsFolder);
+  const temporary = join(folder, `.${basename(shownPath)}.${process.pid}.tmp`);
   await mkdir(folder, { recursive: true });
   try {
-    await writeSynced(temporary, `${JSON.stringify(record, undefined, 2)}\n`);
+    await writeSynced(temporary, text);
     // Unlike a renaming it never replaces what is there.
     await link(temporary, join(root, shownPath));
   } catch (error) {
-    if (systemCode(error) === "EEXIST") throw alreadyThere(shownPath);
-    throw error;
+    throw systemCode(error) === "EEXIST" ? alreadyThere(shownPath) : error;
   } finally {
     await rm(temporary, { force: true });
   }
   await syncFolder(folder);
-  return shownPath;
 }
 
 async function listRecords(root: string): Promise<string[]> {
@@ -127,5 +134,15 @@ function alreadyThere(where: string): BerthError {
     where,
     what: "there is a record of this time and these bundles already; it was not replaced",
     hint: "wait a second, and do it again",
+  });
+}
+
+function unwritable(where: string, cause: unknown): BerthError {
+  return new BerthError("promotion-invalid", {
+    where,
+    what: "the record of a promotion cannot be written, so the lock was not either",
+    hint: `make \`${promotionsFolder}\` a folder that can be written, and do it again`,
+    detail: messageOf(cause),
+    cause,
   });
 }

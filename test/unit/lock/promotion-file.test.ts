@@ -74,6 +74,29 @@ describe("writePromotion", () => {
     expect(await readdir(join(root, "promotions"))).toEqual([recordName(first)]);
     expect(await readFile(join(root, "promotions", recordName(first)), "utf8")).toBe("something else");
   });
+
+  it.each<[string, (path: string) => unknown]>([
+    ["a file", (path) => writeFile(path, "")],
+    ["a link to nothing", (path) => symlink("/nowhere/promotions", path)],
+    ["a link to itself", (path) => symlink("promotions", path)],
+  ])("says which when %s is in the place of the folder, and leaves it", async (_, make) => {
+    const root = await temporaryFolder();
+    await make(join(root, "promotions"));
+    const error = await rejectionOf(writePromotion(root, first));
+    expect([error.code, error.parts.where]).toEqual(["promotion-invalid", `promotions/${recordName(first)}`]);
+    expect(error.message).toContain("the record of a promotion cannot be written");
+    expect(error.message).toContain("make `promotions` a folder that can be written");
+    expect(await readdir(root)).toEqual(["promotions"]);
+  });
+
+  it.runIf(process.platform === "linux")("says which when the folder cannot be written", async () => {
+    const root = await temporaryFolder();
+    // Not even root makes files there.
+    await symlink("/proc/self/fdinfo", join(root, "promotions"));
+    const error = await rejectionOf(writePromotion(root, first));
+    expect([error.code, error.parts.where]).toEqual(["promotion-invalid", `promotions/${recordName(first)}`]);
+    expect(error.message).toContain("the record of a promotion cannot be written");
+  });
 });
 
 describe("readPromotions", () => {
@@ -185,9 +208,14 @@ describe("readPromotions", () => {
     expect(error.message).toContain("it is no plain file");
   });
 
-  it("refuse a file in the place of the folder", async () => {
+  it.each<[string, (path: string) => unknown]>([
+    ["a file", (path) => writeFile(path, "")],
+    ["a link to itself", (path) => symlink("promotions", path)],
+  ])("refuse %s in the place of the folder", async (_, make) => {
     const root = await temporaryFolder();
-    await writeFile(join(root, "promotions"), "");
-    expect((await rejectionOf(readPromotions(root))).message).toContain("the records of promotions cannot be read");
+    await make(join(root, "promotions"));
+    const error = await rejectionOf(readPromotions(root));
+    expect([error.code, error.parts.where]).toEqual(["promotion-invalid", "promotions"]);
+    expect(error.message).toContain("the records of promotions cannot be read");
   });
 });
