@@ -4,6 +4,7 @@ import { lookUp } from "../lib/record.js";
 import type { LockedDeployment, LockedPreload, Promotable } from "../schema/lock.js";
 import type { MovedBundle, MovedPreload, PromotionRecord } from "../schema/promotion.js";
 import { promotableDigest } from "./promotion.js";
+import { chainOf } from "./promotion-chain.js";
 import { compareRecords } from "./promotion-record.js";
 
 /** What a deployment had for a while, or something that lies ready. */
@@ -13,7 +14,7 @@ export interface Layer<Content> {
   readonly release: Content | undefined;
   /** The promotion that brought it; undefined for what no record tells of. */
   readonly promotion: PromotionRecord | undefined;
-  /** Whether it was applied and healthy when it was replaced; undefined where nobody has told. */
+  /** Whether it was applied and healthy in the environment at any time; undefined where nobody has told. */
   readonly wasApplied: boolean | undefined;
 }
 
@@ -21,7 +22,7 @@ export type Layers<Content> = ReadonlyMap<string, readonly Layer<Content>[]>;
 
 export interface HistoryEntry {
   readonly record: PromotionRecord;
-  /** False when the lock was never written after the record was, because the command was killed between the two. */
+  /** False when the lock does not come from it: its command was killed before it wrote one, or that lock was given up. */
   readonly tookEffect: boolean;
   /** The deployments, and what lies ready, that have now what this record gave them. */
   readonly current: { readonly release: readonly string[]; readonly preload: readonly string[] };
@@ -40,8 +41,8 @@ export interface History {
 }
 
 /**
- * The history of an environment; records of others are left out. A record took no effect when the lock was afterwards as
- * it had been before. A lock that was changed without a record is told by layers without a promotion.
+ * The history of an environment; records of others are left out. A record took effect when the lock came to be what it is
+ * by it. A lock that was changed without a record is told by layers without a promotion.
  *
  * @param records of all environments, in any order
  */
@@ -51,24 +52,19 @@ export function tellHistory(
   now: Promotable | undefined,
 ): History {
   const own = records.filter(({ to }) => to === environment).sort(compareRecords);
-  const lockNow = now === undefined ? undefined : promotableDigest(now);
-  const told = own.map((record, index) => {
-    const next = own[index + 1];
-    const lockThen = next === undefined ? lockNow : next.releaseBefore;
-    return { record, tookEffect: lockThen === record.releaseAfter || lockThen !== record.releaseBefore };
-  });
-  const effective = told.filter(({ tookEffect }) => tookEffect).map(({ record }) => record);
+  const effective = chainOf(own, now === undefined ? undefined : promotableDigest(now));
   const release = layersOf(
     effective,
     ({ bundles }) => bundles,
     bundlesOf(now?.release ?? {}, ({ id }) => id),
+    healthOf(own),
   );
   const preload = layersOf(
     effective,
     (record) => record.preload ?? {},
     bundlesOf(now?.preload ?? {}, (each) => digest(each)),
   );
-  const entries = told.map(({ record, tookEffect }) => {
+  const entries = inOrder(own, effective).map(({ record, tookEffect }) => {
     const later = effective.slice(effective.indexOf(record) + 1);
     const current = {
       release: currentOf(
@@ -87,6 +83,18 @@ export function tellHistory(
   return { environment, entries: entries.reverse(), now, release, preload };
 }
 
+/** By time; those that took effect as they came one after the other, whatever their times are. */
+function inOrder(
+  records: readonly PromotionRecord[],
+  effective: readonly PromotionRecord[],
+): Pick<HistoryEntry, "record" | "tookEffect">[] {
+  const known = new Set(effective);
+  const next = effective.values();
+  return records.map((record) =>
+    known.has(record) ? { record: next.next().value ?? record, tookEffect: true } : { record, tookEffect: false },
+  );
+}
+
 /** A deployment's present layer. */
 export function topOf<Content>(layers: readonly Layer<Content>[]): Layer<Content> {
   return layers.at(-1) ?? { bundle: null, release: undefined, promotion: undefined, wasApplied: undefined };
@@ -95,7 +103,6 @@ export function topOf<Content>(layers: readonly Layer<Content>[]): Layer<Content
 interface Moved<Content> {
   readonly bundle: string | null;
   readonly previous: string | null;
-  readonly previousApplied?: boolean;
   readonly release?: Content | undefined;
   readonly previousRelease?: Content | undefined;
 }
@@ -112,12 +119,29 @@ function bundlesOf<Content>(
   return new Map(Object.entries(part).map(([name, release]) => [name, { bundle: idOf(release), release }]));
 }
 
+/** By deployment, whether a bundle was ever applied and healthy: the records tell of those that were replaced. */
+type Health = ReadonlyMap<string, ReadonlyMap<string, boolean>>;
+
+/** Of all records: a promotion that took no effect has looked all the same. */
+function healthOf(records: readonly PromotionRecord[]): Health {
+  const health = new Map<string, Map<string, boolean>>();
+  for (const { bundles } of records) {
+    for (const [name, { previous, previousApplied }] of Object.entries(bundles)) {
+      if (previous === null) continue;
+      const known = health.get(name) ?? new Map<string, boolean>();
+      health.set(name, known.set(previous, previousApplied || known.get(previous) === true));
+    }
+  }
+  return health;
+}
+
 function layersOf<Content>(
   records: readonly PromotionRecord[],
   movesOf: (record: PromotionRecord) => Readonly<Record<string, Moved<Content>>>,
   now: ReadonlyMap<string, Bundle<Content>>,
+  health: Health = new Map(),
 ): Layers<Content> {
-  const layers = new Map<string, readonly Layer<Content>[]>();
+  const layers = new Map<string, readonly BareLayer<Content>[]>();
   for (const record of records) {
     for (const [name, move] of Object.entries(movesOf(record))) {
       layers.set(name, replay(layers.get(name) ?? [], move, record));
@@ -127,35 +151,41 @@ function layersOf<Content>(
     const { bundle = null, release } = now.get(name) ?? {};
     layers.set(name, withBundle(layers.get(name) ?? [], bundle, release));
   }
-  return layers;
+  const wasApplied = (name: string, bundle: string | null) =>
+    bundle === null ? undefined : health.get(name)?.get(bundle);
+  return new Map(
+    [...layers].map(([name, each]) => [
+      name,
+      each.map((layer) => ({ ...layer, wasApplied: wasApplied(name, layer.bundle) })),
+    ]),
+  );
 }
+
+type BareLayer<Content> = Omit<Layer<Content>, "wasApplied">;
 
 /** The layers of a deployment after one more record. */
 function replay<Content>(
-  layers: readonly Layer<Content>[],
+  layers: readonly BareLayer<Content>[],
   move: Moved<Content>,
   record: PromotionRecord,
-): readonly Layer<Content>[] {
+): readonly BareLayer<Content>[] {
   const { bundle, release } = move;
   const before = withBundle(layers, move.previous, move.previousRelease);
-  const below = before.slice(0, -1);
   if (record.kind === "rollback") {
+    const below = before.slice(0, -1);
     const index = below.findLastIndex((layer) => layer.bundle === bundle);
     return withBundle(below.slice(0, index < 0 ? undefined : index + 1), bundle, release);
   }
-  const replaced = { ...topOf(before), wasApplied: move.previousApplied };
-  return [...below, replaced, { bundle, release, promotion: record, wasApplied: undefined }];
+  return [...before, { bundle, release, promotion: record }];
 }
 
 /** With what is known to be there on top, by whatever way it came. */
 function withBundle<Content>(
-  layers: readonly Layer<Content>[],
+  layers: readonly BareLayer<Content>[],
   bundle: string | null,
   release: Content | undefined,
-): readonly Layer<Content>[] {
-  const top = layers.at(-1);
-  if (top?.bundle === bundle) return [...layers.slice(0, -1), { ...top, wasApplied: undefined }];
-  return [...layers, { bundle, release, promotion: undefined, wasApplied: undefined }];
+): readonly BareLayer<Content>[] {
+  return layers.at(-1)?.bundle === bundle ? layers : [...layers, { bundle, release, promotion: undefined }];
 }
 
 /** The names that no later record changes, and that have now what the record gave them. */

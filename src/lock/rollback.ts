@@ -4,7 +4,6 @@ import type { LockedDeployment } from "../schema/lock.js";
 import type { PromotionRecord } from "../schema/promotion.js";
 import { compareBundles, type Move } from "./promotion.js";
 import { topOf, type History, type Layer, type Layers } from "./promotion-history.js";
-import { compareRecords } from "./promotion-record.js";
 
 export interface Rollback extends Move {
   /** The promotion that is taken back; undefined when a bundle was named. */
@@ -24,8 +23,8 @@ const shownDigits = 12;
 
 /**
  * What is promotable after a rollback. What the latest promotion gave that was not taken back yet goes: each deployment
- * that it changed has again its most recent earlier bundle that was applied and healthy, or is away where it was added.
- * Others stay as they are. A bundle that is named goes back where it was earlier, and nothing else changes.
+ * that it changed has again its most recent earlier bundle that was ever applied and healthy, or is away where it was
+ * added. Others stay as they are. A bundle that is named goes back where it was earlier, and nothing else changes.
  *
  * @throws BerthError `no-earlier-bundle` when there is nothing to go back to, `usage` for a bundle that is not there or
  *   not the only one
@@ -37,8 +36,8 @@ export function rollbackTarget({ history, to }: RollbackProblem): Rollback {
 function takeBack(history: History): Rollback {
   const { environment, now } = history;
   const tops = [...history.release.values(), ...history.preload.values()].map((layers) => topOf<unknown>(layers));
-  const promotions = tops.flatMap(({ promotion }) => promotion ?? []);
-  const latest = promotions.sort(compareRecords).at(-1);
+  const promotions = new Set(tops.map(({ promotion }) => promotion));
+  const latest = history.entries.find(({ record }) => promotions.has(record))?.record;
   if (now === undefined || latest === undefined)
     throw nothingBefore(environment, "nothing that the lock has came by a promotion");
   if (latest.releaseBefore === undefined)
@@ -139,7 +138,7 @@ function neverApplied(history: History, names: readonly string[]): BerthError {
   const choices = earlierBundles(history).filter(({ name }) => names.includes(name));
   return new BerthError("no-earlier-bundle", {
     where: history.environment,
-    what: `nothing that ${names.join(", ")} had before was applied and healthy when it was replaced`,
+    what: `nothing that ${names.join(", ")} had before was ever applied and healthy`,
     ...(choices.length === 0 ? {} : { got: listChoices(choices) }),
     hint: "name one of them with `--to`, or promote what should be there from the environment before it",
   });

@@ -9,6 +9,20 @@ const historyOf = ({ records, now }: RecordedEnvironment): History => tellHistor
 const layersOf = (history: History, name: string) =>
   (history.release.get(name) ?? []).map(({ release }) => release?.backendVersion ?? "-");
 
+const tookEffect = (history: History) => history.entries.map((entry) => entry.tookEffect);
+
+/** An environment as it is on another branch. */
+function branchOf({ records, now }: RecordedEnvironment): RecordedEnvironment {
+  const branch = new RecordedEnvironment(now);
+  branch.records.push(...records);
+  return branch;
+}
+
+/** What a merge of a branch makes of an environment whose lock is kept: it has the records of both. */
+function merge(prod: RecordedEnvironment, branch: RecordedEnvironment): void {
+  prod.records.push(...branch.records.filter((record) => !prod.records.includes(record)));
+}
+
 describe("tellHistory", () => {
   it("tells what each deployment has, what it had before, and which record gave it", () => {
     const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
@@ -107,5 +121,83 @@ describe("tellHistory", () => {
     expect(layersOf(historyOf(prod), "chat")).toEqual(["1", "2", "1"]);
     expect(historyOf(prod).entries.map(({ current }) => current.release)).toEqual([["chat"], []]);
     expect(historyOf(prod).release.get("chat")?.at(0)?.bundle).toBe(bundleOf("1").id);
+  });
+});
+
+describe("tellHistory of two branches that were merged", () => {
+  function base(): RecordedEnvironment {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "0", embed: "1" }));
+    prod.move(promotableOf({ chat: "1", embed: "1" }), { minute: 0 });
+    return prod;
+  }
+
+  it.each([
+    ["before", 5],
+    ["after", 15],
+  ])("says that the promotion whose lock was kept took effect, with another one %s it", (_, minute) => {
+    const prod = base();
+    const branch = branchOf(prod);
+    const kept = prod.move(promotableOf({ chat: "2", embed: "1" }), { minute: 10 });
+    const lost = branch.move(promotableOf({ chat: "1", embed: "2" }), { minute });
+    merge(prod, branch);
+    const history = historyOf(prod);
+    const effects = new Map(history.entries.map((entry) => [entry.record, entry.tookEffect]));
+    expect(kept !== undefined && effects.get(kept)).toBe(true);
+    expect(lost !== undefined && effects.get(lost)).toBe(false);
+    expect([layersOf(history, "chat"), layersOf(history, "embed")]).toEqual([["0", "1", "2"], ["1"]]);
+    expect(history.release.get("chat")?.at(-1)?.promotion).toBe(kept);
+  });
+
+  it.each<[string, [number, number]]>([
+    ["before", [5, 6]],
+    ["after", [15, 16]],
+    ["around", [5, 15]],
+  ])("leaves out all promotions of a branch whose lock was given up, which were %s it", (_, [one, two]) => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1", embed: "1" }));
+    const branch = branchOf(prod);
+    prod.move(promotableOf({ chat: "2", embed: "1" }), { minute: 10 });
+    branch.move(promotableOf({ chat: "1", embed: "2" }), { minute: one });
+    branch.move(promotableOf({ chat: "1", embed: "3" }), { minute: two });
+    merge(prod, branch);
+    const told = historyOf(prod);
+    expect(tookEffect(told).filter(Boolean)).toHaveLength(1);
+    expect([layersOf(told, "chat"), layersOf(told, "embed")]).toEqual([["1", "2"], ["1"]]);
+    prod.move(promotableOf({ chat: "3", embed: "1" }), { minute: 20 });
+    expect(layersOf(historyOf(prod), "chat")).toEqual(["1", "2", "3"]);
+    expect(layersOf(historyOf(prod), "embed")).toEqual(["1"]);
+  });
+});
+
+describe("tellHistory with clocks that are wrong", () => {
+  it.each<[string, [number, number, number]]>([
+    ["the second is behind", [10, 5, 11]],
+    ["the first is ahead", [20, 5, 11]],
+    ["all are the other way round", [20, 10, 0]],
+    ["all tell the same", [3, 3, 3]],
+  ])("knows what came after what where %s", (_, [one, two, three]) => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    const records = [
+      prod.move(promotableOf({ chat: "2" }), { minute: one }),
+      prod.move(promotableOf({ chat: "3" }), { minute: two }),
+      prod.move(promotableOf({ chat: "4" }), { minute: three }),
+    ];
+    const history = historyOf(prod);
+    expect(tookEffect(history)).toEqual([true, true, true]);
+    expect(history.entries.map(({ record }) => record)).toEqual(records.toReversed());
+    expect(layersOf(history, "chat")).toEqual(["1", "2", "3", "4"]);
+    expect(history.entries.map(({ current }) => current.release)).toEqual([["chat"], [], []]);
+  });
+
+  it("counts what was before a change without a record, and nothing from which the lock was set back", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "2" }));
+    const was = prod.now;
+    prod.move(promotableOf({ chat: "3" }));
+    prod.now = was;
+    prod.move(promotableOf({ chat: "4" }));
+    prod.now = promotableOf({ chat: "9" });
+    prod.move(promotableOf({ chat: "5" }));
+    expect(tookEffect(historyOf(prod))).toEqual([true, true, false, true]);
+    expect(layersOf(historyOf(prod), "chat")).toEqual(["1", "2", "4", "9", "5"]);
   });
 });

@@ -89,11 +89,41 @@ describe("rollbackTarget", () => {
     expect([error.code, error.message]).toEqual([
       "no-earlier-bundle",
       [
-        "prod: nothing that chat had before was applied and healthy when it was replaced",
+        "prod: nothing that chat had before was ever applied and healthy",
         `  got: ${bundleOf("1").id.slice(0, 12)} (chat)`,
         "  to do: name one of them with `--to`, or promote what should be there from the environment before it",
       ].join("\n"),
     ]);
+  });
+
+  it("takes back the promotion that came last, whatever clocks say", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1", code: "1" }));
+    prod.move(promotableOf({ chat: "2", code: "1" }), { minute: 10 });
+    const latest = prod.move(promotableOf({ chat: "2", code: "2" }), { minute: 5 });
+    const { promotable, promotion } = targetOf(prod);
+    expect([versionsOf(promotable), promotion]).toEqual([{ chat: "2", code: "1" }, latest]);
+  });
+
+  it("goes back to what was once applied and healthy, though the lock alone had it the last time", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "2" }));
+    prod.move(targetOf(prod).promotable, { kind: "rollback", unhealthy: ["chat"] });
+    prod.move(promotableOf({ chat: "3" }), { unhealthy: ["chat"] });
+    expect(versionsOf(targetOf(prod).promotable)).toEqual({ chat: "1" });
+    expect(targetOf(prod, bundleOf("1").id).unproven).toEqual([]);
+  });
+
+  it("knows what was seen by a promotion that never took effect", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "2" }), { isKilled: true });
+    prod.move(promotableOf({ chat: "3" }), { unhealthy: ["chat"] });
+    expect(versionsOf(targetOf(prod).promotable)).toEqual({ chat: "1" });
+  });
+
+  it("takes another deployment's word for nothing", () => {
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1", code: "1" }));
+    prod.move(promotableOf({ chat: "2", code: "2" }), { unhealthy: ["chat"] });
+    expect(thrownBy(() => targetOf(prod)).message).toContain("nothing that chat had before was ever applied");
   });
 
   it("leaves alone what was changed without a promotion", () => {
@@ -124,12 +154,12 @@ describe("rollbackTarget to a bundle", () => {
     expect(unproven).toEqual(["chat"]);
   });
 
-  it("knows a bundle that was there twice as it was the second time", () => {
+  it("knows that a bundle which was there twice was healthy once", () => {
     const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
     prod.move(promotableOf({ chat: "2" }));
     prod.move(promotableOf({ chat: "1" }));
     prod.move(promotableOf({ chat: "3" }), { unhealthy: ["chat"] });
-    expect(targetOf(prod, bundleOf("1").id).unproven).toEqual(["chat"]);
+    expect(targetOf(prod, bundleOf("1").id).unproven).toEqual([]);
     rollBack(prod, bundleOf("1").id);
     expect(versionsOf(targetOf(prod).promotable)).toEqual({ chat: "2" });
   });

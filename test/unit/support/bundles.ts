@@ -50,12 +50,12 @@ export class RecordedEnvironment {
   /** Writes the record and the lock; without the lock when the command is killed between the two. */
   move(
     after: Promotable,
-    { kind = "promotion", unhealthy = [], isKilled = false }: MoveChanges = {},
+    { kind = "promotion", unhealthy = [], isKilled = false, minute = this.#minutes++ }: MoveChanges = {},
   ): PromotionRecord | undefined {
     const present = Object.keys(this.now?.release ?? {});
     const record = recordMove({
       kind,
-      at: new Date(Date.UTC(2026, 10, 22, 15, this.#minutes++)),
+      at: new Date(Date.UTC(2026, 10, 22, 15, minute)),
       by: { name: "Ada", email: "ada@example.net" },
       from: kind === "rollback" ? "prod" : "staging",
       to: "prod",
@@ -80,4 +80,6 @@ interface MoveChanges {
   /** Deployments whose bundle was not applied and healthy when it was replaced. */
   readonly unhealthy?: readonly string[];
   readonly isKilled?: boolean;
+  /** When, as a clock that is wrong has it. */
+  readonly minute?: number;
 }
