@@ -58,6 +58,12 @@ ${promoteStep}${requestSteps}`;
 /** Exit codes tell a refusal from a failure. */
 const promoteStep = `      - env:
           ${indent(stateSecrets, 10)}
+          # The record tells who, and environments may say who may: as git's configuration.
+          GIT_CONFIG_COUNT: "2"
+          GIT_CONFIG_KEY_0: user.name
+          GIT_CONFIG_VALUE_0: ${expression("github.actor")}
+          GIT_CONFIG_KEY_1: user.email
+          GIT_CONFIG_VALUE_1: ${expression("github.actor_id")}+${expression("github.actor")}@users.noreply.github.com
         run: |
           only=()
           if [ -n "$ONLY" ]; then only=(--only "$ONLY"); fi
@@ -66,8 +72,8 @@ const promoteStep = `      - env:
           case $code in
             0) ;;
             3) echo "::error::a gate refuses it" ;;
-            4) echo "::error::it does not fit the hosts of $TO" ;;
-            5) echo "::error::both environments have changed the same" ;;
+            4) echo "::error::it cannot be in $TO: its hosts, its rules or what it pins do not allow it" ;;
+            5) echo "::error::somebody else wrote the lock of $TO meanwhile" ;;
             *) echo "::error::berth promote failed with exit code $code" ;;
           esac
           exit "$code"

@@ -215,8 +215,8 @@ describe("a promotion", () => {
   });
   it.each([
     [3, "a gate refuses it"],
-    [4, "it does not fit the hosts of staging"],
-    [5, "both environments have changed the same"],
+    [4, "it cannot be in staging: its hosts, its rules or what it pins do not allow it"],
+    [5, "somebody else wrote the lock of staging meanwhile"],
     [1, "berth promote failed with exit code 1"],
   ])("that ends with %i says: %s", async (code, said) => {
     const { status, stdout } = await play(promote, code, env);
