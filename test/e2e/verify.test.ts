@@ -34,7 +34,15 @@ describe("berth verify", () => {
 
   function gates(...lines: string[]): void {
     const entries = lines.map((line) => `      ${line}`);
-    const written = ["schemaVersion: 1", "environments:", "  test:", "    gates:", ...entries, ""].join("\n");
+    const written = [
+      "schemaVersion: 1",
+      "order: [test]",
+      "environments:",
+      "  test:",
+      "    gates:",
+      ...entries,
+      "",
+    ].join("\n");
     sandbox.write("stacks/environments.yaml", written);
   }
 
@@ -131,7 +139,10 @@ describe.skipIf(isLeftOut)(`berth verify, of what a stack's own commands check${
   beforeAll(async () => {
     server = await serveModels();
     sandbox = await Sandbox.create();
-    sandbox.write("stacks/environments.yaml", "environments: { test: { gates: { verify: true } } }\n");
+    sandbox.write(
+      "stacks/environments.yaml",
+      "schemaVersion: 1\norder: [test]\nenvironments: { test: { gates: { verify: true } } }\n",
+    );
   });
   afterAll(async () => {
     await sandbox.dispose();
