@@ -1,9 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { BerthError, messageOf } from "../lib/errors.js";
-import { systemClock } from "../lib/clock.js";
 import { lookUp } from "../lib/record.js";
 import { checkArtifacts, refuseFindings } from "../lock/artifact-check.js";
 import { readEnvironments } from "../lock/project.js";
@@ -15,19 +13,16 @@ import { compareLocks } from "../lock/release-difference.js";
 import type { Difference } from "../lock/value-difference.js";
 import { desiredStack } from "../planner/desired.js";
 import { parseEvidence, type Evidence } from "../schema/evidence.js";
-import type { Gates } from "../schema/gates.js";
 import type { LockFile, Promotable } from "../schema/lock.js";
-import { openContexts } from "./contexts.js";
 import { differenceTable } from "./diff.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
-import { gatherEvidence } from "./evidence.js";
 import { readGates } from "./gates.js";
-import { findCommit } from "./git-commit.js";
 import { openLock } from "./lock.js";
 import { askGit, findLock, solveTarget, withExitCode, writeMove, type FoundLock } from "./promotion-target.js";
 import { formatComparison } from "./promotion-text.js";
+import { lookAtStack, type Onlooker, type Subject } from "./stack-evidence.js";
 import { readState } from "./state.js";
-import { openPulumi, type Pulumi, type Workplace } from "./workplace.js";
+import { openPulumi, type Workplace } from "./workplace.js";
 
 export interface PromoteOptions {
   /** These deployments alone. */
@@ -101,7 +96,7 @@ export function promote(
     const live =
       target.lock === undefined
         ? {}
-        : (await lookAt(look, { environment: to, lock: target.lock, gates: {} })).deployments;
+        : (await lookAtStack(look, { environment: to, lock: target.lock, gates: {} })).deployments;
     signal.throwIfAborted();
     const writing = { lock, live, options };
     const record = options.dryRun === true ? undefined : await write(workplace, promotion, writing);
@@ -112,7 +107,7 @@ export function promote(
 }
 
 async function assertVerified(
-  look: Look,
+  look: Onlooker,
   { from, source, move: { changes }, move }: Promotion,
   options: PromoteOptions,
 ): Promise<void> {
@@ -160,21 +155,8 @@ function moved({ changes }: Move): { only: string[] } {
   };
 }
 
-interface Look {
-  readonly workplace: Workplace;
-  readonly pulumi: Pulumi;
-  readonly signal: AbortSignal;
-}
-
-interface Subject {
-  readonly environment: string;
-  readonly lock: LockFile;
-  readonly gates: Gates;
-  readonly only?: readonly string[];
-}
-
-async function findEvidence(look: Look, subject: Subject, file: string | undefined): Promise<Evidence> {
-  if (file === undefined) return lookAt(look, subject);
+async function findEvidence(look: Onlooker, subject: Subject, file: string | undefined): Promise<Evidence> {
+  if (file === undefined) return lookAtStack(look, subject);
   const path = resolve(file);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new BerthError("evidence-invalid", {
@@ -184,21 +166,6 @@ async function findEvidence(look: Look, subject: Subject, file: string | undefin
     });
   });
   return parseEvidence(text, file);
-}
-
-/** Puts deployments to gates now; without gates it tells whether they are applied and healthy. */
-async function lookAt({ workplace, pulumi, signal }: Look, subject: Subject): Promise<Evidence> {
-  const { environment } = subject;
-  const owner = `${pulumi.project}/${environment}`;
-  const state = await readState(pulumi, environment);
-  const commit = await findCommit(workplace.root, `stacks/${environment}.lock.yaml`);
-  const contexts = openContexts(workplace, signal);
-  const salt = randomBytes(6).toString("hex");
-  const note = (text: string) => workplace.note(text);
-  return gatherEvidence(
-    { ...subject, root: workplace.root, owner, state, commit },
-    { contexts, clock: systemClock, signal, salt, note },
-  );
 }
 
 async function assertArtifacts(

@@ -1,18 +1,14 @@
-import { randomBytes } from "node:crypto";
-
-import { systemClock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
+import { readEnvironments } from "../lock/project.js";
 import { readPromotions } from "../lock/promotion-file.js";
 import { tellHistory } from "../lock/promotion-history.js";
+import { checkPromoter } from "../lock/promotion-order.js";
 import { compareLocks } from "../lock/release-difference.js";
 import { rollbackTarget } from "../lock/rollback.js";
-import type { LockFile } from "../schema/lock.js";
-import { openContexts } from "./contexts.js";
-import { gatherEvidence } from "./evidence.js";
 import { tellEnvironment } from "./promote.js";
-import { findLock, solveTarget, withExitCode, writeMove } from "./promotion-target.js";
+import { askGit, findLock, solveTarget, withExitCode, writeMove } from "./promotion-target.js";
 import { formatComparison } from "./promotion-text.js";
-import { readState } from "./state.js";
+import { lookAtStack } from "./stack-evidence.js";
 import { chooseStack, openPulumi, type Workplace } from "./workplace.js";
 
 export interface RollbackOptions {
@@ -37,6 +33,7 @@ export function rollback(
 ): Promise<number> {
   return withExitCode(workplace, options.json === true, async () => {
     const environment = await chooseStack(workplace, named);
+    checkPromoter(readEnvironments(workplace.root), environment, (await askGit(workplace.root)).by?.email);
     const before = await findLock(workplace, environment);
     const { lock: present } = before;
     if (present === undefined) throw noLock(before.shownPath, environment);
@@ -44,9 +41,10 @@ export function rollback(
     const { promotable, changes, unproven } = rollbackTarget({ history, to: options.to });
     for (const name of unproven) workplace.note(`warning: nobody knows that this bundle of ${name} was healthy here`);
     // Something is wrong in production: what does not depend on each other is not waited for.
-    const [{ lock, warnings }, live] = await Promise.all([
+    const onlooker = { workplace, pulumi: await openPulumi(workplace), signal };
+    const [{ lock, warnings }, { deployments: live }] = await Promise.all([
       solveTarget(workplace, environment, promotable),
-      lookAtLive(workplace, environment, present, signal),
+      lookAtStack(onlooker, { environment, lock: present, gates: {} }),
     ]);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
     signal.throwIfAborted();
@@ -72,22 +70,6 @@ export function rollback(
     workplace.print([formatComparison(comparison), ...tellEnvironment(environment, differences), end].join("\n"));
     return 0;
   });
-}
-
-async function lookAtLive(workplace: Workplace, environment: string, lock: LockFile, signal: AbortSignal) {
-  const pulumi = await openPulumi(workplace);
-  const state = await readState(pulumi, environment);
-  const { deployments } = await gatherEvidence(
-    { environment, lock, root: workplace.root, owner: `${pulumi.project}/${environment}`, state, gates: {} },
-    {
-      contexts: openContexts(workplace, signal),
-      clock: systemClock,
-      signal,
-      salt: randomBytes(6).toString("hex"),
-      note: (text) => workplace.note(text),
-    },
-  );
-  return deployments;
 }
 
 function noLock(where: string, environment: string): BerthError {

@@ -1,19 +1,15 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
-import { systemClock } from "../lib/clock.js";
 import { BerthError, messageOf, systemCode } from "../lib/errors.js";
 import { formatSeconds } from "../lib/format.js";
-import { lockPath, readLock } from "../lock/lock-file.js";
 import { formatEvidence, type DeploymentEvidence, type Evidence } from "../schema/evidence.js";
-import { openContexts } from "./contexts.js";
-import { gatherEvidence, hasPassed } from "./evidence.js";
+import { expectEnvironmentLock } from "./environment-lock.js";
+import { hasPassed } from "./evidence.js";
 import { readGates } from "./gates.js";
-import { findCommit } from "./git-commit.js";
-import { readState } from "./state.js";
+import { lookAtStack } from "./stack-evidence.js";
 import { plainTable } from "./table.js";
-import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
+import { chooseStack, openPulumi, type Workplace } from "./workplace.js";
 
 export interface VerifyOptions {
   /** Where the evidence is written. Default: `.berth/evidence/STACK.json`. */
@@ -37,51 +33,14 @@ export async function verify(
   signal: AbortSignal,
 ): Promise<number> {
   const stack = await chooseStack(workplace, named);
-  const found = await verifyStack(workplace, stack, options.only, signal);
+  const lock = await expectEnvironmentLock(workplace.root, stack);
+  const subject = { environment: stack, lock, gates: readGates(workplace.root, stack), only: options.only };
+  const found = await lookAtStack({ workplace, pulumi: await openPulumi(workplace), signal }, subject);
   workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatTable(found));
   const shownPath = options.output ?? join(".berth", "evidence", `${stack}.json`);
   await write(options.output === undefined ? join(workplace.root, shownPath) : resolve(shownPath), found);
   workplace.note(`evidence: ${shownPath}`);
   return hasPassed(found) ? 0 : gateFailed;
-}
-
-/**
- * Gathers evidence of a stack, by its lock, its state and its hosts as they are now; see {@link gatherEvidence}.
- *
- * @param only these deployments alone
- * @throws BerthError `lock-missing` when there is no lock
- */
-export async function verifyStack(
-  workplace: Workplace,
-  stack: string,
-  only: readonly string[] | undefined,
-  signal: AbortSignal,
-): Promise<Evidence> {
-  const { root } = workplace;
-  const path = lockPath(stackFileOf(root, stack));
-  const lock = await readLock(join(root, path), path);
-  if (lock === undefined) {
-    throw new BerthError("lock-missing", {
-      where: path,
-      what: "there is no lock, so there is nothing to verify",
-      hint: `run \`berth lock ${stack}\`, and \`berth up ${stack}\``,
-    });
-  }
-  const gates = readGates(root, stack);
-  const pulumi = await openPulumi(workplace);
-  const state = await readState(pulumi, stack);
-  const commit = await findCommit(root, path);
-  const owner = `${pulumi.project}/${stack}`;
-  return gatherEvidence(
-    { environment: stack, lock, root, owner, gates, only, state, commit },
-    {
-      contexts: openContexts(workplace, signal),
-      clock: systemClock,
-      signal,
-      salt: randomBytes(6).toString("hex"),
-      note: (text) => workplace.note(text),
-    },
-  );
 }
 
 async function write(path: string, found: Evidence): Promise<void> {

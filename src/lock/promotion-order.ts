@@ -29,20 +29,11 @@ export function checkOrder({ file, from, to, email, reason }: OrderProblem): str
       hint: `write it: schemaVersion: 1, order: [${from}, ${to}]`,
     });
   }
-  const { order, environments } = file;
+  const { order } = file;
   const unknown = [from, to].find((name) => !order.includes(name));
   if (unknown !== undefined)
     throw new BerthError("usage", { where, what: "no such environment", got: unknown, expected: order.join(" or ") });
-  const promoters = lookUp(environments, to)?.promoters;
-  if (promoters !== undefined && (email === undefined || !promoters.includes(email))) {
-    throw new BerthError("promotion-refused", {
-      where,
-      what: `not everybody may promote to ${to}`,
-      got: email ?? "nobody: git does not tell an address",
-      expected: promoters.join(" or "),
-      hint: "ask one of them; who it is stands in `git config user.email`",
-    });
-  }
+  checkPromoter(file, to, email);
   const [first, last] = [order.indexOf(from), order.indexOf(to)];
   if (last === first + 1) return [];
   const path = order.slice(Math.min(first, last), Math.max(first, last) + 1).join(" -> ");
@@ -56,5 +47,18 @@ export function checkOrder({ file, from, to, email, reason }: OrderProblem): str
     hint: isBack
       ? "`berth rollback ENVIRONMENT` takes a release back"
       : "promote step by step; --force with --reason leaves the order, and is written down",
+  });
+}
+
+/** @throws BerthError `promotion-refused` for somebody who may not change the releases of an environment */
+export function checkPromoter(file: EnvironmentsFile | undefined, to: string, email: string | undefined): void {
+  const promoters = lookUp(file?.environments ?? {}, to)?.promoters;
+  if (promoters === undefined || (email !== undefined && promoters.includes(email))) return;
+  throw new BerthError("promotion-refused", {
+    where,
+    what: `not everybody may promote to ${to}`,
+    got: email ?? "nobody: git does not tell an address",
+    expected: promoters.join(" or "),
+    hint: "ask one of them; who it is stands in `git config user.email`",
   });
 }

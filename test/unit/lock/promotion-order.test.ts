@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { checkOrder, type OrderProblem } from "../../../src/lock/promotion-order.js";
+import { checkOrder, checkPromoter, type OrderProblem } from "../../../src/lock/promotion-order.js";
 import { environmentsFile } from "../../../src/schema/environments.js";
 import { thrownBy } from "../support/thrown.js";
 
@@ -39,5 +39,15 @@ describe("the order of environments", () => {
     expect(check({ from: "dev", to: "prod", reason: "incident 12", ...ada })).toEqual([
       "the order dev -> staging -> prod was left",
     ]);
+  });
+});
+
+describe("who may change the releases of an environment", () => {
+  it("is everybody where the file does not say, and nobody else where it does", () => {
+    expect(() => checkPromoter(undefined, "prod", undefined)).not.toThrow();
+    expect(() => checkPromoter(file, "staging", undefined)).not.toThrow();
+    expect(() => checkPromoter(file, "prod", ada.email)).not.toThrow();
+    for (const email of [undefined, "bob@example.net"])
+      expect(thrownBy(() => checkPromoter(file, "prod", email)).code).toBe("promotion-refused");
   });
 });
