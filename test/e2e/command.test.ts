@@ -36,7 +36,7 @@ describe("the berth command", () => {
       want();
       const { exitCode, output } = await sandbox.berth(["lock", "--check"]);
       expect(output).toContain("stacks/test.lock.yaml: the lock is missing");
-      expect(exitCode).toBe(1);
+      expect(exitCode).toBe(2);
       expect(existsSync(lockFile())).toBe(false);
     });
 
@@ -55,7 +55,7 @@ describe("the berth command", () => {
       want('extraParameters: ["--text", "six"]');
       const checked = await sandbox.berth(["lock", "--check"]);
       expect(checked.output).toContain("stacks/test.lock.yaml: the lock is stale: the stack file was changed");
-      expect(checked.exitCode).toBe(1);
+      expect(checked.exitCode).toBe(2);
       // The stack's own configuration does not thaw it.
       expect(await sandbox.pulumi(["config", "set", "berth:frozen", "false", "--stack", "test"])).toMatchObject({
         exitCode: 0,

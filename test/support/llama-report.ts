@@ -30,10 +30,18 @@ export interface LlamaReport {
   readonly loaded: number;
 }
 
+/** An RPC server that stands for a device. */
+interface Device {
+  readonly port: number;
+  readonly process: ChildProcess;
+  /** What it has said. */
+  readonly said: readonly string[];
+}
+
 /** An unpacked build of llama.cpp, and RPC servers that stand for devices. */
 export class LlamaTools {
   readonly #folder = realpathSync(mkdtempSync(join(tmpdir(), "berth-llama-")));
-  readonly #servers: { readonly port: number; readonly process: ChildProcess }[] = [];
+  #servers: Device[] = [];
   readonly #running = new Set<ChildProcess>();
   readonly #bin: string;
 
@@ -52,24 +60,46 @@ export class LlamaTools {
     return join(this.#folder, name);
   }
 
+  /** So many devices run then; one that has ended is told of and replaced, as a client that is killed may take it along. */
   async startDevices(count: number): Promise<void> {
+    for (const device of this.#servers.filter(hasEnded)) console.warn(`a device ended: ${tellEnd(device)}`);
+    this.#servers = this.#servers.filter((device) => !hasEnded(device));
     while (this.#servers.length < count) {
       const port = await freePort();
       const run = spawn(join(this.#bin, "ggml-rpc-server"), ["-H", "127.0.0.1", "-p", String(port)], {
-        stdio: "ignore",
+        stdio: ["ignore", "pipe", "pipe"],
       });
-      this.#servers.push({ port, process: run });
+      const said: string[] = [];
+      for (const stream of [run.stdout, run.stderr])
+        createInterface(stream).on("line", (line) => said.splice(0, said.length, ...said.slice(-19), line));
+      this.#servers.push({ port, process: run, said });
       await untilAccepts(port);
     }
   }
 
   /**
    * What the server says it will take, before it loads anything (`common_memory_breakdown_print`), or with `load` what
-   * it has taken.
+   * it has taken. A server whose device ended under it is asked once more, with another device.
    */
   async report(model: string, flags: readonly string[], devices = 0, load = false): Promise<LlamaReport> {
     await this.startDevices(devices);
-    const rpc = this.#servers.slice(0, devices).map(({ port }) => `127.0.0.1:${port}`);
+    const used = this.#servers.slice(0, devices);
+    try {
+      return await this.#reportWith(used, model, flags, load);
+    } catch (error) {
+      if (!used.some(hasEnded)) throw error;
+      await this.startDevices(devices);
+      return this.#reportWith(this.#servers.slice(0, devices), model, flags, load);
+    }
+  }
+
+  async #reportWith(
+    devices: readonly Device[],
+    model: string,
+    flags: readonly string[],
+    load: boolean,
+  ): Promise<LlamaReport> {
+    const rpc = devices.map(({ port }) => `127.0.0.1:${port}`);
     const port = await freePort();
     const address = ["--host", "127.0.0.1", "--port", String(port), "--offline", "-v"];
     const remote = rpc.length === 0 ? [] : ["--rpc", rpc.join(",")];
@@ -89,7 +119,8 @@ export class LlamaTools {
       await ended;
       this.#running.delete(run);
     }
-    throw new Error(`llama-server told nothing:\n${lines.slice(-20).join("\n")}`);
+    const lost = devices.filter(hasEnded).map((device) => `a device ended: ${tellEnd(device)}\n`);
+    throw new Error(`llama-server told nothing:\n${lost.join("")}${lines.slice(-40).join("\n")}`);
   }
 
   /** A server that has loaded its model and answers; it goes with the tools. */
@@ -118,6 +149,14 @@ export class LlamaTools {
     }
     rmSync(this.#folder, { recursive: true });
   }
+}
+
+function hasEnded({ process: server }: Device): boolean {
+  return server.exitCode !== null || server.signalCode !== null;
+}
+
+function tellEnd({ process: server, said }: Device): string {
+  return `${server.signalCode ?? server.exitCode}, ${said.join("\n")}`;
 }
 
 /** Resolves once there is enough; the server goes on to load the model meanwhile, which may be larger than the memory. */
