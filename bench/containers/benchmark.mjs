@@ -66,16 +66,19 @@ async function createProjects(folder, image, how) {
       },
       how,
     );
-  return { docker: await create("docker"), berth: await create("berth") };
+  return { docker: await create("docker"), berth: await create("berth"), bare: await create("bare") };
 }
 
-/** Each side has the engine to itself from create to destroy, every other round the other side first. */
+/** `bare` is no contender: it tells what the engine and Pulumi take, whoever asks. */
+const sides = ["docker", "berth", "bare"];
+
+/** Each side has the engine to itself from create to destroy, each round another side first. */
 async function runAll(projects, image, report) {
   const seconds = collect();
   const cpuSeconds = collect();
   for (let number = 0; number < rounds; number += 1) {
-    const order = ["docker", "berth"];
-    for (const side of number % 2 === 0 ? order : order.reverse()) {
+    const first = number % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
       for (const [phase, command] of Object.entries(phases)) {
         const before = await childCpuSeconds();
         seconds[phase][side].push(round(await projects[side].run(...command)));
@@ -84,16 +87,17 @@ async function runAll(projects, image, report) {
       }
     }
     const times = Object.keys(phases).map((phase) => {
-      const [docker, berth] = [seconds[phase].docker.at(-1), seconds[phase].berth.at(-1)];
-      return `${phase} ${docker} s and ${berth} s`;
+      return `${phase} ${sides.map((side) => `${seconds[phase][side].at(-1)} s`).join(", ")}`;
     });
-    report(`round ${number + 1} of ${rounds}, docker and Berth: ${times.join(", ")}`);
+    report(`round ${number + 1} of ${rounds}, docker, Berth and bare: ${times.join("; ")}`);
   }
   return { seconds, cpuSeconds };
 }
 
 function collect() {
-  return Object.fromEntries(Object.keys(phases).map((phase) => [phase, { docker: [], berth: [] }]));
+  return Object.fromEntries(
+    Object.keys(phases).map((phase) => [phase, Object.fromEntries(sides.map((side) => [side, []]))]),
+  );
 }
 
 async function assertCount(image, expected) {
@@ -111,16 +115,21 @@ async function childCpuSeconds() {
 function judge({ seconds, cpuSeconds, ...setting }) {
   const summary = {};
   const ratio = {};
+  /** What a provider that does nothing else would have. */
+  const leastRatio = {};
   const failures = [];
-  for (const [phase, { docker, berth }] of Object.entries(seconds)) {
-    summary[phase] = {
-      docker: { seconds: summarise(docker), cpuSeconds: summarise(cpuSeconds[phase].docker) },
-      berth: { seconds: summarise(berth), cpuSeconds: summarise(cpuSeconds[phase].berth) },
-    };
-    ratio[phase] = round(summarise(berth).median / summarise(docker).median);
+  for (const phase of Object.keys(seconds)) {
+    const summariseSide = (side) => ({
+      seconds: summarise(seconds[phase][side]),
+      cpuSeconds: summarise(cpuSeconds[phase][side]),
+    });
+    summary[phase] = Object.fromEntries(sides.map((side) => [side, summariseSide(side)]));
+    const { docker, berth, bare } = summary[phase];
+    ratio[phase] = round(berth.seconds.median / docker.seconds.median);
+    leastRatio[phase] = round(bare.seconds.median / docker.seconds.median);
     if (ratio[phase] > limits.ratio) failures.push(`${phase}: ratio ${ratio[phase]}; expected at most ${limits.ratio}`);
   }
-  return { ...setting, seconds, cpuSeconds, summary, ratio, limits, failures };
+  return { ...setting, seconds, cpuSeconds, summary, ratio, leastRatio, limits, failures };
 }
 
 /** Ports of this machine that nobody listens on. */
