@@ -1,4 +1,5 @@
 /** How much of a host's memory processes have. */
+import { BerthError } from "../lib/errors.js";
 import type { Host } from "./host.js";
 
 const lookSeconds = 15;
@@ -15,14 +16,11 @@ export interface ProcessMemory {
 
 /** By process id. Processes that have ended, or that nobody may look at, are left out. */
 export async function findProcessMemory(
-  host: Pick<Host, "run">,
+  host: Pick<Host, "readText" | "run">,
   pids: readonly number[],
 ): Promise<Map<number, ProcessMemory>> {
-  const paths = pids.map((pid) => `/proc/${pid}/smaps_rollup`);
-  const rollups = await host.run(["grep", "-Hs", "-E", "^(Rss|Pss|Anonymous):", "/dev/null", ...paths], {
-    timeoutSeconds: lookSeconds,
-  });
-  const found = readRollups(rollups.stdout);
+  const rollups = await Promise.all(pids.map(async (pid) => [pid, await readRollup(host, pid)] as const));
+  const found = new Map(rollups.flatMap(([pid, memory]) => (memory === undefined ? [] : [[pid, memory] as const])));
   const others = pids.filter((pid) => !found.has(pid));
   if (others.length === 0) return found;
   // Of other users' processes, and where there is no /proc.
@@ -31,18 +29,25 @@ export async function findProcessMemory(
   return new Map([...found, ...readResident(stdout)]);
 }
 
-const fields = { Rss: "residentBytes", Pss: "proportionalBytes", Anonymous: "anonymousBytes" } as const;
-
-/** Reads `Rss:`, `Pss:` and `Anonymous:` of `/proc/PID/smaps_rollup`, with the path before each line. */
-export function readRollups(text: string): Map<number, ProcessMemory> {
-  const found = new Map<number, ProcessMemory>();
-  const lines = text.matchAll(/^\/proc\/(\d+)\/smaps_rollup:(Rss|Pss|Anonymous): +(\d+) kB$/gm);
-  for (const [, pid, field, kibibytes] of lines) {
-    const known = found.get(Number(pid)) ?? { residentBytes: 0 };
-    const told = { [fields[field as keyof typeof fields]]: Number(kibibytes) * 1024 };
-    found.set(Number(pid), { ...known, ...told });
+/** Undefined for a process that has ended, and for one that may not be looked at. */
+async function readRollup(host: Pick<Host, "readText">, pid: number): Promise<ProcessMemory | undefined> {
+  try {
+    return parseRollup((await host.readText(`/proc/${pid}/smaps_rollup`)) ?? "");
+  } catch (error) {
+    if (error instanceof BerthError) throw error;
+    return undefined;
   }
-  return found;
+}
+
+/** Reads `Rss:`, `Pss:` and `Anonymous:` of `/proc/PID/smaps_rollup`. */
+export function parseRollup(text: string): ProcessMemory | undefined {
+  const bytes = (field: string): number | undefined => {
+    const kibibytes = new RegExp(`^${field}: +(\\d{1,15}) kB$`, "m").exec(text)?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  };
+  const residentBytes = bytes("Rss");
+  if (residentBytes === undefined) return undefined;
+  return { residentBytes, proportionalBytes: bytes("Pss"), anonymousBytes: bytes("Anonymous") };
 }
 
 /** Reads `ps -o pid=,rss=`. */

@@ -30,7 +30,7 @@ export async function commitRunner(verified: Verified): Promise<void> {
   const held = isDesired ? { ...inputs, deviceBytes: deviceShare(inputs.memory) } : record;
   const { devices, deviceBytes } = held;
   const pid = state.kind === "running" ? state.pid : 0;
-  const usedMemory = await findUsedMemory(context, { devices, pid });
+  const usedMemory = await findUsedMemory(context, { runtime: inputs.runtime, devices, pid });
   const bootId = (await hasNumberedDevice(context, devices)) ? await findBootId(context.host) : undefined;
   await writeRecord(context.host, folder, {
     schemaVersion: 1,

@@ -1,5 +1,6 @@
 /** What a runner that was verified really uses, to be set beside what was estimated. */
 import { sumDeviceBytes, sumHostBytes } from "../health/used-memory.js";
+import { findGroupMembers } from "../host/control-group.js";
 import { findProcessMemory } from "../host/process-memory.js";
 import { familyOf, findProcessTable } from "../host/process-table.js";
 import { BerthError } from "../lib/errors.js";
@@ -8,6 +9,7 @@ import { vendorsOf } from "./instance-devices.js";
 import type { Context } from "./kind.js";
 
 export interface MeasuredRunner {
+  readonly runtime: string;
   readonly devices: readonly string[] | undefined;
   /** Its first process; 0 when there is none. */
   readonly pid: number;
@@ -16,8 +18,7 @@ export interface MeasuredRunner {
 /** Undefined where nothing can be told of it. What cannot be measured is no reason against what was verified. */
 export async function findUsedMemory(context: Context, runner: MeasuredRunner): Promise<UsedMemory | undefined> {
   try {
-    const processes = await findProcessTable(context.host);
-    const family = familyOf(runner.pid, processes);
+    const family = await findFamily(context, runner);
     if (family.size === 0) return undefined;
     const memory = await findProcessMemory(context.host, [...family]);
     const hostBytes = sumHostBytes([...memory.values()]);
@@ -29,6 +30,12 @@ export async function findUsedMemory(context: Context, runner: MeasuredRunner): 
     if (!(error instanceof BerthError)) throw error;
     return undefined;
   }
+}
+
+/** A container's are in a group of their own, which is told sooner than all that the host runs. */
+async function findFamily({ host }: Context, { runtime, pid }: MeasuredRunner): Promise<ReadonlySet<number>> {
+  const members = runtime === "docker" ? await findGroupMembers(host, pid) : undefined;
+  return members ?? familyOf(pid, await findProcessTable(host));
 }
 
 async function findDeviceBytes(

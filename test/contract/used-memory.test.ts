@@ -48,10 +48,10 @@ describe.runIf(isPossible)("what a real llama-server uses", () => {
 
   it("is what the kernel tells of it, also when another server maps the same model, and near what was estimated", async () => {
     const { pid } = await serve();
-    const alone = await findUsedMemory(context, { devices: undefined, pid });
+    const alone = await findUsedMemory(context, { runtime: "supervisord", devices: undefined, pid });
     expectNear(alone?.hostBytes, residentBytes(pid));
     await serve();
-    const beside = await findUsedMemory(context, { devices: undefined, pid });
+    const beside = await findUsedMemory(context, { runtime: "supervisord", devices: undefined, pid });
     expectNear(beside?.hostBytes, residentBytes(pid));
     expectNear(beside?.hostBytes, alone?.hostBytes);
 
@@ -66,7 +66,7 @@ describe.runIf(isPossible)("what a real llama-server uses", () => {
   });
 
   it("is nothing when it does not run", async () => {
-    expect(await findUsedMemory(context, { devices: undefined, pid: 0 })).toBeUndefined();
+    expect(await findUsedMemory(context, { runtime: "supervisord", devices: undefined, pid: 0 })).toBeUndefined();
     expect(sumHostBytes([])).toBeUndefined();
   });
 });

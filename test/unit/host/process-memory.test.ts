@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../../src/host/environment.js";
 import { LocalHost } from "../../../src/host/local.js";
-import { findProcessMemory, readResident, readRollups } from "../../../src/host/process-memory.js";
+import { findProcessMemory, parseRollup, readResident } from "../../../src/host/process-memory.js";
+import { BerthError } from "../../../src/lib/errors.js";
 
 const host = new LocalHost("local", baseEnvironment(process.env));
-const told = (stdout: string) => Promise.resolve({ exitCode: 0, stdout, stderr: "" });
 
 describe("the memory of processes", () => {
   it("of this one is what the system tells of it, and one that has ended is left out", async () => {
@@ -20,18 +20,15 @@ describe("the memory of processes", () => {
   });
 
   it("is asked of ps where /proc does not tell, as of another user's, and its part of what is shared is not known", async () => {
-    const rollup = "/proc/10/smaps_rollup:Rss:   2048 kB\n/proc/10/smaps_rollup:Pss:   1024 kB\n";
-    const asked: string[] = [];
+    const rollup = "Rss:   2048 kB\nPss:   1024 kB\n";
     const found = await findProcessMemory(
       {
-        run: (argv) => {
-          asked.push(argv[0]);
-          return told(argv[0] === "grep" ? rollup : "   11   4096\n");
-        },
+        readText: (path) =>
+          path.startsWith("/proc/10/") ? Promise.resolve(rollup) : Promise.reject(new Error("EACCES")),
+        run: (argv) => Promise.resolve({ exitCode: 0, stdout: `${argv.at(-1) ?? ""} 4096\n`, stderr: "" }),
       },
       [10, 11],
     );
-    expect(asked).toEqual(["grep", "ps"]);
     expect(found).toEqual(
       new Map([
         [10, { residentBytes: 2 ** 21, proportionalBytes: 2 ** 20 }],
@@ -40,11 +37,14 @@ describe("the memory of processes", () => {
     );
   });
 
-  it.each(["", "Rss: 5 kB", "/proc/x/smaps_rollup:Pss: 1 kB", "/proc/1/smaps_rollup:Pss_Anon: 1 kB"])(
-    "is nothing in %j",
-    (text) => {
-      expect(readRollups(text)).toEqual(new Map());
-      expect(readResident(text)).toEqual(new Map());
-    },
-  );
+  it("is not asked of ps when the host cannot be reached", async () => {
+    const lost = new BerthError("host-unreachable", { what: "the connection broke off" });
+    const host = { readText: () => Promise.reject(lost), run: () => Promise.reject(new Error("asked")) };
+    await expect(findProcessMemory(host, [10])).rejects.toBe(lost);
+  });
+
+  it.each(["", "Rss: kB", "x Rss: 5 kB", "Pss_Anon: 1 kB"])("is nothing in %j", (text) => {
+    expect(parseRollup(text)).toBeUndefined();
+    expect(readResident(text)).toEqual(new Map());
+  });
 });

@@ -27,7 +27,7 @@ class GpuHost extends MemoryHost {
   availableKib = 1024 * 1024;
   answers = true;
   /** Undefined: the connection to the host breaks off. */
-  rollups: string | undefined = "";
+  rollups: Readonly<Record<number, string>> | undefined = {};
 
   constructor() {
     super();
@@ -50,11 +50,12 @@ class GpuHost extends MemoryHost {
   override readText(path: string): Promise<string | undefined> {
     if (path === "/proc/meminfo")
       return Promise.resolve(`MemTotal: 9000000 kB\nMemAvailable: ${this.availableKib} kB\n`);
+    const pid = /^\/proc\/(\d+)\/smaps_rollup$/.exec(path)?.[1];
+    if (pid !== undefined) return this.rollups === undefined ? gone() : Promise.resolve(this.rollups[Number(pid)]);
     return super.readText(path);
   }
 
   override run(argv: readonly [string, ...string[]]): Promise<RunResult> {
-    if (argv[0] === "grep") return this.rollups === undefined ? gone() : told(this.rollups);
     const pids = [...Array.from({ length: 90 }, (_, index) => index + 10), 500];
     if (argv[1] === "-o") return told("");
     if (argv[0] === "ps") return told(pids.map((pid) => ` ${pid} 1 ${pid}`).join("\n"));
@@ -66,7 +67,7 @@ function told(stdout: string): Promise<RunResult> {
   return Promise.resolve({ exitCode: 0, stdout, stderr: "" });
 }
 
-function gone(): Promise<RunResult> {
+function gone(): Promise<never> {
   return Promise.reject(new BerthError("host-unreachable", { what: "the connection broke off" }));
 }
 
@@ -296,22 +297,21 @@ describe("the host's memory for a runner", () => {
   it("counts what the one before it gives back, and not the files that that maps", async () => {
     const { host, warnings, converge } = stage();
     const memory = { option: "cpu", basis: "estimate", devices: [], hostBytes: 2048 * mebibyte } as const;
-    const rollup = (anonymousMib: number) =>
-      `/proc/10/smaps_rollup:Rss: 9000000 kB\n/proc/10/smaps_rollup:Anonymous: ${anonymousMib * 1024} kB\n`;
+    const rollup = (anonymousMib: number) => `Rss: 9000000 kB\nAnonymous: ${anonymousMib * 1024} kB\n`;
     host.availableKib = 4096 * 1024;
     await converge({ devices: undefined, memory: { ...memory, devices: [] } });
     host.availableKib = 1024 * 1024;
-    host.rollups = rollup(1024);
+    host.rollups = { 10: rollup(1024) };
     await converge({ devices: undefined, memory: { ...memory, devices: [] }, ...restarted });
     expect(warnings).toEqual([]);
-    host.rollups = rollup(512).replaceAll("/10/", "/11/");
+    host.rollups = { 11: rollup(512) };
     await converge({ devices: undefined, memory: { ...memory, devices: [] } });
     expect(warnings).toEqual(["needs 2048.0 MiB of the host's memory, of which 1536.0 MiB is available"]);
   });
 });
 
 describe("what an instance used when it was verified", () => {
-  const rollupOf = (kibibytes: number) => `/proc/10/smaps_rollup:Rss: ${kibibytes} kB\n`;
+  const rollupOf = (kibibytes: number) => ({ 10: `Rss: ${kibibytes} kB\n`, 11: `Rss: ${kibibytes} kB\n` });
 
   it("is told of its device and its host, and stays as it was then when it is looked at again", async () => {
     const { host, converge, observe } = stage();
@@ -332,8 +332,8 @@ describe("what an instance used when it was verified", () => {
     expect((await observe()).usedMemory).toMatchObject({ hostBytes: 4 * mebibyte });
   });
 
-  it.each<[string, string | undefined]>([
-    ["the host tells nothing", ""],
+  it.each<[string, GpuHost["rollups"]]>([
+    ["the host tells nothing", {}],
     ["the host does not answer then", undefined],
   ])("is left out where %s, and the instance is as verified as ever", async (_, rollups) => {
     const { host, converge, observe } = stage();
