@@ -2,7 +2,7 @@ import type { Link } from "./chain.js";
 import type { FakeDeployment } from "./fake-stack.js";
 import type { Sandbox } from "./sandbox.js";
 
-/** Every point with every victim; otherwise each scenario at one point, with one of them. */
+/** Every point; otherwise each scenario at one point, with one victim. */
 const runAll = process.env.BERTH_TEST_ALL === "1";
 
 /** Who is killed: the Pulumi CLI alone, the provider alone, or both. */
@@ -57,13 +57,15 @@ export interface Case extends Link<Wanted> {
   readonly folderStays: boolean;
 }
 
-/** Each point with each victim, and over the victims each follow-up. */
+/** Each point with the provider, and by turns with the engine alone or both; over them each follow-up. */
 export function casesOf(scenario: Scenario): Case[] {
   const { points: all, victims: killed = victims, base: from, edited, removed } = scenario;
+  const otherThanProvider = killed.filter((victim) => victim !== "provider");
   return all.flatMap((point, row) =>
     killed.flatMap((victim, column) => {
+      const isTurn = victim === "provider" || victim === otherThanProvider[row % otherThanProvider.length];
       const isChosen = row === Math.floor(all.length / 2) && column === row % killed.length;
-      if (!(runAll || isChosen)) return [];
+      if (!(runAll ? isTurn : isChosen)) return [];
       const followUp = followUps[(row + column) % followUps.length] ?? "same";
       const next = followUp === "same" ? edited : followUp === "reverted" ? from : removed;
       const to = scenario.fails === true && followUp === "same" ? undefined : next;

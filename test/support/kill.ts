@@ -23,8 +23,8 @@ export function points(kind: string, operation: KillPoint["operation"], name: st
 }
 
 /**
- * Tests the scenarios, in one project: each begins where another ended, where that goes. Each point meets each victim,
- * and over the victims each follow-up.
+ * Tests the scenarios, in one project: each begins where another ended, where that goes. Each point meets the death of
+ * the provider, and by turns that of the engine alone or of both, and over them each follow-up.
  */
 export function describeKills(scenarios: readonly Scenario[]): void {
   describe("killed in the middle of", () => {
