@@ -11,6 +11,7 @@ const titles = {
   stack: "Stack file",
   environments: "Environments file",
   backend: "Backend file",
+  runner: "Runner image file",
   lock: "Lock file",
   plan: "Plan",
   evidence: "Evidence",

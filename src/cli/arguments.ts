@@ -1,8 +1,13 @@
 import { InvalidArgumentError } from "commander";
 
+import type { RunnerPolicy } from "../catalog/runner-resolution.js";
 import type { InstallMethod } from "../schema/backend.js";
 
 export const planFormats = ["text", "json", "html"] as const;
+
+export const runnerFormats = ["table", "json", "yaml", "names"] as const;
+
+export const runnerPolicies = ["newestRuntime", "newestService"] as const satisfies readonly RunnerPolicy[];
 
 /** What is there to be looked up; an administrator's executable is not. */
 export const pinnedMethods = ["binary", "pipx", "image"] as const satisfies readonly InstallMethod[];

@@ -62,7 +62,8 @@ export async function lookAtHosts(
   return Object.fromEntries(reports);
 }
 
-function chooseHosts({ hosts }: StackFile, named: readonly string[]): [string, HostEntry][] {
+/** Hosts of a stack by their names; all when none is named. */
+export function chooseHosts({ hosts }: StackFile, named: readonly string[]): [string, HostEntry][] {
   if (named.length === 0) return Object.entries(hosts);
   return [...new Set(named)].map((name) => {
     const entry = lookUp(hosts, name);

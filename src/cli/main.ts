@@ -11,6 +11,7 @@ import { addDocumentVerbs } from "./verbs/documents.js";
 import { addHostVerbs } from "./verbs/hosts.js";
 import { addProjectVerbs } from "./verbs/project.js";
 import { addPromotionVerbs } from "./verbs/promotion.js";
+import { addRunnerVerbs } from "./verbs/runner.js";
 import { addStackVerbs } from "./verbs/stack.js";
 import { findRoot, openWorkplace, packageRoot, type Workplace } from "./workplace.js";
 
@@ -51,6 +52,7 @@ addStackVerbs(program, caller);
 addHostVerbs(program, caller);
 addPromotionVerbs(program, caller);
 addDocumentVerbs(program, caller);
+addRunnerVerbs(program, caller);
 addProjectVerbs(program, caller);
 
 endWithReaders([process.stdout, process.stderr]);

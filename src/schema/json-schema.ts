@@ -7,9 +7,10 @@ import { lockFile } from "./lock.js";
 import { ownerMark } from "./ownership.js";
 import { planReport } from "./plan.js";
 import { promotionRecord } from "./promotion.js";
+import { runnerFile } from "./runner.js";
 import { stackFile } from "./stack.js";
 
-export type DocumentName = "stack" | "environments" | "backend" | "lock" | "plan" | "evidence" | "promotion";
+export type DocumentName = "stack" | "environments" | "backend" | "runner" | "lock" | "plan" | "evidence" | "promotion";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -27,6 +28,7 @@ export function jsonSchemas(): Record<DocumentName, object> {
     stack: convert(stackFile),
     environments: convert(environmentsFile),
     backend: convert(backendFile, withoutOwner),
+    runner: convert(runnerFile, withoutOwner),
     lock: convert(lockFile),
     plan: convert(planReport),
     promotion: convert(promotionRecord),

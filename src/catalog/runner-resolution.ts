@@ -1,0 +1,181 @@
+import type { Accelerator, HostFacts } from "../schema/facts.js";
+import type { RunnerFile } from "../schema/runner.js";
+import type { RunnerCatalogue, RunnerImage } from "./runner-catalogue.js";
+import { fitRunner, majorOf, type RunnerFit, type RunnerHost, type RunnerRequest } from "./runner-fit.js";
+import { compareRunners } from "./runner-list.js";
+import { compareVersions } from "./version.js";
+
+/** Which is preferred of the images that run: the newest runtime, or the newest service. */
+export type RunnerPolicy = "newestRuntime" | "newestService";
+
+/** An image that was not taken, and why. */
+export interface PassedOver {
+  readonly image: RunnerImage;
+  readonly reason: string;
+}
+
+export type RunnerResolution =
+  | {
+      readonly kind: "resolved";
+      readonly image: RunnerImage;
+      /** Why it, in one sentence. */
+      readonly reason: string;
+      /** What whoever takes it should know. */
+      readonly notes: readonly string[];
+      readonly others: readonly PassedOver[];
+    }
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      /** What would have to be there. */
+      readonly needed?: string;
+      readonly others: readonly PassedOver[];
+    };
+
+export interface RunnerQuestion extends RunnerRequest {
+  /** Where a host has devices of several types. */
+  readonly acceleratorType?: string | undefined;
+  readonly policy?: RunnerPolicy | undefined;
+}
+
+type Candidate = RunnerImage & { readonly fit: RunnerFit & { readonly kind: "fits" } };
+
+/**
+ * The runner image that a host is to run for a service. Of those that its devices can run: the newest runtime that is
+ * not above the host's, else the newest of the host's major version, else none; in it the newest service. The order is
+ * GPUStack's, which goes on to images that cannot run.
+ */
+export function resolveRunner(
+  { files, images }: RunnerCatalogue,
+  facts: Pick<HostFacts, "os" | "arch" | "accelerators">,
+  question: RunnerQuestion,
+): RunnerResolution {
+  const refuse = (reason: string): RunnerResolution => ({ kind: "refused", reason, others: [] });
+  const types = [...new Set(facts.accelerators.map(({ type }) => type))].filter((type) => Object.hasOwn(files, type));
+  const { acceleratorType = types[0], service } = question;
+  if (acceleratorType === undefined) return refuse("the host has no accelerator that there are runner images for");
+  const file = files[acceleratorType];
+  const devices = facts.accelerators.filter(({ type }) => type === acceleratorType);
+  if (file === undefined || devices.length === 0) return refuse(`the host has no ${acceleratorType} device`);
+  if (question.acceleratorType === undefined && types.length > 1)
+    return refuse(`the host has devices of several types (${types.join(", ")}), and it is not said which are meant`);
+  if (!Object.hasOwn(file.services, service)) return refuse(`there are no images of ${service} for ${file.name}`);
+  const variant = variantOf(file, devices, question.variant);
+  if ("reason" in variant) return refuse(variant.reason);
+  const host: RunnerHost = {
+    platform: `${facts.os}/${facts.arch === "x64" ? "amd64" : facts.arch}`,
+    devices,
+    runtime: file.hostRuntime.comparable ? runtimeOf(devices) : undefined,
+    variant: variant.name,
+  };
+  const offered = images.filter((image) => image.acceleratorType === acceleratorType && image.service === service);
+  return choose(offered, file, host, question);
+}
+
+function choose(
+  offered: readonly RunnerImage[],
+  file: RunnerFile,
+  host: RunnerHost,
+  question: RunnerQuestion,
+): RunnerResolution {
+  const looked = offered.map((image) => ({ ...image, fit: fitRunner(image, host, question) })).sort(compareRunners);
+  const fitting = looked.filter((image): image is Candidate => image.fit.kind === "fits");
+  const [best] = [...runnable(fitting)].sort(preferenceOf(question.policy ?? "newestRuntime"));
+  const others = looked
+    .filter((image) => image !== best)
+    .map((image) => ({ image: withoutFit(image), reason: passedOver(image, best, host) }));
+  if (best === undefined) return { kind: "refused", ...refusalOf(fitting, file, host, question), others };
+  const chosen = withoutFit(best);
+  return { kind: "resolved", image: chosen, reason: reasonOf(best, host, question), notes: best.fit.notes, others };
+}
+
+/** Those not above the host; else those of the newest runtime of its major version; all where nothing is known of it. */
+function runnable(fitting: readonly Candidate[]): readonly Candidate[] {
+  const of = (...orders: readonly string[]) => fitting.filter(({ fit }) => orders.includes(fit.order));
+  const covered = of("covered", "unknown");
+  return covered.length > 0 ? covered : of("sameMajor");
+}
+
+function preferenceOf(policy: RunnerPolicy): (a: RunnerImage, b: RunnerImage) => number {
+  const byRuntime = (a: RunnerImage, b: RunnerImage) => compareVersions(b.acceleratorVersion, a.acceleratorVersion);
+  const byService = (a: RunnerImage, b: RunnerImage) => compareVersions(b.serviceVersion, a.serviceVersion);
+  return policy === "newestRuntime"
+    ? (a, b) => byRuntime(a, b) || byService(a, b)
+    : (a, b) => byService(a, b) || byRuntime(a, b);
+}
+
+function reasonOf({ fit, ...image }: Candidate, host: RunnerHost, { policy }: RunnerQuestion): string {
+  const runtime = `${image.acceleratorType} ${image.acceleratorVersion}`;
+  const first =
+    policy === "newestService" ? `the newest ${image.service} that can run` : "the newest runtime that can run";
+  switch (fit.order) {
+    case "covered":
+      return `${first}; ${runtime} is not above the host's ${host.runtime ?? ""}`;
+    case "sameMajor":
+      return `${first}; ${runtime} is above the host's ${host.runtime ?? ""}, of the same major version, and nothing is not above it`;
+    case "later":
+    case "unknown":
+      return first;
+  }
+}
+
+function passedOver(
+  image: RunnerImage & { readonly fit: RunnerFit },
+  best: RunnerImage | undefined,
+  host: RunnerHost,
+): string {
+  const { fit } = image;
+  if (fit.kind === "misfit") return fit.reason;
+  const above = `its runtime is above the host's ${host.runtime ?? ""}`;
+  if (fit.order === "later" || best === undefined) return above;
+  if (fit.order === "sameMajor" && compareVersions(image.acceleratorVersion, best.acceleratorVersion) > 0) return above;
+  return `${best.tag} is preferred`;
+}
+
+/** Why none can run, and what would have to be there. */
+function refusalOf(
+  fitting: readonly Candidate[],
+  file: RunnerFile,
+  host: RunnerHost,
+  { service, serviceVersion }: RunnerQuestion,
+): { readonly reason: string; readonly needed?: string } {
+  const what = [service, serviceVersion?.text].filter((part) => part !== undefined).join(" ");
+  const oldest = fitting.map((image) => image.acceleratorVersion).sort((a, b) => compareVersions(a, b))[0];
+  if (oldest === undefined) return { reason: `no image of ${what} for ${file.name} can run on the host` };
+  return {
+    reason: `all images of ${what} that its devices could run are of a later major version than the host's ${host.runtime ?? ""}`,
+    needed: `${file.name} ${oldest} or newer on the host`,
+  };
+}
+
+function variantOf(
+  { variants, name }: RunnerFile,
+  devices: readonly Accelerator[],
+  asked: string | undefined,
+): { readonly name: string | undefined } | { readonly reason: string } {
+  if (variants === undefined) return asked === undefined ? { name: asked } : { reason: `${name} has no variants` };
+  const known = Object.keys(variants).join(", ");
+  if (asked !== undefined)
+    return Object.hasOwn(variants, asked)
+      ? { name: asked }
+      : { reason: `${name} has no variant ${asked}, only ${known}` };
+  const socs = [...new Set(devices.map(({ soc }) => soc ?? "unknown"))];
+  const found = new Set(socs.map((soc) => Object.keys(variants).find((each) => variants[each]?.socs.includes(soc))));
+  const [variant] = found;
+  if (found.size > 1)
+    return { reason: `the host has devices of several SoCs (${socs.join(", ")}), for which one image does not do` };
+  if (variant === undefined) return { reason: `there is no variant for SoC ${socs.join(", ")}, only ${known}` };
+  return { name: variant };
+}
+
+/** Of the device with the oldest; undefined where one does not tell it. */
+function runtimeOf(devices: readonly Accelerator[]): string | undefined {
+  const told = devices.map(({ runtimeVersion }) => /^(\d+)(?:\.(\d+))?/.exec(runtimeVersion ?? ""));
+  if (told.includes(null)) return undefined;
+  const versions = told.map((found) => `${found?.[1] ?? ""}.${found?.[2] ?? "0"}`);
+  return versions.sort((a, b) => majorOf(a) - majorOf(b) || compareVersions(a, b))[0];
+}
+
+function withoutFit({ fit: _, ...image }: RunnerImage & { readonly fit: RunnerFit }): RunnerImage {
+  return image;
+}
