@@ -14,6 +14,7 @@ const benchmarks = {
   placement: () => import("./placement/benchmark.mjs"),
   rollback: () => import("./rollback/benchmark.mjs"),
   "no-change-up": () => import("./no-change-up/benchmark.mjs"),
+  runners: () => import("./runners/benchmark.mjs"),
 };
 
 const results = new URL("results/", import.meta.url);

@@ -1,6 +1,7 @@
+import { remember } from "../lib/remember.js";
 import type { Accelerator } from "../schema/facts.js";
 import { sameVersion, type Constraint } from "../schema/version-constraint.js";
-import { bareTarget, matchCapability } from "./runner-capability.js";
+import { bareTarget, matchCapability, type CapabilityMatch } from "./runner-capability.js";
 import type { RunnerImage } from "./runner-catalogue.js";
 import { compareVersions, covers } from "./version.js";
 
@@ -40,15 +41,25 @@ export type RunnerFit =
   | { readonly kind: "misfit"; readonly reason: string };
 
 /** Whether a host can run an image that is asked for, and why not: the first reason counts. */
-export function fitRunner(image: RunnerImage, host: RunnerHost, request: RunnerRequest): RunnerFit {
-  const order = orderRuntime(image.acceleratorVersion, host.runtime);
-  const reason =
-    missesRequest(image, request) ??
-    missesVariant(image, host) ??
-    missesPlatform(image, host) ??
-    missesDevices(image, host, order);
-  if (reason !== undefined) return { kind: "misfit", reason };
-  return { kind: "fits", order, notes: notesOf(image, host, order) };
+export function fitsOn(host: RunnerHost, request: RunnerRequest): (image: RunnerImage) => RunnerFit {
+  const orderOf = remember((version: string) => orderRuntime(version, host.runtime));
+  const missesRequest = requestMisfits(request);
+  const matchOf = remember((built: readonly string[]) =>
+    host.devices.map(({ computeCapability }) =>
+      computeCapability === undefined ? undefined : matchCapability(computeCapability, built),
+    ),
+  );
+  return (image) => {
+    const order = orderOf(image.acceleratorVersion);
+    const reason =
+      missesRequest(image) ??
+      missesVariant(image, host) ??
+      missesPlatform(image, host) ??
+      missesCode(image, host, order, matchOf) ??
+      missesTarget(image, host);
+    if (reason !== undefined) return { kind: "misfit", reason };
+    return { kind: "fits", order, notes: notesOf(image, host, order) };
+  };
 }
 
 /** The host's version is compared by its major and minor number: tags have no more. */
@@ -62,25 +73,24 @@ export function majorOf(version: string): number {
   return Number.parseInt(version, 10);
 }
 
-function missesRequest(image: RunnerImage, request: RunnerRequest): string | undefined {
-  const { serviceVersion, acceleratorVersion } = request;
-  const isPinned = isExactly(serviceVersion, image.serviceVersion);
-  if (!image.published) return "there is no such image";
-  if (serviceVersion !== undefined && !covers(image.serviceVersion, serviceVersion))
-    return `${image.service} ${serviceVersion.text} is asked for`;
-  if (acceleratorVersion !== undefined && !covers(image.acceleratorVersion, acceleratorVersion))
-    return `${image.acceleratorType} ${acceleratorVersion.text} is asked for`;
-  if (isPinned) return undefined;
-  if (image.deprecated) return "it is deprecated, and taken only when its version is asked for";
-  if (image.rc && request.allowRc !== true)
+function requestMisfits({ serviceVersion, acceleratorVersion, allowRc = false }: RunnerRequest) {
+  const of = (constraint: Constraint | undefined, version: string) => ({
+    isWanted: constraint === undefined || covers(version, constraint),
+    isPinned: constraint?.clauses.some((clause) => clause.operator === "exact" && sameVersion(clause.version, version)),
+  });
+  const service = remember((version: string) => of(serviceVersion, version));
+  const runtime = remember((version: string) => of(acceleratorVersion, version));
+  return (image: RunnerImage): string | undefined => {
+    const { isWanted, isPinned } = service(image.serviceVersion);
+    if (!image.published) return "there is no such image";
+    if (!isWanted) return `${image.service} ${serviceVersion?.text ?? ""} is asked for`;
+    if (!runtime(image.acceleratorVersion).isWanted)
+      return `${image.acceleratorType} ${acceleratorVersion?.text ?? ""} is asked for`;
+    if (isPinned === true) return undefined;
+    if (image.deprecated) return "it is deprecated, and taken only when its version is asked for";
+    if (!image.rc || allowRc) return undefined;
     return "it is made from a release candidate, which is taken only when allowed or asked for by its version";
-  return undefined;
-}
-
-function isExactly(constraint: Constraint | undefined, version: string): boolean {
-  return (
-    constraint?.clauses.some((clause) => clause.operator === "exact" && sameVersion(clause.version, version)) === true
-  );
+  };
 }
 
 function missesVariant({ variant }: RunnerImage, host: RunnerHost): string | undefined {
@@ -92,21 +102,30 @@ function missesPlatform({ platforms }: RunnerImage, { platform }: RunnerHost): s
   return platforms.includes(platform) ? undefined : `it is for ${platforms.join(" and ")}, and the host is ${platform}`;
 }
 
-function missesDevices(image: RunnerImage, { devices, runtime }: RunnerHost, order: RuntimeOrder): string | undefined {
-  for (const { name, computeCapability, llvmTarget } of devices) {
-    const { computeCapabilities: built, llvmTargets: targets } = image;
-    if (built !== undefined && computeCapability !== undefined) {
-      const match = matchCapability(computeCapability, built);
-      if (match === "none")
-        return `it has no code for compute capability ${computeCapability} (${name}), only for ${built.join(" ")}`;
-      // A driver translates PTX of no later CUDA than its own.
-      if (match === "translated" && (order === "sameMajor" || order === "later"))
-        return `its code for compute capability ${computeCapability} (${name}) is to be translated, which a driver of CUDA ${runtime ?? ""} does not do for CUDA ${image.acceleratorVersion}`;
-    }
-    if (targets !== undefined && llvmTarget !== undefined && !targets.includes(bareTarget(llvmTarget)))
-      return `it has no code for ${bareTarget(llvmTarget)} (${name}), only for ${targets.join(" ")}`;
-  }
-  return undefined;
+function missesCode(
+  { acceleratorVersion, computeCapabilities: built }: RunnerImage,
+  { devices, runtime = "" }: RunnerHost,
+  order: RuntimeOrder,
+  matchOf: (built: readonly string[]) => readonly (CapabilityMatch | undefined)[],
+): string | undefined {
+  if (built === undefined) return undefined;
+  const matches = matchOf(built);
+  const isAbove = order === "sameMajor" || order === "later";
+  // A driver translates PTX of no later CUDA than its own.
+  const index = matches.findIndex((match) => match === "none" || (match === "translated" && isAbove));
+  if (index < 0) return undefined;
+  const of = `compute capability ${devices[index]?.computeCapability ?? ""} (${devices[index]?.name ?? ""})`;
+  return matches[index] === "none"
+    ? `it has no code for ${of}, only for ${built.join(" ")}`
+    : `its code for ${of} is to be translated, which a driver of CUDA ${runtime} does not do for CUDA ${acceleratorVersion}`;
+}
+
+function missesTarget({ llvmTargets: targets }: RunnerImage, { devices }: RunnerHost): string | undefined {
+  const lacking = devices.find(
+    ({ llvmTarget }) => llvmTarget !== undefined && targets !== undefined && !targets.includes(bareTarget(llvmTarget)),
+  );
+  if (lacking === undefined) return undefined;
+  return `it has no code for ${bareTarget(lacking.llvmTarget ?? "")} (${lacking.name}), only for ${(targets ?? []).join(" ")}`;
 }
 
 function notesOf(image: RunnerImage, { devices }: RunnerHost, order: RuntimeOrder): string[] {

@@ -1,6 +1,8 @@
+import { remember } from "../lib/remember.js";
 import type { Constraint } from "../schema/version-constraint.js";
 import type { RunnerImage } from "./runner-catalogue.js";
-import { compareVersions, covers } from "./version.js";
+import { ordersOf } from "./runner-order.js";
+import { covers } from "./version.js";
 
 /** Which runner images are meant; what is left out does not matter. */
 export interface RunnerFilter {
@@ -17,37 +19,24 @@ export interface RunnerFilter {
 
 /** Images that there are and that fit, newest first within an accelerator type, its variants and services apart. */
 export function listRunners(images: readonly RunnerImage[], filter: RunnerFilter): RunnerImage[] {
-  return images.filter((image) => image.published && fits(image, filter)).sort(compareRunners);
-}
-
-function fits(image: RunnerImage, filter: RunnerFilter): boolean {
+  const { acceleratorVersion, serviceVersion, platform, deprecated = false } = filter;
   const isSame = (wanted: string | undefined, found: string | undefined) => wanted === undefined || wanted === found;
-  const { acceleratorVersion, serviceVersion, platform } = filter;
-  return (
-    isSame(filter.acceleratorType, image.acceleratorType) &&
-    isSame(filter.variant, image.variant) &&
-    isSame(filter.service, image.service) &&
-    (platform === undefined || image.platforms.includes(platform)) &&
-    (!image.deprecated || filter.deprecated === true) &&
-    (serviceVersion === undefined || covers(image.serviceVersion, serviceVersion)) &&
-    (acceleratorVersion === undefined ||
-      [image.acceleratorVersion, image.runtimeVersion].some(
-        (each) => each !== undefined && covers(each, acceleratorVersion),
-      ))
+  const isService = covered(serviceVersion);
+  const isRuntime = covered(acceleratorVersion);
+  const fitting = images.filter(
+    (image) =>
+      image.published &&
+      (deprecated || !image.deprecated) &&
+      isSame(filter.acceleratorType, image.acceleratorType) &&
+      isSame(filter.variant, image.variant) &&
+      isSame(filter.service, image.service) &&
+      (platform === undefined || image.platforms.includes(platform)) &&
+      isService(image.serviceVersion) &&
+      (isRuntime(image.acceleratorVersion) || (image.runtimeVersion !== undefined && isRuntime(image.runtimeVersion))),
   );
+  return fitting.sort(ordersOf(fitting).asListed);
 }
 
-/** Accelerator types, newest runtimes, variants, services, newest services: as the release's tables have them. */
-export function compareRunners(a: RunnerImage, b: RunnerImage): number {
-  return (
-    compareTexts(a.acceleratorType, b.acceleratorType) ||
-    compareVersions(b.acceleratorVersion, a.acceleratorVersion) ||
-    compareTexts(a.variant ?? "", b.variant ?? "") ||
-    compareTexts(a.service, b.service) ||
-    compareVersions(b.serviceVersion, a.serviceVersion)
-  );
-}
-
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function covered(constraint: Constraint | undefined): (version: string) => boolean {
+  return constraint === undefined ? () => true : remember((version: string) => covers(version, constraint));
 }

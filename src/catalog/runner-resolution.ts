@@ -1,8 +1,8 @@
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 import type { RunnerFile } from "../schema/runner.js";
 import type { RunnerCatalogue, RunnerImage } from "./runner-catalogue.js";
-import { fitRunner, majorOf, type RunnerFit, type RunnerHost, type RunnerRequest } from "./runner-fit.js";
-import { compareRunners } from "./runner-list.js";
+import { fitsOn, majorOf, type RunnerFit, type RunnerHost, type RunnerRequest } from "./runner-fit.js";
+import { ordersOf, type RunnerOrders } from "./runner-order.js";
 import { compareVersions } from "./version.js";
 
 /** Which is preferred of the images that run: the newest runtime, or the newest service. */
@@ -78,9 +78,11 @@ function choose(
   host: RunnerHost,
   question: RunnerQuestion,
 ): RunnerResolution {
-  const looked = offered.map((image) => ({ ...image, fit: fitRunner(image, host, question) })).sort(compareRunners);
+  const fit = fitsOn(host, question);
+  const orders = ordersOf(offered);
+  const looked = [...offered].sort(orders.asListed).map((image) => ({ ...image, fit: fit(image) }));
   const fitting = looked.filter((image): image is Candidate => image.fit.kind === "fits");
-  const [best] = [...runnable(fitting)].sort(preferenceOf(question.policy ?? "newestRuntime"));
+  const [best] = [...runnable(fitting)].sort(preferenceOf(question.policy, orders));
   const others = looked
     .filter((image) => image !== best)
     .map((image) => ({ image: withoutFit(image), reason: passedOver(image, best, host) }));
@@ -96,9 +98,10 @@ function runnable(fitting: readonly Candidate[]): readonly Candidate[] {
   return covered.length > 0 ? covered : of("sameMajor");
 }
 
-function preferenceOf(policy: RunnerPolicy): (a: RunnerImage, b: RunnerImage) => number {
-  const byRuntime = (a: RunnerImage, b: RunnerImage) => compareVersions(b.acceleratorVersion, a.acceleratorVersion);
-  const byService = (a: RunnerImage, b: RunnerImage) => compareVersions(b.serviceVersion, a.serviceVersion);
+function preferenceOf(
+  policy: RunnerPolicy = "newestRuntime",
+  { byRuntime, byService }: RunnerOrders,
+): (a: RunnerImage, b: RunnerImage) => number {
   return policy === "newestRuntime"
     ? (a, b) => byRuntime(a, b) || byService(a, b)
     : (a, b) => byService(a, b) || byRuntime(a, b);
