@@ -6,7 +6,6 @@ import type { OpenHost } from "../host/host.js";
 import { createRegistryLogins } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
-import { findUniversalWheel, normalizeName, parseIndexPage } from "../model/package-index.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import { connectionOf } from "../schema/hosts.js";
@@ -71,9 +70,11 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactE
       return { facts, usage: used, warnings: telling, dataDir: entry.dataDir ?? dataDir };
     },
     async findWheel(name, version, indexUrl) {
+      // Locks that ask no index do without it: it takes a while to load.
+      const { findUniversalWheel, normalizeName, parseIndexPage } = await import("../model/package-index.js");
       const index = readIndexAddress(indexUrl ?? defaultIndex);
       const address = `${index.address}/${normalizeName(name)}/`;
-      return findUniversalWheel(await fetchPage({ ...index, address }), name, version, address);
+      return findUniversalWheel(await fetchPage({ ...index, address }, parseIndexPage), name, version, address);
     },
     async openRepository({ repo, revision, endpoint, token: secret, where }) {
       const token = secret === undefined ? undefined : await findSecret(secret);
@@ -88,13 +89,16 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactE
   };
 }
 
-async function fetchPage({ address, headers }: IndexAddress) {
+async function fetchPage<Page>(
+  { address, headers }: IndexAddress,
+  parsePage: (contentType: string, text: string) => Page,
+): Promise<Page> {
   const accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
   try {
     const signal = AbortSignal.timeout(indexSeconds * 1000);
     const response = await fetch(address, { headers: { ...headers, accept }, signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    return parseIndexPage(response.headers.get("content-type") ?? "", await response.text());
+    return parsePage(response.headers.get("content-type") ?? "", await response.text());
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new BerthError("index-unreachable", {

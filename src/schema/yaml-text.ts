@@ -3,8 +3,8 @@ import type { Document, Pair, YAMLMap } from "yaml";
 
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
-import { readBlocks } from "./block-yaml.js";
 import { findAlias, findSlips, isWritten, startOf, type Issue, type Position } from "./yaml-slips.js";
+import { readValues } from "./yaml-values.js";
 
 /** Larger files are refused before they are parsed. */
 export const largestDocumentBytes = 1_000_000;
@@ -35,7 +35,7 @@ export interface FileIssue extends Issue {
 export function parseText(text: string, file: string, largestBytes = largestDocumentBytes): YamlText {
   if (Buffer.byteLength(text) > largestBytes) throw tooLarge(file, Buffer.byteLength(text), largestBytes);
   const source = text.replace(/^\uFEFF/, "");
-  const read = readBlocks(source);
+  const read = readValues(source);
   return read === undefined ? parseWhole(source, file) : laterWhole(source, file, read.value);
 }
 
@@ -53,7 +53,11 @@ function laterWhole(source: string, file: string, value: unknown): YamlText {
   };
 }
 
-function parseWhole(source: string, file: string): YamlText {
+/**
+ * {@link parseText} by the parser that knows where everything stands, and all that is wrong. It takes several times as
+ * long.
+ */
+export function parseWhole(source: string, file: string): YamlText {
   const lines = new LineCounter();
   // Repeated keys are found below and not by the parser, which compares each key with each.
   const document = parseDocument(source, {
