@@ -74,7 +74,6 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
   refuseAbbreviations(parameters.rest, backend, entry.knownFlags, where);
   const { apiKeyVariable } = backend;
   const contextLength = deployment.contextLength ?? defaultContextLength(category);
-  const healthRequest = entry.healthRequest ?? backend.healthRequest;
   const { host, port, tensorParallelSize, servedModel, rest } = parameters;
   return {
     release: {
@@ -88,8 +87,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       parameters: [...contextWords(backend, contextLength), ...rest],
       env: templates.env,
       ...(apiKeyVariable === undefined ? {} : { apiKeyVariable }),
-      healthPath: entry.healthPath ?? backend.healthPath,
-      ...(healthRequest === undefined ? {} : { healthRequest }),
+      ...lifeOf(backend, entry),
       ...projectorOf(problem, chosen, templates.runCommand.text, rest),
       ...(category === "llm" ? {} : { category }),
       ...lockContainer({ backend, entry, deployment }, { method: way.method, tensorParallelSize, where }),
@@ -102,6 +100,17 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     isExact: backend.memory?.exact !== undefined && satisfies(version, backend.memory.exact),
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
     warnings: warningsOf(problem, chosen, rest, onCpu),
+  };
+}
+
+/** How it is asked whether it is healthy, and how long it may take to stop. */
+function lifeOf(backend: BackendFile, entry: BackendVersionEntry) {
+  const healthRequest = entry.healthRequest ?? backend.healthRequest;
+  const stopSeconds = entry.stopTimeout ?? backend.stopTimeout;
+  return {
+    healthPath: entry.healthPath ?? backend.healthPath,
+    ...(healthRequest === undefined ? {} : { healthRequest }),
+    ...(stopSeconds === undefined ? {} : { stopSeconds }),
   };
 }
 

@@ -23,6 +23,8 @@ import { placeRollout } from "./waves.js";
 
 /** How long requests in progress may take to end when the stack does not say. */
 const drainSeconds = 60;
+/** How long a runner may take to stop when neither the stack nor its backend says. */
+const stopSeconds = 10;
 
 export interface PlacementProblem extends PortProblem {
   readonly release: Readonly<Record<string, LockedDeployment>>;
@@ -164,7 +166,7 @@ function placeInstance(
     ...(model.source === "huggingface" && model.token !== undefined ? { modelToken: model.token.secret } : {}),
     minHealthySeconds: update.minHealthyTime,
     healthyDeadlineSeconds: update.healthyDeadline,
-    stopSeconds: update.stopTimeout,
+    stopSeconds: update.stopTimeout ?? release?.stopSeconds ?? stopSeconds,
     ...(slots === undefined ? {} : { drainSeconds: update.drainTimeout ?? drainSeconds }),
     ...(adopt === undefined ? {} : { adopt }),
     ...(networks.length === 0 ? {} : { networks }),

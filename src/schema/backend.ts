@@ -5,6 +5,7 @@ import { acceleratorTypes } from "./facts.js";
 import { pythonRange } from "./python-range.js";
 import {
   category,
+  duration,
   environment,
   httpUrl,
   imageDigest,
@@ -181,6 +182,11 @@ const runnerFields = {
       "Entrypoint of the container, split into words the POSIX way. Default: the known one of the image, or its own",
     ),
   healthRequest: healthRequest.optional(),
+  stopTimeout: duration
+    .optional()
+    .describe(
+      "How long the engine may take to end when it is asked to, before it is killed; a deployment's `update` overrides it. Default 10s",
+    ),
   container: backendContainer.optional(),
 };
 

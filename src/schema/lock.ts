@@ -125,6 +125,10 @@ export const lockedDeployment = z
     apiKeyVariable: z.string().optional().describe("Environment variable through which the engine takes its API key"),
     healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
     healthRequest: healthRequest.optional(),
+    stopSeconds: z
+      .number()
+      .optional()
+      .describe("How long its engine may take to stop, seconds, where its backend says"),
     category: category.optional().describe("What the model does, when it is not a language model"),
     container: lockedContainer.optional(),
     servedModel: z.string().optional().describe("Name under which it is served, when it is not the deployment's"),

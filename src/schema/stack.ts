@@ -34,7 +34,9 @@ export const updateEntry = z
   .strictObject({
     minHealthyTime: duration.default(10).describe("How long a runner must stay healthy before it counts. Default 10s"),
     healthyDeadline: duration.default(300).describe("How long a runner may take to become healthy. Default 5m"),
-    stopTimeout: duration.default(10).describe("How long a runner may take to stop before it is killed. Default 10s"),
+    stopTimeout: duration
+      .optional()
+      .describe("How long a runner may take to stop before it is killed. Default: what its backend says, else 10s"),
     strategy: z
       .enum(["blueGreen", "recreate"])
       .optional()

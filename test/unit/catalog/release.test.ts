@@ -45,10 +45,19 @@ describe("resolveRelease", () => {
   });
 
   it("takes the command of the version, if it has one of its own", () => {
-    const { versions } = engineBackend();
-    const entry = { ...versions["2.0"], install: { pipx: { package: "e", requirements: "engine/2.0.txt" } } };
+    const entry = { install: { pipx: { package: "e", requirements: "engine/2.0.txt" } } };
     const backend = engineBackend({ versions: { "2.0": { ...entry, runCommand: "new {{port}}" } } });
     expect(resolve({}, catalogueOf([backend])).runCommand).toBe("new {{port}}");
+  });
+
+  it("holds how long the engine may take to stop where its backend says, and the version's before that", () => {
+    const entry = { install: { pipx: { package: "e", requirements: "engine/2.0.txt" } } };
+    const stopSeconds = (backend: object, version: object) =>
+      resolve({}, catalogueOf([engineBackend({ ...backend, versions: { "2.0": { ...entry, ...version } } })]))
+        .stopSeconds;
+    expect(stopSeconds({ stopTimeout: "2s" }, {})).toBe(2);
+    expect(stopSeconds({ stopTimeout: "2s" }, { stopTimeout: "1m" })).toBe(60);
+    expect(stopSeconds({}, {})).toBeUndefined();
   });
 
   it("puts a deployment's parameters in place of the default ones, and its extra parameters after either", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { canonicalJson, sha256, type Json } from "../../../src/lib/canonical.js";
 import { place } from "../../../src/planner/placement.js";
+import type { LockedDeployment } from "../../../src/schema/lock.js";
 import { stackFile, type StackFile } from "../../../src/schema/stack.js";
 import { chat, facts, knownHost, problemOf, stackOf } from "../support/problems.js";
 import { writtenStack } from "../support/stacks.js";
@@ -102,6 +103,17 @@ describe("place", () => {
         },
       },
     });
+  });
+
+  it("gives a runner the time to stop that the stack says, else what its backend says, else 10 s", () => {
+    const seconds = (update: object, release: object) => {
+      const problem = problemOf(stackOf({ chat: chat({ update }) }));
+      const chatRelease = { ...(problem.release.chat as LockedDeployment), ...release };
+      return place({ ...problem, release: { chat: chatRelease } }).instances["chat-0"]?.stopSeconds;
+    };
+    expect(seconds({ stopTimeout: "1m" }, { stopSeconds: 2 })).toBe(60);
+    expect(seconds({}, { stopSeconds: 2 })).toBe(2);
+    expect(seconds({}, {})).toBe(10);
   });
 
   it("names the secret with which a model is fetched, for this environment alone", () => {

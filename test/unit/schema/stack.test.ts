@@ -38,7 +38,7 @@ describe("stackFile", () => {
           bindAddress: "127.0.0.1",
           insecure: false,
           placement: { strategy: "spread", priority: 0, apartFrom: [], cpuOffload: false },
-          update: { minHealthyTime: 10, healthyDeadline: 300, stopTimeout: 10, maxSurge: 1, maxUnavailable: 1 },
+          update: { minHealthyTime: 10, healthyDeadline: 300, maxSurge: 1, maxUnavailable: 1 },
         },
       },
     });
