@@ -103,12 +103,12 @@ export async function askGit(root: string): Promise<Pick<PromotionRecord, "by" |
     const { exitCode, stdout } = await execa("git", args, { cwd: root, reject: false });
     return exitCode === 0 ? stdout.trim() : undefined;
   };
-  const [name, email, commit, changes] = [
-    await git("config", "user.name"),
-    await git("config", "user.email"),
-    await git("rev-parse", "HEAD"),
-    await git("status", "--porcelain"),
-  ];
+  const [name, email, commit, changes] = await Promise.all([
+    git("config", "user.name"),
+    git("config", "user.email"),
+    git("rev-parse", "HEAD"),
+    git("status", "--porcelain"),
+  ]);
   return {
     ...(name === undefined || email === undefined ? {} : { by: { name, email } }),
     ...(commit === undefined ? {} : { commit }),

@@ -41,10 +41,11 @@ export function rollback(
     const { promotable, changes, unproven } = rollbackTarget({ history, to: options.to });
     for (const name of unproven) workplace.note(`warning: nobody knows that this bundle of ${name} was healthy here`);
     // Something is wrong in production: what does not depend on each other is not waited for.
-    const onlooker = { workplace, pulumi: await openPulumi(workplace), signal };
     const [{ lock, warnings }, { deployments: live }] = await Promise.all([
       solveTarget(workplace, environment, promotable),
-      lookAtStack(onlooker, { environment, lock: present, gates: {} }),
+      openPulumi(workplace).then((pulumi) =>
+        lookAtStack({ workplace, pulumi, signal }, { environment, lock: present, gates: {} }),
+      ),
     ]);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
     signal.throwIfAborted();

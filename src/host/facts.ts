@@ -28,8 +28,10 @@ const knownCommands: readonly string[] = [
   ...new Set([...pythonCandidates, "docker", "podman", "systemctl", ...acceleratorCommands]),
 ];
 
-/** Without the Python and pipx that are found, which depend on who looks. */
-export type SharedFacts = Omit<HostFacts, "python" | "pipx">;
+/** The Python and pipx that are found, which depend on the PATH of who looks. */
+export type PythonFacts = Pick<HostFacts, "python" | "pipx">;
+/** What does not depend on who looks. */
+export type SharedFacts = Omit<HostFacts, keyof PythonFacts>;
 
 /** What one look at a host found. */
 export interface HostSighting {
@@ -78,19 +80,15 @@ export async function gatherHost(
   };
 }
 
-/** Gathers what a host is: only what stays the same. `dataDir` need not exist yet. */
-export async function gatherFacts(
-  host: Host,
-  dataDir: string | undefined,
-  lookAtDocker?: LookAtDocker,
-): Promise<HostFacts> {
-  return factsOf(await gather(host, { dataDir, sight: beginLook(host, lookAtDocker), searchPath: true }));
+/** Looks for Python and pipx alone. Starting one Python after another takes longest. */
+export async function gatherPython(host: Host): Promise<PythonFacts> {
+  return (await findPython(presentCommands(host, await lookFirst(host)))) ?? {};
 }
 
-/** The same, without what depends on the PATH of who looks. Starting one Python after another takes longest. */
+/** Gathers what a host is: only what stays the same, and nothing that Python would have to be started for. */
 export async function gatherSharedFacts(
   host: Host,
-  dataDir: string,
+  dataDir: string | undefined,
   lookAtDocker?: LookAtDocker,
 ): Promise<SharedFacts> {
   return factsOf(await gather(host, { dataDir, sight: beginLook(host, lookAtDocker), searchPath: false }));
@@ -207,7 +205,7 @@ export function defaultDataDir(facts: Pick<HostFacts, "user" | "home">): string 
   return facts.user === "root" ? "/var/lib/berth" : posix.join(facts.home, ".local/share/berth");
 }
 
-async function findPython(host: Pick<Host, "run">): Promise<Pick<HostFacts, "python" | "pipx"> | undefined> {
+async function findPython(host: Pick<Host, "run">): Promise<PythonFacts | undefined> {
   for (const candidate of pythonCandidates) {
     const probe = await attempt(host, [candidate, "-I", "-c", pythonProbe]);
     if (probe?.exitCode !== 0) continue;

@@ -1,4 +1,4 @@
-import { gatherFacts } from "../host/facts.js";
+import { gatherPython } from "../host/facts.js";
 import type { Host } from "../host/host.js";
 import type { FindRegistryLogin } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
@@ -52,7 +52,7 @@ export function createPinEdges({
   const limits = signal === undefined ? {} : { signal };
   return {
     async lockPackages(request) {
-      const { python } = await gatherFacts(host, undefined);
+      const { python } = await gatherPython(host);
       if (python === undefined) {
         throw new BerthError("host-unsuitable", {
           where: "this machine",

@@ -1,4 +1,4 @@
-import { gatherFacts } from "../host/facts.js";
+import { gatherPython, gatherSharedFacts, type PythonFacts, type SharedFacts } from "../host/facts.js";
 import type { Host, HostReference, OpenHost } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import { ensurePythonTool, findHostPython, hostPython } from "../install/python.js";
@@ -16,7 +16,6 @@ import { Gateway } from "../runtime/gateway.js";
 import { Supervisord } from "../runtime/supervisord.js";
 import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { Systemd } from "../runtime/systemd.js";
-import type { HostFacts } from "../schema/facts.js";
 import { AcceleratorUses } from "./accelerator-uses.js";
 import type { Context } from "./kind.js";
 import { createLauncher } from "./launcher.js";
@@ -37,7 +36,8 @@ export interface ContextOptions {
 export class Contexts {
   readonly #options: ContextOptions;
   readonly #serial = new Serial();
-  readonly #facts = new Map<string, Promise<HostFacts>>();
+  readonly #facts = new Map<string, Promise<SharedFacts>>();
+  readonly #pythons = new Map<string, Promise<PythonFacts>>();
   readonly #engines = new Map<string, ContainerEngine>();
   readonly #uses = new Map<string, AcceleratorUses>();
 
@@ -60,6 +60,7 @@ export class Contexts {
       serial: this.#serial,
       log: (event) => log({ ...event, text: redact(event.text) }),
       facts: () => this.#factsOf(host, reference),
+      findPython: () => this.#pythonOf(host, reference),
       acceleratorUse: this.#usesOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
       containerEngine: () => Promise.resolve(this.#engineOf(host, reference)),
@@ -67,10 +68,10 @@ export class Contexts {
     };
   }
 
-  #factsOf(host: Host, reference: HostReference): Promise<HostFacts> {
+  #factsOf(host: Host, reference: HostReference): Promise<SharedFacts> {
     // Whoever comes another way may be another user there.
     const key = canonicalJson(reference);
-    const known = this.#facts.get(key) ?? gatherFacts(host, reference.dataDir, lookAtDocker);
+    const known = this.#facts.get(key) ?? gatherSharedFacts(host, reference.dataDir, lookAtDocker);
     this.#facts.set(key, known);
     return known;
   }
@@ -82,8 +83,11 @@ export class Contexts {
     return known;
   }
 
-  async #pythonOf(host: Host, reference: HostReference): Promise<HostFacts["python"]> {
-    return (await this.#factsOf(host, reference)).python;
+  #pythonOf(host: Host, reference: HostReference): Promise<PythonFacts> {
+    const key = canonicalJson(reference);
+    const known = this.#pythons.get(key) ?? gatherPython(host);
+    this.#pythons.set(key, known);
+    return known;
   }
 
   #engineOf(host: Host, reference: HostReference): ContainerEngine {
@@ -98,7 +102,7 @@ export class Contexts {
     const { dataDir } = reference;
     return new Gateway({
       ...{ host, dataDir, owner, clock, serial: this.#serial },
-      findPython: () => findHostPython({ host, dataDir, find: () => this.#pythonOf(host, reference) }),
+      findPython: () => findHostPython({ host, dataDir, find: async () => (await this.#pythonOf(host, reference)).python }),
       script: () => content.pythonTool("unix_socket.py"),
     });
   }
@@ -107,7 +111,7 @@ export class Contexts {
     const { content, clock } = this.#options;
     const { dataDir } = reference;
     const serial = this.#serial;
-    const find = () => this.#pythonOf(host, reference);
+    const find = async () => (await this.#pythonOf(host, reference)).python;
     const options = { host, dataDir, ...createLauncher({ host, dataDir, content, serial, find }) };
     switch (runtimes.find((known) => known === runtime)) {
       case "supervisord": {

@@ -122,7 +122,7 @@ function reportProgress(context: Context, inputs: BackendVersionInputs) {
 function pythonContext(context: Context): LazyPythonContext {
   const { host, reference, content, serial, signal } = context;
   const { dataDir } = reference;
-  const find = async () => (await context.facts()).python;
+  const find = async () => (await context.findPython()).python;
   const python = () => hostPython({ host, dataDir, serial, find });
   return { host, dataDir, content, serial, signal, python };
 }
@@ -130,7 +130,7 @@ function pythonContext(context: Context): LazyPythonContext {
 async function pipxContext(context: Context, { indexUrl }: BackendVersionInputs): Promise<PipxContext> {
   const own = pythonContext(context);
   const python = await own.python();
-  const { pipx } = await context.facts();
+  const { pipx } = await context.findPython();
   return { ...own, python, pythonTag: await pythonTag(context.host, python), indexUrl, hostPipx: pipx?.path };
 }
 

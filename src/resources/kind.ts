@@ -1,13 +1,13 @@
 import type { z } from "zod";
 
 import type { SeenClaims } from "../host/claim-files.js";
+import type { PythonFacts, SharedFacts } from "../host/facts.js";
 import type { Host, HostReference } from "../host/host.js";
 import type { Content } from "../install/content.js";
 import type { Clock } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import type { Serial } from "../lib/serial.js";
-import type { HostFacts } from "../schema/facts.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
 import type { AcceleratorUses } from "./accelerator-uses.js";
 import type { Gateway } from "../runtime/gateway.js";
@@ -44,7 +44,9 @@ export interface Context {
   readonly content: Content;
   /** A new random identity. */
   readonly newId: () => string;
-  readonly facts: () => Promise<HostFacts>;
+  readonly facts: () => Promise<SharedFacts>;
+  /** Starts one Python after another, so it is for those who need one. */
+  readonly findPython: () => Promise<PythonFacts>;
   readonly acceleratorUse: AcceleratorUses;
   readonly supervisor: (runtime: string) => Supervisor;
   readonly containerEngine: () => Promise<ContainerEngine>;

@@ -193,7 +193,7 @@ async function verifyInPlace({ host, signal }: Context, inputs: ModelFilesInputs
 function modelContext(context: Context, inputs: ModelFilesInputs): ModelContext {
   const { host, reference, content, serial, signal } = context;
   const { dataDir } = reference;
-  const find = async () => (await context.facts()).python;
+  const find = async () => (await context.findPython()).python;
   const python = () => hostPython({ host, dataDir, serial, find });
   return { host, dataDir, content, serial, signal, indexUrl: inputs.indexUrl, python };
 }

@@ -6,7 +6,7 @@ import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherPython } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
 import { createContent } from "../../src/install/content.js";
 import type { PythonContext } from "../../src/install/python.js";
@@ -42,7 +42,7 @@ let context: PythonContext;
 
 beforeAll(async () => {
   if (!all) return;
-  const { python } = await gatherFacts(host, folder);
+  const { python } = await gatherPython(host);
   if (python === undefined) throw new Error("there is no Python");
   const content = createContent(repository, repository);
   const indexUrl = process.env.PIP_INDEX_URL;

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherHost } from "../../src/host/facts.js";
 import type { Host, HostReference, RunOptions, RunResult } from "../../src/host/host.js";
 import { listEntries } from "../../src/host/journal.js";
 import { HostLeases } from "../../src/host/lease.js";
@@ -180,11 +180,15 @@ export function surroundingsOf(host: Host): Surroundings {
   });
   return {
     leases,
-    context: (inputs, redact) => ({
-      ...contexts.of(inputs.host, redact),
-      facts: () => (knownFacts ??= gatherFacts(new LocalHost("here", environment), inputs.host.dataDir)),
-    }),
+    context: (inputs, redact) => {
+      const facts = () => (knownFacts ??= gatherHere(inputs.host.dataDir));
+      return { ...contexts.of(inputs.host, redact), facts, findPython: facts };
+    },
     assertWanted: () => Promise.resolve(),
     say: () => undefined,
   };
+}
+
+async function gatherHere(dataDir: string): Promise<HostFacts> {
+  return (await gatherHost(new LocalHost("here", environment), { dataDir })).facts;
 }

@@ -8,7 +8,7 @@ import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherPython } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
 import { createContent } from "../../src/install/content.js";
 import {
@@ -61,7 +61,7 @@ describe("installing by pipx where things go wrong", () => {
     const base = baseEnvironment(process.env);
     const direct = `127.0.0.1,${base.no_proxy ?? base.NO_PROXY ?? ""}`;
     const host = new LocalHost("local", { ...base, NO_PROXY: direct, no_proxy: direct });
-    const { python } = await gatherFacts(host, root);
+    const { python } = await gatherPython(host);
     if (python === undefined) throw new Error("this machine has no suitable Python");
     context = {
       host,
@@ -154,7 +154,7 @@ describe("installing by pipx where things go wrong", () => {
   });
 
   it("a Python that is too old, or too new: refused with both versions, and a wider constraint works", async () => {
-    const { python } = await gatherFacts(context.host, context.dataDir);
+    const { python } = await gatherPython(context.host);
     const found = python ?? { path: "", version: "" };
     for (const wanted of [">=3.99", ">=3.2 <3.10"]) {
       expect(() => assertPython(found, wanted, "host local: engine 1.0")).toThrow(

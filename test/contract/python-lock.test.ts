@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherPython } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
 import { createContent } from "../../src/install/content.js";
 import type { PythonContext } from "../../src/install/python.js";
@@ -23,7 +23,7 @@ const host = new LocalHost("here", baseEnvironment(process.env));
 let context: PythonContext;
 
 beforeAll(async () => {
-  const { python } = await gatherFacts(host, folder);
+  const { python } = await gatherPython(host);
   if (python === undefined) throw new Error("there is no Python");
   context = {
     host,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { defaultDataDir, gatherFacts } from "../../src/host/facts.js";
+import { defaultDataDir, gatherSharedFacts } from "../../src/host/facts.js";
 import { sudoersLine } from "../../src/host/ssh-failure.js";
 import { SshHost } from "../../src/host/ssh.js";
 import { SshAccount, whyNoSudo } from "../support/ssh-account.js";
@@ -72,7 +72,7 @@ describe.skipIf(isLeftOut)(`over ssh and sudo${isLeftOut ? ` (left out: ${missin
 
     it("is root, with root's home and data directory, and makes root's files", async () => {
       account.writeSudoers(...rules);
-      const facts = await gatherFacts(host, undefined);
+      const facts = await gatherSharedFacts(host, undefined);
       expect(facts).toMatchObject({ user: "root", home: "/root" });
       expect(defaultDataDir(facts)).toBe("/var/lib/berth");
       const file = join(account.home, "of root");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { baseEnvironment } from "../../src/host/environment.js";
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherPython } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
 import { createContent } from "../../src/install/content.js";
 import { ensurePythonTool } from "../../src/install/python.js";
@@ -25,7 +25,7 @@ let python: string;
 
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), "berth contract ")));
-  const found = (await gatherFacts(host, folder)).python;
+  const found = (await gatherPython(host)).python;
   if (found === undefined) throw new Error("this machine has no Python for Berth");
   python = found.path;
   const content = createContent(repository, repository);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
 import { baseEnvironment } from "../../src/host/environment.js";
-import { gatherFacts } from "../../src/host/facts.js";
+import { gatherHost } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
 import { sha256 } from "../../src/lib/canonical.js";
 import { Systemd } from "../../src/runtime/systemd.js";
@@ -13,7 +13,7 @@ import { repository } from "../support/toolchain.js";
 /** systemd as the user who runs the test has it. Works inside the container that `test/contract/systemd.test.ts` starts. */
 export async function systemdSetting(initSystem: "systemd" | "systemd-user"): Promise<SupervisorSetting> {
   const host = new LocalHost("local", baseEnvironment(process.env));
-  const facts = await gatherFacts(host, undefined);
+  const { facts } = await gatherHost(host, {});
   if (facts.initSystem !== initSystem) throw new Error(`the init system is ${facts.initSystem}, not ${initSystem}`);
   if (facts.python === undefined) throw new Error("there is no Python for Berth");
   const launcher = [facts.python.path, "-I", join(repository, "tools", "python", "exec.py")];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { gatherFacts, gatherHost, gatherSharedFacts } from "../../../src/host/facts.js";
+import { gatherHost, gatherPython, gatherSharedFacts } from "../../../src/host/facts.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import type { RunResult } from "../../../src/host/host.js";
 import { readAnswers } from "../support/accelerator-fixtures.js";
@@ -97,7 +97,7 @@ describe("what is known of a host", () => {
     process.on("unhandledRejection", hear);
     const looking = { lookAtDocker: () => Promise.reject(lost) };
     await expect(gatherHost(new LostMachine({}), looking)).rejects.toBe(lost);
-    await expect(gatherFacts(new LostMachine({}), undefined, looking.lookAtDocker)).rejects.toBe(lost);
+    await expect(gatherSharedFacts(new LostMachine({}), undefined, looking.lookAtDocker)).rejects.toBe(lost);
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", hear);
     expect(untold).toEqual([]);
@@ -118,17 +118,19 @@ describe("what is known of a host", () => {
   it("does not have in its facts what changes between two looks", async () => {
     const machine = new Machine({ ...system, ...docker, ...nvidia });
     const { facts } = await gatherHost(machine, {});
-    expect(await gatherFacts(machine, undefined)).toEqual(facts);
+    expect(await gatherSharedFacts(machine, undefined)).toEqual(facts);
     expect(JSON.stringify(facts)).not.toMatch(/pid|used/i);
   });
 
   it("is told without a search for Python where that depends on who looks", async () => {
     const machine = new MachineWithPython({ ...system, "python3 --version": "" });
-    const { python, ...shared } = await gatherFacts(machine, undefined);
+    const { facts } = await gatherHost(machine, {});
+    const { python, ...shared } = facts;
     expect(python).toEqual(foundPython);
     expect(machine.searches).toBe(1);
     expect(await gatherSharedFacts(machine, "/data")).toEqual(shared);
     expect(machine.searches).toBe(1);
+    expect(await gatherPython(machine)).toEqual({ python });
   });
 
   it.each([

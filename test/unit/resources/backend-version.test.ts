@@ -7,7 +7,6 @@ import { LocalHost } from "../../../src/host/local.js";
 import { backendVersionInputs, type BackendVersionInputs } from "../../../src/resources/backend-version-inputs.js";
 import { backendVersionKind, planBackendVersion } from "../../../src/resources/backend-version.js";
 import { contextOf, operationOf } from "../support/contexts.js";
-import { facts } from "../support/problems.js";
 import { rejectionOf } from "../support/thrown.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -82,7 +81,7 @@ async function setUp() {
     ...contextOf(host),
     reference,
     newId: () => `id-${(ids += 1)}`,
-    facts: () => Promise.resolve({ ...facts, python: { path: python, version: "3.11.2" } }),
+    findPython: () => Promise.resolve({ python: { path: python, version: "3.11.2" } }),
     content: { backendFile: () => Promise.resolve("engine==1.0\n"), pythonTool: () => Promise.resolve("") },
   };
   const converge = async ({ failsAt, binDir, changes = {} }: Circumstances = {}) => {
