@@ -102,7 +102,8 @@ export class Contexts {
     const { dataDir } = reference;
     return new Gateway({
       ...{ host, dataDir, owner, clock, serial: this.#serial },
-      findPython: () => findHostPython({ host, dataDir, find: async () => (await this.#pythonOf(host, reference)).python }),
+      findPython: () =>
+        findHostPython({ host, dataDir, find: async () => (await this.#pythonOf(host, reference)).python }),
       script: () => content.pythonTool("unix_socket.py"),
     });
   }
