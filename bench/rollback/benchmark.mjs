@@ -93,6 +93,8 @@ class Project {
       PATH: `${this.#binDir}:${process.env.PATH}`,
       PULUMI_CONFIG_PASSPHRASE: undefined,
       PULUMI_SKIP_UPDATE_CHECK: "true",
+      // Packages that Berth is developed with have plugins, which this project does not need.
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
     for (const name of ["stacks", "backends", "node_modules"]) await mkdir(join(folder, name));
     await symlink(packageRoot, join(folder, "node_modules", "pulumi-berth"));
