@@ -1,5 +1,5 @@
-import { formatBytes } from "../lib/format.js";
 import { html, Html } from "../lib/html.js";
+import { fetchTexts, loadTexts } from "../planner/report/fetch-text.js";
 import { foldNames } from "../planner/report/names.js";
 import {
   countsText,
@@ -35,7 +35,7 @@ export function planHtml(report: PlanReport): string {
             objects(report),
             reasons(report),
             argumentChanges(report),
-            fetches(report),
+            ...times(report),
             findings(report),
           ]}
         </main>
@@ -131,12 +131,9 @@ function argumentLine(mark: string, kind: string, words: readonly string[]): Htm
   return words.length === 0 ? html`` : html`<pre class="${kind}">${mark} ${words.join(" ")}</pre>`;
 }
 
-function fetches(report: PlanReport): Html {
-  const texts = report.fetches.map(({ what, bytes, hosts }) => {
-    const size = bytes === undefined ? "size unknown" : formatBytes(bytes);
-    return `${what}: ${size}${hosts.length === 1 ? "" : ` x ${hosts.length}`}, for ${foldNames(hosts)}`;
-  });
-  return section("Fetch, unless it lies in the host's cache", texts.length === 0 ? [] : [list(texts)]);
+function times(report: PlanReport): Html[] {
+  const titled = { Fetch: fetchTexts(report), Load: loadTexts(report) };
+  return Object.entries(titled).map(([title, texts]) => section(title, texts.length === 0 ? [] : [list(texts)]));
 }
 
 function findings({ checked, unknown, failure }: PlanReport): Html {

@@ -1,4 +1,4 @@
-import { formatBytes } from "../lib/format.js";
+import { fetchTexts, loadTexts } from "../planner/report/fetch-text.js";
 import { foldPlaces, sharesOf, type Share } from "../planner/report/fold.js";
 import { gib } from "../planner/report/memory.js";
 import { foldNames } from "../planner/report/names.js";
@@ -23,7 +23,8 @@ export function planText(report: PlanReport): string {
     placesText(report),
     whyText(report),
     argumentsText(report),
-    fetchText(report),
+    listText("FETCH", fetchTexts(report)),
+    listText("LOAD", loadTexts(report)),
     listText("CHECKED", report.checked),
     listText("UNKNOWN", report.unknown),
     listText("IF IT FAILS", report.failure),
@@ -134,14 +135,6 @@ function argumentsText({ deployments }: PlanReport): string {
 /** Only to be read: what has blanks or control characters in it is told from its neighbours. */
 function quote(argument: string): string {
   return /^[\w./:=,@%+-]+$/.test(argument) ? argument : JSON.stringify(argument);
-}
-
-function fetchText({ fetches }: PlanReport): string {
-  const lines = fetches.map(({ what, bytes, hosts }) => {
-    const size = bytes === undefined ? "size unknown" : formatBytes(bytes);
-    return ` ${what}: ${size}${hosts.length === 1 ? "" : ` x ${hosts.length}`}, for ${foldNames(hosts)}`;
-  });
-  return listOf("FETCH, unless it lies in the host's cache", lines);
 }
 
 function listText(title: string, sentences: readonly string[]): string {

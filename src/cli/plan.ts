@@ -10,6 +10,7 @@ import { planReport } from "../planner/report/report.js";
 import type { PlanReport } from "../schema/plan.js";
 import type { planFormats } from "./arguments.js";
 import { lookAtHosts } from "./facts.js";
+import { lookAtStores } from "./host-stores.js";
 import { openLock, solveLock } from "./lock.js";
 import { planHtml } from "./plan-html.js";
 import { planText } from "./plan-text.js";
@@ -76,9 +77,10 @@ async function makePlan(workplace: Workplace, named: string | undefined): Promis
     path: shownPath,
   } = await solveLock(workplace, stack, { frozen: false, anew: false, write: false });
   const pulumi = await openPulumi(workplace);
-  const [preview, hosts] = await Promise.all([
+  const [preview, hosts, stores] = await Promise.all([
     previewStack(pulumi, stack),
     lookAtHosts(workplace, Object.entries(project.stack.hosts)),
+    lookAtStores(workplace, lock),
   ]);
   const isSolved = outcome.kind === "solved";
   return planReport({
@@ -88,7 +90,7 @@ async function makePlan(workplace: Workplace, named: string | undefined): Promis
     warnings: isSolved ? outcome.warnings : [],
     objects: preview === undefined ? firstObjects(lock, root) : previewObjects(preview.steps),
     hasState: preview !== undefined,
-    hosts,
+    ...{ hosts, stores },
     notes: preview?.warnings ?? [],
     projectRoot: root,
   });

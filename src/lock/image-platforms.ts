@@ -10,7 +10,8 @@ export type ReadByDigest = (kind: "manifests" | "blobs", digest: string) => Prom
 
 const described = z.object({ digest: z.string() });
 const platform = z.object({ os: z.string(), architecture: z.string() });
-const manifest = z.object({ config: described });
+const layers = z.array(z.object({ size: z.int().min(0) })).optional();
+const manifest = z.object({ config: described, layers: layers.catch(undefined) });
 const index = z.object({ manifests: z.array(described.extend({ platform: platform.optional() })) });
 
 /**
@@ -22,22 +23,30 @@ export async function findPlatforms(digest: string, read: ReadByDigest): Promise
   const top = await readJson("manifests", digest, read);
   const { data: several } = index.safeParse(top);
   if (several === undefined) {
-    const id = manifest.safeParse(top).data?.config.digest;
+    const { data: single } = manifest.safeParse(top);
+    const id = single?.config.digest;
     const of = id === undefined ? undefined : platform.safeParse(await readJson("blobs", id, read)).data;
-    if (id !== undefined && of !== undefined) add(found, of, digest, id);
+    if (single !== undefined && of !== undefined) add(found, of, digest, single);
   }
   for (const { digest: one, platform: of } of several?.manifests ?? []) {
     if (of === undefined || nameOf(of) === undefined) continue;
-    const id = manifest.safeParse(await readJson("manifests", one, read)).data?.config.digest;
-    if (id !== undefined) add(found, of, one, id);
+    const { data: single } = manifest.safeParse(await readJson("manifests", one, read));
+    if (single !== undefined) add(found, of, one, single);
   }
   return Object.keys(found).length === 0 ? undefined : found;
 }
 
 /** Of several images for a platform, such as for variants of a processor, engines choose; the first is told. */
-function add(found: ImagePlatforms, of: z.output<typeof platform>, digest: string, id: string): void {
+function add(
+  found: ImagePlatforms,
+  of: z.output<typeof platform>,
+  digest: string,
+  { config, layers: all }: z.output<typeof manifest>,
+): void {
   const name = nameOf(of);
-  if (name !== undefined) found[name] ??= { digest, id };
+  if (name === undefined) return;
+  const size = all === undefined ? {} : { sizeBytes: all.reduce((sum, layer) => sum + layer.size, 0) };
+  found[name] ??= { digest, id: config.digest, ...size };
 }
 
 function nameOf({ os, architecture }: z.output<typeof platform>) {

@@ -4,6 +4,7 @@
  */
 import { posix } from "node:path";
 
+import { imageOrigin } from "../catalog/origins.js";
 import { createRegistryLogins, type FindRegistryLogin } from "../host/registry-login.js";
 import {
   findPinnedImage,
@@ -21,6 +22,7 @@ import { assertNoEngine, isUnreachable } from "../runtime/docker-remains.js";
 import type { BackendVersionInputs } from "./backend-version-inputs.js";
 import { subjectOf } from "./installers.js";
 import type { CommonObserved, Context, Operation } from "./kind.js";
+import { recordTransfer } from "./transfer-record.js";
 
 const folder = "images";
 
@@ -66,9 +68,16 @@ export async function convergeImage(
   const name = pinnedName(from, image.digest);
   await operation.step("pull the image", async () => {
     await recordPull(place, image.digest, name);
-    const onProgress = reportPull(context, inputs);
+    const report = reportPull(context, inputs);
     try {
-      await pullImage(engine, { host, image, from, findLogin: loginsOf(context, inputs), onProgress, signal });
+      await recordTransfer(context, imageOrigin(from), (meter) => {
+        const watch = meter.watch(() => undefined);
+        const onProgress = (progress: PullProgress) => {
+          watch(progress.bytes, progress.totalBytes);
+          report(progress);
+        };
+        return pullImage(engine, { host, image, from, findLogin: loginsOf(context, inputs), onProgress, signal });
+      });
     } catch (error) {
       // When only the answer was lost, the image is there, and Berth's.
       const isAbsent = await engine.findImage(name).then(

@@ -1,6 +1,7 @@
 /** The ways to install a backend version, as its resource uses them. */
 import { posix } from "node:path";
 
+import { indexOrigin, releaseOrigin } from "../catalog/origins.js";
 import { releaseAddress } from "../catalog/release-address.js";
 import { fetchRelease, unpackRelease, type BinaryRelease } from "../install/binary.js";
 import {
@@ -17,6 +18,7 @@ import { targetStatus } from "../host/target.js";
 import { BerthError } from "../lib/errors.js";
 import type { BackendVersionInputs, WantedArtifact } from "./backend-version-inputs.js";
 import type { Context } from "./kind.js";
+import { recordTransfer } from "./transfer-record.js";
 
 /** A folder with everything of an installation, and the engine's command in it. */
 export type Installed = PipxEnvironment;
@@ -53,7 +55,10 @@ function pipxInstaller(
         const version = await pythonVersion(context.host, pipx.python);
         assertPython({ path: pipx.python, version }, wanted.python, subjectOf(context, inputs));
       }
-      return [await prepareInstallation(pipx, artifact, folder, reportProgress(context, inputs))];
+      const prepared = recordTransfer(context, indexOrigin(inputs.indexUrl), (meter) =>
+        prepareInstallation(pipx, artifact, folder, meter.watch(reportProgress(context, inputs))),
+      );
+      return [await prepared];
     },
     install: async (folder) => installEnvironment(await pipxContext(context, inputs), artifact, folder),
     verify: (installed) => probeVersion(context, artifact, installed),
@@ -83,7 +88,11 @@ function binaryInstaller(
   };
   return {
     async download() {
-      return [await fetchRelease(pythonContext(context), release(), reportProgress(context, inputs))];
+      const wanted = release();
+      const fetched = recordTransfer(context, releaseOrigin(wanted.url, undefined), (meter) =>
+        fetchRelease(pythonContext(context), wanted, meter.watch(reportProgress(context, inputs))),
+      );
+      return [await fetched];
     },
     install: async (folder) => unpackRelease(pythonContext(context), release(), folder),
     verify: (installed) => probeExecutable(context, inputs, installed.executable),

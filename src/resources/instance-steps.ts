@@ -18,6 +18,7 @@ import {
 import { behindGateway, probeTarget, runnerDefinition, withKey } from "./instance-runner.js";
 import type { Context, Operation } from "./kind.js";
 import { verifyRunner } from "./instance-verification.js";
+import { LoadWatch } from "./load-watch.js";
 import { isEngineGone } from "./operation.js";
 
 /** One change of one instance. */
@@ -56,13 +57,14 @@ export async function performSteps(
 ): Promise<void> {
   let committed = false;
   let stoppedAt: Date | undefined;
+  const load = new LoadWatch(work);
   const begun: InstanceStep[] = [];
   try {
     for (const step of steps) {
       if (!committed) work.context.signal.throwIfAborted();
       begun.push(step);
       if (step.do === "stop") stoppedAt ??= work.context.clock.now();
-      await operation.step(stepTexts[step.do], () => perform(work, step));
+      await operation.step(stepTexts[step.do], () => perform(work, step, load));
       committed ||= step.do === "commit";
     }
   } catch (error) {
@@ -130,7 +132,8 @@ function rollbackText(step: InstanceStep): string {
   }
 }
 
-async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
+/** @param load told of the desired generation's start */
+async function perform(work: InstanceWork, step: InstanceStep, load?: LoadWatch): Promise<void> {
   const { context, folder } = work;
   const supervisor = context.supervisor(work.inputs.runtime);
   const definition = runnerDefinition(work.inputs, work.folder, step.generation, work.record);
@@ -140,14 +143,17 @@ async function perform(work: InstanceWork, step: InstanceStep): Promise<void> {
     case "start":
       await writeRecord(context.host, folder, { ...work.record, ...portsOf(work) });
       await supervisor.prepare();
+      load?.start(step.generation);
       return start(work, step.generation);
     case "verify":
-      return verify(work, definition, step);
+      load?.verify(step.generation, await verify(work, definition, step));
+      return;
     case "commit":
-      return commitRunner({
+      await commitRunner({
         ...{ ...work, definition, generation: step.generation, ...portsOf(work) },
         isDesired: step.generation === work.desired,
       });
+      return load?.record();
     case "discard":
       await supervisor.remove(definition);
       return context.host.remove(definition.folder);
@@ -225,11 +231,15 @@ async function specFor(work: InstanceWork, generation: Generation): Promise<Runn
   return { ...definition, ...runner };
 }
 
-async function verify(work: InstanceWork, definition: RunnerDefinition, step: InstanceStep): Promise<void> {
+/** @returns when it first answered, and went on to */
+async function verify(work: InstanceWork, definition: RunnerDefinition, step: InstanceStep): Promise<Date> {
   const { context, inputs } = work;
-  await verifyRunner({ context, inputs, definition, target: await targetOf(work, definition, step) });
+  const target = await targetOf(work, definition, step);
+  const begun = context.clock.now().getTime();
+  const seconds = await verifyRunner({ context, inputs, definition, target });
   // What served before goes on serving as it did.
   if (step.generation === work.desired) await assertHeld(context, inputs, definition);
+  return new Date(begun + seconds * 1000);
 }
 
 /** An older generation answers where and as it did when it was verified. */

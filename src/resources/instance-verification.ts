@@ -20,8 +20,11 @@ export interface Verification {
   readonly target: ProbeTarget;
 }
 
-/** @throws BerthError `runner-failed` with its last lines, when it ended or was not healthy in time */
-export async function verifyRunner(verification: Verification): Promise<void> {
+/**
+ * @returns seconds until it first answered, and went on to
+ * @throws BerthError `runner-failed` with its last lines, when it ended or was not healthy in time
+ */
+export async function verifyRunner(verification: Verification): Promise<number> {
   const { context, inputs, target } = verification;
   const { clock, host, signal } = context;
   const verdict = await verifyHealth({
@@ -33,6 +36,7 @@ export async function verifyRunner(verification: Verification): Promise<void> {
     ended: await watchForEnd(verification),
   });
   if (!verdict.healthy) throw await notHealthy(verification, verdict);
+  return verdict.answeredSeconds;
 }
 
 /** Tells, each time it is asked, why the runner has ended, if it has since now. */

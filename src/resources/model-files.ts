@@ -5,6 +5,7 @@
  */
 import { posix } from "node:path";
 
+import { modelOrigin } from "../catalog/origins.js";
 import { listEntries } from "../host/journal.js";
 import { modelPath } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
@@ -19,6 +20,7 @@ import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 import { findDrift, locate, placedPath, recordFolder, recordOf, unwantedFiles } from "./model-drift.js";
 import { modelFilesInputs, type ModelFilesInputs } from "./model-files-inputs.js";
+import { recordTransfer } from "./transfer-record.js";
 
 export interface ModelFilesObserved extends CommonObserved {
   /** What runners are given: a file, or the folder of several. */
@@ -133,10 +135,13 @@ async function bring(
   const from = atMirror(inputs);
   if (from.source === "file") return new Map();
   const text = labelOf(inputs);
-  return bringModel(modelContext(context, inputs), { from, file, sha256, token }, record, (current, total) => {
+  const tell = (current: number, total: number | undefined) => {
     const size = total === undefined ? {} : { total };
     context.log({ kind: "progress", subject: inputs.name, text, current, ...size });
-  });
+  };
+  return recordTransfer(context, modelOrigin(from, inputs), (meter) =>
+    bringModel({ ...modelContext(context, inputs), meter }, { from, file, sha256, token }, record, tell),
+  );
 }
 
 async function place(context: Context, inputs: ModelFilesInputs, found: ReadonlyMap<string, string>): Promise<void> {

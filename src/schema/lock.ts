@@ -87,6 +87,7 @@ const imagePlatforms = z
     z.strictObject({
       digest: imageDigest.describe("Digest of the platform's image"),
       id: imageDigest.describe("Digest of its configuration, by which engines know what was loaded from an archive"),
+      sizeBytes: z.int().min(0).optional().describe("What its layers have, packed, bytes"),
     }),
   )
   .describe("The images of the digest, by platform; told by its registry");

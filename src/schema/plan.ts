@@ -14,6 +14,13 @@ const plannedStrategy = z
       .describe("How it changes; `repair` where nothing but what has drifted is mended"),
     pace: z.string().optional().describe("How many replicas of the deployment change at a time, when that is limited"),
     downtimeSeconds: z.number().min(0).describe("How long it may be without a runner, at most, seconds"),
+    expectedSeconds: z
+      .number()
+      .min(0)
+      .optional()
+      .describe(
+        "How long it will be without a runner, seconds: as long as earlier starts took there, at the worst; the time that the old runner takes to stop comes to it. Left out where none was measured",
+      ),
     downtime: z.string().describe("The same in words, with what happens when it fails"),
   })
   .describe("How an instance changes");
@@ -48,6 +55,15 @@ const plannedInstance = z
     before: instancePlace.optional(),
     after: instancePlace.optional(),
     strategy: plannedStrategy.optional(),
+    load: z
+      .strictObject({
+        seconds: z.number().min(0).describe("From its start until it answered, at the worst of them, seconds"),
+        starts: z.int().min(1).describe("How many starts were measured"),
+      })
+      .optional()
+      .describe(
+        "How long its backend took to load its model on the host, on as many devices; left out where none was measured",
+      ),
   })
   .describe("A replica");
 
@@ -116,9 +132,44 @@ const fetched = z
     what: z.string().describe("What it is"),
     kind: z.enum(["backend", "model"]).describe("A backend version or a model"),
     bytes: bytes.optional().describe("Its size; left out when nobody tells it before"),
-    hosts: texts.describe("Hosts that need it"),
+    hosts: texts.describe("Hosts that fetch it"),
+    there: texts.describe("Hosts that want it, and have it: in the cache, or as a part of something else"),
   })
-  .describe("Something that is fetched, unless its download is still in the host's cache");
+  .describe("Something that hosts need");
+
+const hostFetch = z
+  .strictObject({
+    host: z.string().describe("The host"),
+    isLookedAt: z.boolean().describe("Whether it told what it has already"),
+    bytes: bytes.optional().describe("What it fetches; left out when the size of something is not known"),
+    seconds: z
+      .number()
+      .min(0)
+      .optional()
+      .describe("How long that takes, one after the other; left out when something of it is not known"),
+    origins: z
+      .array(
+        z.strictObject({
+          origin: z.string().describe("The server, the registry, or the package index"),
+          bytesPerSecond: z
+            .number()
+            .optional()
+            .describe("How fast earlier downloads came from there; left out where none was measured"),
+        }),
+      )
+      .describe("Where it comes from"),
+    disks: z
+      .array(
+        z.strictObject({
+          folder: z.string().describe("A folder on the file system"),
+          neededBytes: bytes.describe("What comes there, at least: as it is fetched, before it is unpacked"),
+          freeBytes: bytes.describe("What is free"),
+          isShort: z.boolean().describe("Whether that is less: an `up` would end with `disk-full`"),
+        }),
+      )
+      .describe("The room that it needs"),
+  })
+  .describe("What a host fetches");
 
 export const planReport = z
   .strictObject({
@@ -153,7 +204,8 @@ export const planReport = z
     deployments: z.array(plannedDeployment).describe("The deployments"),
     objects: z.array(plannedObject).describe("The objects that change"),
     places: z.array(place).describe("Memory that something has, will have, or could have"),
-    fetches: z.array(fetched).describe("What is fetched"),
+    fetches: z.array(fetched).describe("What hosts need that is made or changed"),
+    hostFetches: z.array(hostFetch).describe("What each host fetches of it"),
     choices: texts.describe("What the planner chose, and why"),
     checked: texts.describe("What was looked at and is well"),
     unknown: texts.describe("What could not be known, and what is not well"),
@@ -171,3 +223,4 @@ export type ArgumentChange = z.output<typeof argumentChange>;
 export type Place = z.output<typeof place>;
 export type Occupant = z.output<typeof occupant>;
 export type Fetched = z.output<typeof fetched>;
+export type HostFetch = z.output<typeof hostFetch>;

@@ -69,6 +69,10 @@ describe.skipIf(isLeftOut)(`the page of a plan in a browser${isLeftOut ? ` (left
         "h100-01..04",
         "blueGreen, 1 at a time",
         "vllm 0.17.1 -> vllm 0.19.0",
+        "about 95 s, at most 1200 s",
+        "h100-04 has it",
+        "21.2 GB to fetch, about 13 min 0 s",
+        "about 1 min 35 s on h100-01..04",
       ])
         expect(layout.text).toContain(text);
       expect(layout.text).toContain("python3 (pid 41822)");

@@ -76,6 +76,8 @@ describe("berth plan", () => {
     expect(output).toMatch(/^ \+ +chat +fake 1 +0 -> 1 +create +- *$/m);
     expect(output).toMatch(/^ \+ +Host +local *$/m);
     expect(output).toMatch(/^ model\.txt \(sha256 \w{12}\): size unknown, for local$/m);
+    expect(output).toMatch(/^ local: size unknown, time unknown \(.+ unknown\); .+ free in .+\/host$/m);
+    expect(output).toContain("how long chat takes to load on local: no such start was measured there yet");
     expect(output).toContain("the preview and the lock place every replica alike");
     expect(output).toContain("Exit code 2: changes are pending.");
     expect(exitCode).toBe(2);
@@ -112,7 +114,8 @@ describe("berth plan", () => {
   it("of a stack that was changed shows the update, how it goes and why", async () => {
     want({ chat: { fields: ['extraParameters: ["--text", "six"]'] }, more: {} });
     const { exitCode, output } = await plan();
-    expect(output).toMatch(/^ ~ +chat +the runner is started again: argv +1 +recreate +at most 20 s *$/m);
+    expect(output).toMatch(/^ ~ +chat +the runner is started again: argv +1 +recreate +about \d+ s, at most 20 s *$/m);
+    expect(output).toMatch(/^ chat: about [\d.]+ s on local, as at the one start that was measured$/m);
     expect(output).toMatch(/^ \+ +more +fake 1 +0 -> 1 +create +- *$/m);
     expect(output).toContain("ARGUMENTS\n chat-0\n   + --text six\n");
     expect(output).toMatch(
@@ -133,6 +136,10 @@ describe("berth plan", () => {
       ["more", "create"],
     ]);
     expect(deployments[0]?.instances[0]?.strategy).toMatchObject({ kind: "recreate", downtimeSeconds: 20 });
+    const { load, strategy } = deployments[0]?.instances[0] ?? {};
+    expect(load?.starts).toBe(1);
+    expect(strategy?.expectedSeconds).toBe(load?.seconds);
+    expect(deployments[1]?.instances[0]?.load).toEqual(load);
     expect(places.flatMap(({ after }) => after.map(({ instance }) => instance))).toContain("more-0");
     expect(lock.reason).toBe("the stack file was changed");
   });
@@ -150,7 +157,7 @@ describe("berth plan", () => {
     const patience = { timeout: 30_000, interval: 200 };
     await expect.poll(() => sandbox.runners().filter((pid) => pid !== killed), patience).toHaveLength(1);
     const { exitCode, output } = await sandbox.berth(["plan", "test"]);
-    expect(output).toMatch(/^ ! +chat +drift is mended +1 +repair +at most 20 s *$/m);
+    expect(output).toMatch(/^ ! +chat +drift is mended +1 +repair +about \d+ s, at most 20 s *$/m);
     expect(output).toContain("drift: chat-0 its runner came back once since it was verified");
     expect(exitCode).toBe(2);
   });

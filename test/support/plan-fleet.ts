@@ -1,10 +1,13 @@
 import type { Seen, SeenObject, SeenReplica } from "../../src/planner/report/seen.js";
 import type { HostReport } from "../../src/schema/facts.js";
 import { lockFile, type LockFile } from "../../src/schema/lock.js";
+import type { HostStore } from "../../src/planner/report/stores.js";
+import type { Measure } from "../../src/schema/measures.js";
 import type { PlacedMemory } from "../../src/schema/placement.js";
 
 const gib = 2 ** 30;
 const hash = (digit: string) => digit.repeat(64);
+const archiveHash = (digit: string) => `${digit.repeat(63)}0`;
 
 interface Kind {
   readonly title: string;
@@ -61,7 +64,7 @@ function release(backend: string, backendVersion: string, digit: string): LockFi
           os: "linux",
           arch: "x64",
           url: `https://files.example.net/${backend}`,
-          sha256: hash(digit),
+          sha256: archiveHash(digit),
           sizeBytes: 11_200_000_000,
           unpackedBytes: 20_000_000_000,
         },
@@ -100,7 +103,17 @@ function seenReplica(
   port: number,
 ): SeenReplica {
   const uuids = devices.map((index) => deviceOf(host, index));
-  return { deployment, host, devices: uuids, memory: memoryOf(uuids, ...memory), version, argv, ports: [port] };
+  const runs = { backend: releases[deployment].backend, modelSha256: releases[deployment].model.sha256 };
+  return {
+    ...runs,
+    deployment,
+    host,
+    devices: uuids,
+    memory: memoryOf(uuids, ...memory),
+    version,
+    argv,
+    ports: [port],
+  };
 }
 
 const replicas = {
@@ -228,6 +241,38 @@ function object(kind: string, host: string, rest: string, change: SeenObject["ch
   return { kind, name: rest === "" ? host : `${host}.${rest}`, host, change, ...unchanged };
 }
 
+const at = "2026-11-01T00:00:00.000Z";
+const gigabyte = 1_000_000_000;
+
+/** The cache of h100-04 has the new vLLM already, and those of vision have begun with its model. All was measured before. */
+function fleetStores(): Seen["stores"] {
+  const transfers = ["files.example.net", "huggingface.co"].map((origin, index): Measure => {
+    const samples = [{ bytes: 4 * gigabyte, seconds: 100 * (index + 1), at }];
+    return { schemaVersion: 1, kind: "transfer", origin, samples };
+  });
+  return Object.fromEntries(
+    Object.keys(hosts).map((name) => {
+      const placed = Object.values(replicas).flatMap((all) => all.filter(({ host }) => host === name));
+      const starts = placed.map(({ deployment, devices }): Measure => {
+        const { backend, model } = releases[deployment];
+        const samples = [95, 41].map((seconds) => ({ seconds, version: "0.17.1", at }));
+        const key = { backend, modelSha256: model.sha256, devices: devices.length };
+        return { schemaVersion: 1, kind: "load", ...key, samples };
+      });
+      const archive = name === "h100-04" ? [[archiveHash("a"), 11_200_000_000] as const] : [];
+      const begun = placed.some(({ deployment }) => deployment === "vision")
+        ? [[hash("c"), 6_600_000_000] as const]
+        : [];
+      const store: HostStore = {
+        disk: { folder: "/data/berth", freeBytes: 412 * gigabyte },
+        ...{ files: new Map(archive), begun: new Map(begun), wheels: new Map(), images: new Set() },
+        measures: [...transfers, ...starts],
+      };
+      return [name, store];
+    }),
+  );
+}
+
 /** A fleet of 64 devices: an update that runs beside the old, two new replicas, one that has drifted, and a stranger. */
 export function fleetSeen(): Seen {
   return {
@@ -256,7 +301,7 @@ export function fleetSeen(): Seen {
       ...replicas.code.map(codeObject),
     ],
     hasState: true,
-    hosts: withForeignUse(),
+    ...{ hosts: withForeignUse(), stores: fleetStores() },
     notes: [],
     projectRoot: "/project",
   };

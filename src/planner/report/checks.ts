@@ -1,9 +1,12 @@
 /** What a plan has looked at, and what it cannot know. */
 import { lookUp } from "../../lib/record.js";
 import type { HostReport } from "../../schema/facts.js";
-import type { Fetched, Place } from "../../schema/plan.js";
+import { formatBytes } from "../../lib/format.js";
+import type { HostFetch, Place, PlannedDeployment, PlannedStrategy } from "../../schema/plan.js";
 import { foldNames } from "./names.js";
+import type { Need } from "./needs.js";
 import type { Seen, SeenObject } from "./seen.js";
+import type { HostStores } from "./stores.js";
 
 export interface Findings {
   readonly checked: string[];
@@ -13,7 +16,15 @@ export interface Findings {
 /** What was found of one question: what is well, and what is not known or not well. */
 type Finding = Partial<Findings>;
 
-export function findingsOf(seen: Seen, places: readonly Place[], fetches: readonly Fetched[]): Findings {
+/** What a plan has made of what was seen. */
+export interface Worked {
+  readonly places: readonly Place[];
+  readonly needs: readonly Need[];
+  readonly hostFetches: readonly HostFetch[];
+  readonly deployments: readonly PlannedDeployment[];
+}
+
+export function findingsOf(seen: Seen, { places, needs, hostFetches, deployments }: Worked): Findings {
   const findings: Finding[] = [
     lookAtHosts(seen),
     lookAtState(seen),
@@ -21,7 +32,10 @@ export function findingsOf(seen: Seen, places: readonly Place[], fetches: readon
     lookAtDevices(seen.objects, seen.hosts),
     lookAtMemory(places),
     lookAtPorts(seen.objects, seen.hosts),
-    lookAtSizes(fetches),
+    lookAtSizes(needs),
+    lookAtDisks(hostFetches),
+    lookAtTimes(hostFetches),
+    lookAtLoads(deployments, seen.stores),
     { unknown: [...seen.warnings, ...seen.notes] },
   ];
   return {
@@ -122,9 +136,56 @@ function lookAtPorts(objects: readonly SeenObject[], hosts: Readonly<Record<stri
   return { checked: count === 0 ? [] : [`${count} new ${count === 1 ? "port is" : "ports are"} free`], unknown: busy };
 }
 
-function lookAtSizes(fetches: readonly Fetched[]): Finding {
-  const unknown = fetches.filter(({ bytes }) => bytes === undefined);
-  return { unknown: unknown.length === 0 ? [] : [`the size of ${unknown.length} of ${fetches.length} downloads`] };
+function lookAtSizes(needs: readonly Need[]): Finding {
+  const missing = needs.filter(({ isThere }) => !isThere);
+  const unknown = missing.filter(({ bytes }) => bytes === undefined);
+  return { unknown: unknown.length === 0 ? [] : [`the size of ${unknown.length} of ${missing.length} downloads`] };
+}
+
+function lookAtDisks(fetches: readonly HostFetch[]): Finding {
+  const disks = fetches.flatMap(({ host, disks: own }) => own.map((disk) => ({ host, ...disk })));
+  const short = disks.filter(({ isShort }) => isShort);
+  const unseen = fetches.filter(({ isLookedAt }) => !isLookedAt).map(({ host }) => host);
+  const isWell = disks.length > 0 && short.length === 0;
+  return {
+    checked: isWell ? ["there is room on the disks for what is fetched, as far as its size is known"] : [],
+    unknown: [
+      ...short.map(
+        ({ host, folder, neededBytes, freeBytes }) =>
+          `${host}: ${folder} has ${formatBytes(freeBytes)} free, and what comes there has ${formatBytes(neededBytes)}: the \`up\` would end with disk-full`,
+      ),
+      ...(unseen.length === 0 ? [] : [`what ${foldNames(unseen)} has of downloads: all is counted as missing`]),
+    ],
+  };
+}
+
+function lookAtTimes(fetches: readonly HostFetch[]): Finding {
+  const unknown = new Map<string, string[]>();
+  for (const { host, origins } of fetches.filter(({ isLookedAt }) => isLookedAt))
+    for (const { origin, bytesPerSecond } of origins)
+      if (bytesPerSecond === undefined) unknown.set(origin, [...(unknown.get(origin) ?? []), host]);
+  return {
+    unknown: [...unknown].map(
+      ([origin, hosts]) => `how fast ${foldNames(hosts)} fetches from ${origin}: nothing was measured there yet`,
+    ),
+  };
+}
+
+const loading: readonly PlannedStrategy["kind"][] = ["create", "blueGreen", "recreate", "replace", "repair"];
+
+/** Of hosts that were not looked at nothing is said again. */
+function lookAtLoads(deployments: readonly PlannedDeployment[], stores: HostStores): Finding {
+  const unknown = deployments.flatMap(({ name, instances }) => {
+    const unmeasured = instances.filter(
+      ({ strategy, load }) => strategy !== undefined && loading.includes(strategy.kind) && load === undefined,
+    );
+    const placed = new Set(unmeasured.flatMap(({ after }) => after?.host ?? []));
+    const hosts = [...placed].filter((host) => lookUp(stores, host) !== undefined).sort();
+    return hosts.length === 0
+      ? []
+      : [`how long ${name} takes to load on ${foldNames(hosts)}: no such start was measured there yet`];
+  });
+  return { unknown };
 }
 
 function firstLine(text: string): string {

@@ -1,8 +1,15 @@
 /** What becomes of each deployment. */
 import { differingWords } from "../../lib/words.js";
-import type { ArgumentChange, InstancePlace, PlannedDeployment, PlannedInstance } from "../../schema/plan.js";
+import type {
+  ArgumentChange,
+  InstancePlace,
+  PlannedDeployment,
+  PlannedInstance,
+  PlannedStrategy,
+} from "../../schema/plan.js";
 import { compareInstances } from "../replicas.js";
 import type { SeenInstance, SeenObject, SeenReplica } from "./seen.js";
+import { loadTimeOf, type HostStores, type LoadTime } from "./stores.js";
 
 interface Replica {
   readonly object: SeenObject;
@@ -10,7 +17,7 @@ interface Replica {
 }
 
 /** By name, each with its replicas. */
-export function deploymentsOf(objects: readonly SeenObject[]): PlannedDeployment[] {
+export function deploymentsOf(objects: readonly SeenObject[], stores: HostStores): PlannedDeployment[] {
   const byDeployment = new Map<string, Replica[]>();
   for (const object of objects) {
     const { instance } = object;
@@ -24,11 +31,12 @@ export function deploymentsOf(objects: readonly SeenObject[]): PlannedDeployment
       describe(
         name,
         replicas.toSorted((a, b) => compareInstances(a.object.name, b.object.name)),
+        stores,
       ),
     );
 }
 
-function describe(name: string, replicas: readonly Replica[]): PlannedDeployment {
+function describe(name: string, replicas: readonly Replica[], stores: HostStores): PlannedDeployment {
   const of = (which: "before" | "after") => replicas.flatMap(({ instance }) => instance[which] ?? []);
   const [before, after] = [of("before"), of("after")];
   const versions = (each: readonly SeenReplica[]) => [...new Set(each.map(({ version }) => version))].sort();
@@ -39,7 +47,7 @@ function describe(name: string, replicas: readonly Replica[]): PlannedDeployment
     replicas: { before: before.length, after: after.length },
     reasons: reasonsOf(replicas, versions(before), versions(after)),
     arguments: argumentChanges(replicas),
-    instances: replicas.map(planned),
+    instances: replicas.map((replica) => planned(replica, stores)),
   };
 }
 
@@ -63,7 +71,7 @@ function reasonsOf(replicas: readonly Replica[], before: readonly string[], afte
   return [...versions, ...new Set(told)];
 }
 
-function planned({ object: { name, change }, instance }: Replica): PlannedInstance {
+function planned({ object: { name, change }, instance }: Replica, stores: HostStores): PlannedInstance {
   const { before, after, strategy } = instance;
   const isMoved =
     before !== undefined &&
@@ -73,8 +81,21 @@ function planned({ object: { name, change }, instance }: Replica): PlannedInstan
     ...{ name, change, isMoved },
     ...(before === undefined ? {} : { before: placeOf(before) }),
     ...(after === undefined ? {} : { after: placeOf(after) }),
-    ...(change === "same" || strategy === undefined ? {} : { strategy }),
+    ...(change === "same" || strategy === undefined ? {} : timed(strategy, loadOf(after, stores))),
   };
+}
+
+function loadOf(after: SeenReplica | undefined, stores: HostStores): LoadTime | undefined {
+  if (after === undefined) return undefined;
+  const { host, backend, modelSha256, devices } = after;
+  return loadTimeOf(stores[host], { backend, modelSha256, devices: devices.length });
+}
+
+/** What only verifies loads nothing. */
+function timed(strategy: PlannedStrategy, load: LoadTime | undefined): Pick<PlannedInstance, "strategy" | "load"> {
+  if (load === undefined || strategy.kind === "verify") return { strategy };
+  const expectedSeconds = Math.min(load.seconds, strategy.downtimeSeconds);
+  return { strategy: { ...strategy, expectedSeconds }, load };
 }
 
 function placeOf({ host, devices, memory, version }: SeenReplica): InstancePlace {

@@ -1,91 +1,68 @@
-/** What hosts have to fetch before anything starts. */
-import type { Fetched } from "../../schema/plan.js";
-import type { DesiredBackendVersion, DesiredModel, DesiredStack } from "../desired.js";
-import { foldNames } from "./names.js";
-import type { SeenObject } from "./seen.js";
+/** What hosts have to fetch before anything starts, how long that takes, and the room that it needs. */
+import type { Fetched, HostFetch } from "../../schema/plan.js";
+import { total, type Need } from "./needs.js";
+import { rateFrom, type Disk, type HostStores } from "./stores.js";
 
-/** Fields of which another value is another download. */
-const contents = new Set([
-  "artifacts",
-  "digest",
-  "requirements",
-  "package",
-  "packageVersion",
-  "from",
-  "sha256",
-  "file",
-]);
-
-/** The largest first; those of unknown size after them. */
-export function fetchesOf(objects: readonly SeenObject[], desired: DesiredStack): Fetched[] {
-  const sizes = new Map(
-    objects.flatMap(({ model }) => (model === undefined ? [] : [[model.sha256, model.bytes] as const])),
-  );
-  const wanted = new Set(objects.filter(isFetched).map(({ kind, name }) => `${kind} ${name}`));
-  const found = [
-    ...desired.backendVersions.filter(({ name }) => wanted.has(`BackendVersion ${name}`)).flatMap(backendFetch),
-    ...desired.models
-      .filter(({ name }) => wanted.has(`ModelFiles ${name}`))
-      .flatMap((model) => modelFetch(model, sizes)),
-  ];
+/** Each download once, with the hosts that need it. The largest first; those of unknown size after them. */
+export function fetchesOf(needs: readonly Need[]): Fetched[] {
   const byContent = new Map<string, Fetched>();
-  for (const fetch of found) {
-    const key = JSON.stringify([fetch.what, fetch.bytes]);
-    byContent.set(key, { ...fetch, hosts: [...(byContent.get(key)?.hosts ?? []), ...fetch.hosts].sort() });
+  for (const { kind, what, bytes, isThere, host } of needs) {
+    const key = JSON.stringify([what, bytes]);
+    const { hosts = [], there = [] } = byContent.get(key) ?? {};
+    byContent.set(key, {
+      ...{ kind, what },
+      ...(bytes === undefined ? {} : { bytes }),
+      hosts: isThere ? hosts : [...hosts, host].sort(),
+      there: isThere ? [...there, host].sort() : there,
+    });
   }
   return [...byContent.values()].sort((a, b) => (b.bytes ?? -1) - (a.bytes ?? -1) || (a.what < b.what ? -1 : 1));
 }
 
-function isFetched({ change, fields, drift }: SeenObject): boolean {
-  if (change === "create" || change === "replace") return true;
-  return change === "update" && (drift.length > 0 || fields.some((field) => contents.has(field)));
+/** What each host fetches, by its name. */
+export function hostFetchesOf(needs: readonly Need[], stores: HostStores): HostFetch[] {
+  const hosts = [...new Set(needs.filter(({ isThere }) => !isThere).map(({ host }) => host))].sort();
+  return hosts.map((host) =>
+    hostFetch(
+      host,
+      needs.filter((need) => need.host === host && !need.isThere),
+      stores,
+    ),
+  );
 }
 
-function backendFetch({ backend, version, install, host }: DesiredBackendVersion): Fetched[] {
-  const what = `${backend} ${version}`;
-  const fetch = { kind: "backend" as const, hosts: [host.name] };
-  switch (install.method) {
-    case "manual":
-      return [];
-    case "pipx":
-      return [{ ...fetch, what: `${what} and the Python packages that it needs` }];
-    case "image":
-      return [{ ...fetch, what: `${install.reference}@${short(install.digest)}` }];
-    case "binary": {
-      const sizes = install.artifacts.map(({ sizeBytes }) => sizeBytes);
-      return [{ ...fetch, what, ...total(sizes) }];
-    }
-  }
+function hostFetch(host: string, missing: readonly Need[], stores: HostStores): HostFetch {
+  const store = stores[host];
+  const origins = [...new Set(missing.map(({ origin }) => origin))].sort().map((origin) => {
+    const bytesPerSecond = rateFrom(store, origin);
+    return { origin, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) }) };
+  });
+  const seconds = missing.map(({ missingBytes, origin }) => {
+    const rate = rateFrom(store, origin);
+    return rate === undefined || missingBytes === undefined ? undefined : missingBytes / rate;
+  });
+  const [bytes, time] = [total(missing.map(({ missingBytes }) => missingBytes)), total(seconds)];
+  return {
+    ...{ host, isLookedAt: store !== undefined },
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(time === undefined ? {} : { seconds: Math.ceil(time) }),
+    origins,
+    disks: store === undefined ? [] : disksOf(missing, store.disk, store.imageDisk),
+  };
 }
 
-function modelFetch({ model, host }: DesiredModel, sizes: ReadonlyMap<string, number>): Fetched[] {
-  const { from, sha256, file } = model;
-  const fetch = { kind: "model" as const, hosts: [host.name] };
-  const known = sizes.get(sha256);
-  const size = known === undefined ? {} : { bytes: known };
-  switch (from.source) {
-    case "file":
-      return [];
-    case "huggingface": {
-      const what = `${from.repo}@${from.commit.slice(0, 7)}`;
-      return [{ ...fetch, what, ...total(from.files.map(({ sizeBytes }) => sizeBytes)) }];
-    }
-    case "url":
-      return [{ ...fetch, what: `${file} (sha256 ${sha256.slice(0, 12)})`, ...size }];
-    case "wheels": {
-      const wheels = foldNames(from.wheels.map(({ name }) => name));
-      return [{ ...fetch, what: `${file} of ${wheels}`, ...size }];
-    }
-  }
-}
-
-/** Nothing where one of them is not known. */
-function total(sizes: readonly (number | undefined)[]): { bytes?: number } {
-  const known = sizes.filter((size) => size !== undefined);
-  if (known.length < sizes.length || known.length === 0) return {};
-  return { bytes: known.reduce((sum, size) => sum + size, 0) };
-}
-
-function short(digest: string): string {
-  return digest.slice(0, 19);
+/** What is known to be needed of each file system, which is the least that is. */
+function disksOf(missing: readonly Need[], disk: Disk, imageDisk: Disk | undefined): HostFetch["disks"] {
+  const isElsewhere = ({ disk: which }: Need) => which === "images" && imageDisk !== undefined;
+  const on = (place: Disk, needs: readonly Need[]) => {
+    const neededBytes = needs.reduce((sum, { missingBytes = 0 }) => sum + missingBytes, 0);
+    return needs.length === 0 ? [] : [{ ...place, neededBytes, isShort: neededBytes > place.freeBytes }];
+  };
+  return [
+    ...on(
+      disk,
+      missing.filter((need) => !isElsewhere(need)),
+    ),
+    ...(imageDisk === undefined ? [] : on(imageDisk, missing.filter(isElsewhere))),
+  ];
 }

@@ -40,7 +40,8 @@ function createInstance({ name, host, placed, release, argv }: DesiredInstance):
       after: {
         ...{ deployment, host: host.name, devices, argv },
         ...(memory === undefined ? {} : { memory }),
-        version: `${release.backend} ${release.backendVersion}`,
+        ...{ version: `${release.backend} ${release.backendVersion}`, backend: release.backend },
+        modelSha256: release.model.sha256,
         ports: [port, ...slots],
       },
       strategy: { kind: "create", downtimeSeconds: 0, downtime: "none: nothing runs yet" },

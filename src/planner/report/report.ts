@@ -3,15 +3,18 @@ import type { PlannedObject, PlanReport } from "../../schema/plan.js";
 import { desiredStack } from "../desired.js";
 import { findingsOf } from "./checks.js";
 import { deploymentsOf } from "./deployments.js";
-import { fetchesOf } from "./fetches.js";
+import { fetchesOf, hostFetchesOf } from "./fetches.js";
+import { needsOf } from "./needs.js";
 import { placesOf } from "./places.js";
 import type { Seen, SeenObject } from "./seen.js";
 
 /** The same for the same input. */
 export function planReport(seen: Seen): PlanReport {
-  const { stack, lock, lockPath, lockBefore, reason, choices, objects, hosts } = seen;
+  const { stack, lock, lockPath, lockBefore, reason, choices, objects, hosts, stores } = seen;
   const places = placesOf(seen);
-  const fetches = fetchesOf(objects, desiredStack(lock, seen.projectRoot));
+  const needs = needsOf(objects, desiredStack(lock, seen.projectRoot), seen);
+  const hostFetches = hostFetchesOf(needs, stores);
+  const deployments = deploymentsOf(objects, stores);
   const changed = objects.filter(({ change }) => change !== "same");
   return {
     planVersion: 1,
@@ -26,12 +29,13 @@ export function planReport(seen: Seen): PlanReport {
     hosts: Object.entries(hosts)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, host]) => (host.reachable ? { name } : { name, problem: host.problem })),
-    deployments: deploymentsOf(objects),
+    deployments,
     objects: changed.map(told).sort(byKind),
     places,
-    fetches,
+    fetches: fetchesOf(needs),
+    hostFetches,
     choices: [...choices],
-    ...findingsOf(seen, places, fetches),
+    ...findingsOf(seen, { places, needs, hostFetches, deployments }),
     failure: failureOf(changed),
   };
 }

@@ -3,6 +3,7 @@ import type { HostReport } from "../../schema/facts.js";
 import type { LockFile } from "../../schema/lock.js";
 import type { PlacedMemory } from "../../schema/placement.js";
 import type { PlannedObject, PlannedStrategy } from "../../schema/plan.js";
+import type { HostStores } from "./stores.js";
 
 /** An object of the preview, changed or not. */
 export interface SeenObject extends PlannedObject {
@@ -28,6 +29,8 @@ export interface SeenReplica {
   readonly memory?: PlacedMemory;
   /** Backend and version. */
   readonly version: string;
+  readonly backend: string;
+  readonly modelSha256: string;
   readonly argv: readonly string[];
   /** Its port, and those of its runners. */
   readonly ports: readonly number[];
@@ -52,6 +55,8 @@ export interface Seen {
   readonly hasState: boolean;
   /** The hosts of the lock as they are now. */
   readonly hosts: Readonly<Record<string, HostReport>>;
+  /** What of downloads the hosts have, of those that were looked at. */
+  readonly stores: HostStores;
   /** What Pulumi warned of. */
   readonly notes: readonly string[];
   readonly projectRoot: string;

@@ -1,5 +1,5 @@
 /** Deployments and objects in the words that people are told, for text and HTML alike. */
-import type { PlannedDeployment, PlannedObject, PlanReport } from "../../schema/plan.js";
+import type { PlannedDeployment, PlannedObject, PlannedStrategy, PlanReport } from "../../schema/plan.js";
 import { describeMemory } from "./memory.js";
 import { foldNames } from "./names.js";
 
@@ -54,10 +54,22 @@ function strategyTexts({ instances }: PlannedDeployment): { strategy: string; do
     return count === texts.length ? text : `${text} (${count})`;
   });
   const running = strategies.filter(({ kind }) => kind !== "create");
-  const worst = Math.max(0, ...running.map(({ downtimeSeconds }) => downtimeSeconds));
-  const downtime =
-    running.length === 0 ? "-" : worst === 0 ? "0 s" : `at most ${worst} s${running.length > 1 ? " each" : ""}`;
-  return { strategy: kinds.length === 0 ? "-" : kinds.join("; "), downtime };
+  return {
+    strategy: kinds.length === 0 ? "-" : kinds.join("; "),
+    downtime: running.length === 0 ? "-" : downtimeText(running),
+  };
+}
+
+/** `about 25 s, at most 300 s each`; without the first where no start was measured. */
+function downtimeText(strategies: readonly PlannedStrategy[]): string {
+  const worst = Math.max(0, ...strategies.map(({ downtimeSeconds }) => downtimeSeconds));
+  if (worst === 0) return "0 s";
+  const expected = strategies.flatMap(({ downtimeSeconds, expectedSeconds }) =>
+    downtimeSeconds === 0 ? [] : [expectedSeconds],
+  );
+  const known = expected.filter((seconds) => seconds !== undefined);
+  const about = known.length < expected.length ? "" : `about ${Math.ceil(Math.max(...known))} s, `;
+  return `${about}at most ${worst} s${strategies.length > 1 ? " each" : ""}`;
 }
 
 /** Objects that change alike. */

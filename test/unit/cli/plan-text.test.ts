@@ -13,7 +13,7 @@ describe("a plan at a terminal", () => {
 
            DEPLOYMENT   CHANGE                       REPLICAS   STRATEGY                 DOWNTIME
        ~   chat         vllm 0.17.1 -> vllm 0.19.0   4          blueGreen, 1 at a time   0 s
-       !   code         drift is mended              2          repair                   at most 1200 s
+       !   code         drift is mended              2          repair                   about 95 s, at most 1200 s
        +   vision       sglang-custom 0.5.10         0 -> 2     create                   -
 
            OBJECT           NAME
@@ -51,10 +51,17 @@ describe("a plan at a terminal", () => {
          - --gpu-memory-utilization 0.9
          + --kv-cache-memory-bytes 36614596198
 
-      FETCH, unless it lies in the host's cache
+      FETCH
        acme/sglang-custom@ccccccc: 16.6 GB x 2, for h100-05, h100-06
        sglang-custom 0.5.10: 11.2 GB x 2, for h100-05, h100-06
-       vllm 0.19.0: 11.2 GB x 4, for h100-01..04
+       vllm 0.19.0: 11.2 GB x 3, for h100-01..03; h100-04 has it
+       h100-01..03: 11.2 GB to fetch, about 4 min 40 s (files.example.net 40.0 MB/s); takes 11.2 GB of 412.0 GB free in /data/berth
+       h100-05, h100-06: 21.2 GB to fetch, about 13 min 0 s (files.example.net 40.0 MB/s, huggingface.co 20.0 MB/s); takes 21.2 GB of 412.0 GB free in /data/berth
+
+      LOAD
+       chat: about 1 min 35 s on h100-01..04, at the worst of 8 starts that were measured
+       code: about 1 min 35 s on mi300x-02, at the worst of 2 starts that were measured
+       vision: about 1 min 35 s on h100-05, h100-06, at the worst of 4 starts that were measured
 
       CHECKED
        8 of 8 hosts answer
@@ -63,6 +70,7 @@ describe("a plan at a terminal", () => {
        20 placed devices are there
        no device holds more than it has, at any moment, of what is known
        2 new ports are free
+       there is room on the disks for what is fetched, as far as its size is known
 
       IF IT FAILS
        create: what could not be verified is taken away again, and the \`up\` ends with exit code 1

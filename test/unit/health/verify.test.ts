@@ -50,14 +50,16 @@ async function watch(runner: Runner, minHealthySeconds: number, deadlineSeconds:
 describe("verifyHealth", () => {
   it("is content with one answer when none must be sustained", async () => {
     const { verdict, looks } = await watch({ at: () => well }, 0, 300);
-    expect(verdict).toEqual({ healthy: true, seconds: 0 });
+    expect(verdict).toEqual({ healthy: true, seconds: 0, answeredSeconds: 0 });
     expect(looks).toHaveLength(1);
   });
 
   it("counts from the first answer on", async () => {
     const at = (seconds: number) => (seconds < 20 ? ill("loading") : well);
     const { verdict, seconds } = await watch({ at }, 10, 300);
-    expect(verdict).toEqual({ healthy: true, seconds });
+    expect(verdict).toMatchObject({ healthy: true, seconds });
+    const { answeredSeconds = 0 } = verdict.healthy ? verdict : {};
+    expect(seconds - answeredSeconds).toBeCloseTo(10, 5);
     expect(seconds).toBeGreaterThanOrEqual(30);
     expect(seconds).toBeLessThan(33);
   });
@@ -85,7 +87,9 @@ describe("verifyHealth", () => {
   });
 
   it("allows a time to be healthy that is the whole deadline", async () => {
-    expect((await watch({ at: () => well }, 10, 10)).verdict).toEqual({ healthy: true, seconds: 10 });
+    expect((await watch({ at: () => well }, 10, 10)).verdict).toEqual({
+      ...{ healthy: true, seconds: 10, answeredSeconds: 0 },
+    });
   });
 
   it("does not count an answer that came after the deadline", async () => {

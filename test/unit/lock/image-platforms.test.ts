@@ -31,9 +31,10 @@ class Contents {
 const id = (letter: string) => `sha256:${letter.repeat(64)}`;
 
 describe("the platforms of an image", () => {
-  it("are those of its index that Berth runs on, each with its digest and that of its configuration", async () => {
+  it("are those of its index that Berth runs on, each with its digest, that of its configuration, and its layers' size", async () => {
     const contents = new Contents();
-    const amd64 = contents.put({ config: { digest: id("a") } });
+    const layers = [{ size: 30_000_000 }, { size: 1_200 }];
+    const amd64 = contents.put({ config: { digest: id("a") }, layers });
     const arm64 = contents.put({ config: { digest: id("b") } });
     const index = contents.put({
       manifests: [
@@ -46,7 +47,7 @@ describe("the platforms of an image", () => {
       ],
     });
     expect(await contents.find(index)).toEqual({
-      "linux/amd64": { digest: amd64, id: id("a") },
+      "linux/amd64": { digest: amd64, id: id("a"), sizeBytes: 30_001_200 },
       "linux/arm64": { digest: arm64, id: id("b") },
     });
     expect(contents.asked).toHaveLength(3);

@@ -9,6 +9,7 @@ import { performSteps, type InstanceWork } from "../../../src/resources/instance
 import type { Operation } from "../../../src/resources/kind.js";
 import { writeRunnerFiles } from "../../../src/runtime/runner-files.js";
 import type { RunnerDefinition, RunnerObservation } from "../../../src/runtime/supervisor.js";
+import { measure } from "../../../src/schema/measures.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
@@ -77,7 +78,9 @@ async function update(failsAt?: string, interruptedAt?: string) {
   );
   const { current } = (await readRecord(host, folder)) ?? record;
   const { looks } = supervisor;
-  return { failure, steps, runners: [...supervisor.runners], current, looks };
+  const measured = [...host.files.keys()].filter((path) => path.startsWith("/data/cache/measures/"));
+  const loads = measured.map((path) => measure.parse(JSON.parse(host.files.get(path) ?? "")));
+  return { failure, steps, runners: [...supervisor.runners], current, looks, loads };
 }
 
 const started = ["stop the old runner", "start the runner", "wait until it answers", "record what runs"];
@@ -91,7 +94,23 @@ describe("performSteps of an update", () => {
       current: newRunner.generation,
       // While it is verified, and when it is recorded.
       looks: 2,
+      loads: [
+        {
+          ...{
+            schemaVersion: 1,
+            kind: "load",
+            backend: newInputs.backend,
+            modelSha256: newInputs.modelSha256,
+            devices: 0,
+          },
+          samples: [{ seconds: 0, version: newInputs.backendVersion, at: "2026-01-01T00:00:00.000Z" }],
+        },
+      ],
     });
+  });
+
+  it("that fails tells nothing of how long it takes to load", async () => {
+    expect((await update("record what runs")).loads).toEqual([]);
   });
 
   it.each(started)("brings the old runner back when this fails: %s", async (failsAt) => {

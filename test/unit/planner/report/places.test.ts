@@ -32,7 +32,7 @@ function changing(
     deployment: "chat",
     host: "h100-01",
     devices: [device],
-    version: "vllm 1",
+    ...{ version: "vllm 1", backend: "vllm", modelSha256: "a" },
     argv: [],
     ports: [14_000],
   };
@@ -106,7 +106,16 @@ describe("who has which device", () => {
   });
 
   it("of an instance without devices tells of the host's memory", () => {
-    const replica = { deployment: "chat", host: "h100-01", devices: [], version: "x 1", argv: [], ports: [1] };
+    const replica = {
+      deployment: "chat",
+      host: "h100-01",
+      devices: [],
+      version: "x 1",
+      backend: "x",
+      modelSha256: "a",
+      argv: [],
+      ports: [1],
+    };
     const objects: SeenObject[] = [
       {
         ...{ kind: "Instance", name: "chat-0", change: "same", reasons: [], drift: [], fields: [] },
