@@ -17,7 +17,7 @@ export type Succession = readonly (readonly [later: string, earlier: string])[];
 /**
  * Whoever is to get what another instance of the stack has and will not keep waits for that. Those that are not among
  * the names are not the stack's any more, and nobody waits for them. Two that are to change places cannot wait for
- * each other: then one of them does not.
+ * each other: then one of them does not, and `findBlocked` finds it.
  *
  * @param names instances of the stack, those of earlier waves first, with the number of their wave
  */
@@ -35,8 +35,8 @@ export function findSuccession(names: ReadonlyMap<string, number>, hosts: readon
 
 function waitsOn({ held, wanted, roomOf }: HostClaims): [string, string][] {
   const all = [...held, ...wanted];
-  const isKept = (claim: HostClaim) => wanted.some((each) => isSame(each, claim));
-  const missing = wanted.filter((claim) => !held.some((each) => isSame(each, claim)));
+  const isKept = (claim: HostClaim) => wanted.some((each) => isSameClaim(each, claim));
+  const missing = wanted.filter((claim) => !held.some((each) => isSameClaim(each, claim)));
   return missing.flatMap((claim) => {
     const rivals = findConflict(claim, all, roomOf)?.rivals ?? [];
     const given = rivals.filter((rival) => rival.owner === claim.owner && !isKept(rival));
@@ -44,13 +44,14 @@ function waitsOn({ held, wanted, roomOf }: HostClaims): [string, string][] {
   });
 }
 
-function isSame(a: HostClaim, b: HostClaim): boolean {
+/** Whether they are one instance's, of one thing, and as much of it. */
+export function isSameClaim(a: HostClaim, b: HostClaim): boolean {
   const isWhose = a.owner === b.owner && a.instance === b.instance && isSameThing(a, b);
   return isWhose && ("port" in a || ("device" in b && a.bytes === b.bytes));
 }
 
 /** Whether one waits for another, or for one that does. */
-function waits(one: string, other: string, succession: Succession): boolean {
+export function waits(one: string, other: string, succession: Succession): boolean {
   return succession.some(
     ([later, earlier]) => later === one && (earlier === other || waits(earlier, other, succession)),
   );

@@ -11,7 +11,8 @@ import { readProject } from "../lock/project.js";
 import { readHostClaims } from "../lock/host-claims.js";
 import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredExtras } from "../planner/desired-commands.js";
-import { desiredStack } from "../planner/desired.js";
+import { desiredStack, type DesiredStack } from "../planner/desired.js";
+import { assertNoneBlocked, findBlocked } from "../planner/exchange.js";
 import { findSuccession, type HostClaims } from "../planner/succession.js";
 import type { LockFile } from "../schema/lock.js";
 import {
@@ -77,6 +78,7 @@ async function deploy(
   stack: Stack,
 ): Promise<Record<string, pulumi.Output<DeployedModel>>> {
   const desired = desiredStack(lock, root);
+  const { succession, waves } = orderOf(desired, claims);
   const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot: root };
   const secrets = await Promise.all(desired.instances.map(({ placed }) => findSecrets(placed.secretEnv, places)));
   const tokens = await Promise.all(
@@ -111,8 +113,6 @@ async function deploy(
     ]),
   );
   const created: CreatedInstance[] = [];
-  const succession = findSuccession(wavesOf(desired.instances), claims);
-  const waves = new WaveOrder(hostsOfRun(process.env), succession);
   for (const [index, instance] of byWave(desired.instances, succession)) {
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
@@ -128,6 +128,16 @@ async function deploy(
   }
   assertAsWanted(created, (host) => waves.isMeant(host), toProgramError);
   return describeDeployments(created);
+}
+
+/** @throws BerthError `already-claimed` where instances of the run would have to go before each other */
+function orderOf({ instances }: DesiredStack, claims: readonly HostClaims[]) {
+  const order = wavesOf(instances);
+  const succession = findSuccession(order, claims);
+  const waves = new WaveOrder(hostsOfRun(process.env), succession);
+  const meant = new Set(instances.filter(({ host }) => waves.isMeant(host.name)).map(({ name }) => name));
+  assertNoneBlocked(findBlocked(order, claims, succession).filter(({ wanted }) => meant.has(wanted.instance)));
+  return { succession, waves };
 }
 
 async function solve(args: StackArgs, root: string): Promise<Solved> {

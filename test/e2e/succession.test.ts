@@ -63,6 +63,22 @@ describe("one `pulumi up` that gives away what it frees", () => {
     });
   });
 
+  it("refuses two that change places before anything is touched, and tells the two steps that get there", async () => {
+    await up({ added: on(first), late: on(second) });
+    const runners = sandbox.runners();
+    const environment = { PATH: `${bin}:${sandbox.searchPath}` };
+    sandbox.writeStack(fakeStack(server, sandbox.portRange, { added: on(second), late: on(first) }));
+    const planned = await sandbox.berth(["plan", "test"], environment);
+    expect(planned.output).toContain("the `up` would be refused, because added-0, late-0 change places");
+    const { exitCode, output } = await sandbox.up([], environment);
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain(`late-0 is to get device ${first}, which added-0 gives up only after it`);
+    expect(output).toContain("take added out of the stack file and run `pulumi up`");
+    expect(sandbox.runners()).toEqual(runners);
+    expect(await up({ late: on(first) })).toEqual({ late: [first] });
+    expect(await up({ added: on(second), late: on(first) })).toEqual({ added: [second], late: [first] });
+  });
+
   it("gives a port from one deployment to another", async () => {
     const port = sandbox.portRange[0] + 7;
     const asking = { fields: [...(on(second, 1).fields ?? []), `port: ${port}`] };

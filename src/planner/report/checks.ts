@@ -3,6 +3,7 @@ import { lookUp } from "../../lib/record.js";
 import type { HostReport } from "../../schema/facts.js";
 import { formatBytes } from "../../lib/format.js";
 import type { HostFetch, Place, PlannedDeployment, PlannedStrategy } from "../../schema/plan.js";
+import { exchangesOf } from "./exchanges.js";
 import { foldNames } from "./names.js";
 import type { Need } from "./needs.js";
 import type { Seen, SeenObject } from "./seen.js";
@@ -31,6 +32,7 @@ export function findingsOf(seen: Seen, { places, needs, hostFetches, deployments
     lookAtPlacement(seen),
     lookAtDevices(seen.objects, seen.hosts),
     lookAtMemory(places),
+    { unknown: exchangesOf(seen) },
     lookAtPorts(seen.objects, seen.hosts),
     lookAtSizes(needs),
     lookAtDisks(hostFetches),
