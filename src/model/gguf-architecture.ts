@@ -51,6 +51,11 @@ export const withoutCache: ReadonlySet<string> = new Set([
   ...["gemma-embedding", "gemma-embedding2", "wavtokenizer-dec", "dream", "llada", "llada-moe", "rnd1", "clef"],
 ]);
 
+/** Models without an output over the vocabulary, whose device needs no copy of the input for it: seen of bert. */
+export const withoutOutput: ReadonlySet<string> = new Set([
+  ...["bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3"],
+]);
+
 /** Models whose every layer keeps a state, and none a cache. */
 export const recurrent: ReadonlySet<string> = new Set(["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"]);
 

@@ -1,5 +1,13 @@
 import type { GgufHeader } from "./gguf-header.js";
-import { hybrids, indexed, isKnownArchitecture, recurrent, windowRules, withoutCache } from "./gguf-architecture.js";
+import {
+  hybrids,
+  indexed,
+  isKnownArchitecture,
+  recurrent,
+  windowRules,
+  withoutCache,
+  withoutOutput,
+} from "./gguf-architecture.js";
 import { readMetadata, type GgufMetadata } from "./gguf-metadata.js";
 
 /** What one layer keeps of a text. */
@@ -29,6 +37,8 @@ export interface GgufShape {
   /** Latent attention: the size of what a key is made from, of the part that turns, and of a whole key. */
   readonly latent: { readonly size: number; readonly turning: number; readonly keySize: number } | undefined;
   readonly keepsCache: boolean;
+  /** Whether it tells of each word of the vocabulary how likely it is; models of texts as a whole do not. */
+  readonly hasOutput: boolean;
   readonly expertsUsed: number;
 }
 
@@ -54,6 +64,7 @@ export function readGgufShape(header: GgufHeader, where: string): GgufShape {
         ? { size: latentSize, turning: metadata.number("rope.dimension_count") ?? 0, keySize: latentKeys }
         : undefined,
     keepsCache: !withoutCache.has(architecture),
+    hasOutput: !withoutOutput.has(architecture),
     expertsUsed: metadata.number("expert_used_count") ?? 0,
   };
 }

@@ -12,6 +12,7 @@ const layerName = /(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\./;
 /** What every device has whole: norms, choices of experts, and the small first halves of latent projections. */
 const wholeName = /norm|\.gate\.(?:weight|e_score_correction_bias)$|router|q_a_proj|kv_a_proj|rotary|inv_freq/;
 const keyValueName = /\.(?:k_proj|v_proj)\./;
+const visionName = /vision|visual|audio/;
 const inputName = /embed_tokens|wte|word_embeddings|tok_embeddings/;
 const outputName = /lm_head|embed_out|^output\./;
 
@@ -31,11 +32,11 @@ export function shardWeights(
   const bytes = new Array<number>(pipelineParallel).fill(0);
   const isTied = !tensors.some(({ name }) => outputName.test(name));
   for (const { name, bytes: whole, shape } of tensors) {
-    const parts = partsOf(name, shape, tensorParallel, kvHeads);
+    const parts = sharesOf(name, shape, tensorParallel, kvHeads);
     const share = Math.ceil(whole / parts);
-    const layer = layerName.exec(name)?.[1];
-    const isVision = /vision|visual|audio/.test(name);
-    if (layer !== undefined && !isVision) add(bytes, stages[Number(layer)] ?? last, share);
+    const layer = layerOf(name);
+    const isVision = visionName.test(name);
+    if (layer !== undefined) add(bytes, stages[layer] ?? last, share);
     else if (inputName.test(name)) {
       add(bytes, 0, share);
       if (isTied && last > 0) add(bytes, last, share);
@@ -43,6 +44,12 @@ export function shardWeights(
     else add(bytes, last, share);
   }
   return bytes.flatMap((own) => new Array<number>(tensorParallel).fill(own));
+}
+
+/** The layer of the language model that a tensor is of; undefined for one of none. */
+export function layerOf(name: string): number | undefined {
+  const layer = layerName.exec(name)?.[1];
+  return layer === undefined || visionName.test(name) ? undefined : Number(layer);
 }
 
 /** Bytes of all weights, once. */
@@ -54,7 +61,8 @@ function add(bytes: number[], stage: number, share: number): void {
   bytes[stage] = (bytes[stage] ?? 0) + share;
 }
 
-function partsOf(name: string, shape: readonly number[], tensorParallel: number, kvHeads: number): number {
+/** How many devices share a tensor out among them. */
+export function sharesOf(name: string, shape: readonly number[], tensorParallel: number, kvHeads: number): number {
   if (wholeName.test(name)) return 1;
   if (keyValueName.test(name)) return Math.min(tensorParallel, Math.max(1, kvHeads));
   // Scales and the like of one number.

@@ -24,14 +24,16 @@ export function activationsOf(
     const shapes = byLayer[index] ?? new Map<string, readonly number[]>();
     const width = (name: string, dimension: number): number => shapes.get(name)?.[dimension] ?? 0;
     const inner = width("ffn_down.weight", 0);
+    // With one matrix for both, up is twice as wide as down.
+    const isGated = shapes.has("ffn_gate.weight") || width("ffn_up.weight", 1) !== inner;
     const state = layer.state > 0 ? stateWidth(shapes) : 0;
     const queries = Math.max(shape.heads * shape.headSize, width("attn_q.weight", 1));
     const attends = layer.keys > 0 || !shape.keepsCache;
     const attention = attends ? attentionWidth(shape, queries, layer.keys, flashAttention) : 0;
     return {
       attention: Math.max(attention, state),
-      // Gate, up, and what becomes of both.
-      feedForward: 3 * inner,
+      // Gate, up, and what becomes of both. Models of texts as a whole may have no gate, and what becomes of up takes its place.
+      feedForward: (isGated || shape.keepsCache ? 3 : 1) * inner,
       experts: expertsWidth(width("ffn_down_exps.weight", 0), width("ffn_down_exps.weight", 1), shape.expertsUsed),
     };
   });

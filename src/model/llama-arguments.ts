@@ -8,6 +8,8 @@ const unforeseen = [
   ...["-ot", "--override-tensor", "-sm", "--split-mode", "-mg", "--main-gpu", "-dev", "--device", "--rpc"],
   ...["-mm", "--mmproj", "-mmu", "--mmproj-url", "-hfd", "--hf-repo-draft"],
   ...["-md", "--model-draft", "--lora", "--lora-scaled", "--control-vector", "-cmoe", "--cpu-moe", "-otd", "-devd"],
+  ...["--control-vector-scaled", "-hfrd", "--spec-draft-hf", "--spec-draft-model", "--spec-draft-device"],
+  ...["--device-draft", "--spec-draft-override-tensor", "--override-tensor-draft", "--model-vocoder", "-mv"],
 ];
 
 const shared = ["-kvu", "--kv-unified"];
@@ -21,7 +23,7 @@ export type LlamaArguments =
 /** @param argv parameters, one argument each; of a flag that is there twice the last counts */
 export function readLlamaArguments(argv: readonly string[]): LlamaArguments {
   const given = readFlags(argv);
-  const odd = unforeseen.find((flag) => given.has(flag)) ?? oddNumber(given) ?? oddFit(given);
+  const odd = unforeseen.find((flag) => given.has(flag)) ?? oddNumber(given) ?? oddFit(given) ?? oddGuess(given);
   if (odd !== undefined) return { kind: "unknown", flag: odd };
   const layers = readLayers(given);
   const split = flagValue(given, "-ts", "--tensor-split")?.split(/[,/]/).map(Number);
@@ -52,6 +54,12 @@ export function splitCount(argv: readonly string[]): number | undefined {
 /** What is fitted to what is free is known to nobody before. */
 function oddFit(given: GivenFlags): string | undefined {
   return ["-fit", "--fit"].find((flag) => given.has(flag) && !isOff(given.get(flag)));
+}
+
+/** Guessed tokens need a draft, layers of the model's own, or at least results of more tokens at once. */
+function oddGuess(given: GivenFlags): string | undefined {
+  const types = given.get("--spec-type") ?? "none";
+  return types === "none" ? undefined : "--spec-type";
 }
 
 /** The one that was given last. */

@@ -53,14 +53,15 @@ export function computeBytes(problem: ComputeProblem, place: Place): number {
   return masks + between + Math.max(widest, atEnd) + borrowed;
 }
 
-function heldIn(place: Place, { offload, setting }: ComputeProblem, pipelined: boolean): number {
+function heldIn(place: Place, { shape, offload, setting }: ComputeProblem, pipelined: boolean): number {
   const [first] = setting.split.keys();
   if (pipelined) {
     if (place === "host") return heldBetween.hostOfSeveral;
     return place === first ? heldBetween.firstOfSeveral : heldBetween.laterOfSeveral;
   }
   const hasHostLayers = offload.layers.includes("host");
-  if (place === "host") return hasHostLayers || setting.layers === 0 ? heldBetween.all : heldBetween.hostOfDevices;
+  const isOnHost = hasHostLayers || setting.layers === 0 || !shape.keepsCache;
+  if (place === "host") return isOnHost ? heldBetween.all : heldBetween.hostOfDevices;
   return heldBetween.device;
 }
 

@@ -50,7 +50,7 @@ function measurePlaces(
   setting: LlamaSetting,
   offload: Offload,
 ): DeviceMemory[] {
-  const weights = placeWeights(header.tensors, offload, setting);
+  const weights = placeWeights(header.tensors, offload, setting, shape);
   const caches = cacheBytes(shape, setting);
   const onHost = (index: number) => offload.layers[index] === "host" || index < setting.expertsOnHost;
   const largestOnHost = header.tensors.reduce((most, { name, bytes }) => {

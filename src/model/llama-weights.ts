@@ -1,4 +1,5 @@
 import type { GgufTensor } from "./gguf-header.js";
+import type { GgufShape } from "./gguf-shape.js";
 import type { Offload, Place } from "./llama-offload.js";
 import type { LlamaSetting } from "./llama-options.js";
 import { sum } from "./memory.js";
@@ -24,6 +25,7 @@ export function placeWeights(
   tensors: readonly GgufTensor[],
   offload: Offload,
   setting: Pick<LlamaSetting, "expertsOnHost" | "mapped" | "remote" | "split">,
+  shape: Pick<GgufShape, "hasOutput">,
 ): LlamaWeights {
   const bytes = new Map<Place, number>();
   const add = (place: Place, amount: number) => bytes.set(place, (bytes.get(place) ?? 0) + amount);
@@ -33,12 +35,12 @@ export function placeWeights(
     add(place, tensor.bytes);
     if (place === "host") onHost.push(tensor);
   }
-  const hasOutput = tensors.some(({ name }) => name === "output.weight");
+  const needsInput = shape.hasOutput && !tensors.some(({ name }) => name === "output.weight");
   const input = tensors.find(({ name }) => name === "token_embd.weight");
   // Devices of this host bring memory that they reach for its weights, which comes before other layouts.
   const repacks = setting.split.length === 0 || setting.remote;
   const isRepackedHere = (tensor: GgufTensor) => repacks && isRepacked(tensor);
-  const isCopied = !hasOutput && input !== undefined && (offload.output !== "host" || isRepackedHere(input));
+  const isCopied = needsInput && input !== undefined && (offload.output !== "host" || isRepackedHere(input));
   if (isCopied) add(offload.output, input.bytes);
   const repacked = setting.mapped
     ? onHost.filter((tensor) => !inputName.test(tensor.name) && isRepackedHere(tensor))

@@ -1,10 +1,14 @@
 /** What vLLM's arguments say of its memory. Names of flags: `EngineArgs` of vLLM. Pure. */
+import { z } from "zod";
+
 import { flagValue, hasFlag, numberOf, readFlags, type GivenFlags } from "./engine-flags.js";
 import type { VllmOptions } from "./vllm-estimate.js";
+import type { LoraOptions } from "./vllm-lora.js";
 
 /** Arguments whose effect on the memory is not worked out. */
 const unforeseen = [
-  ...["--speculative-config", "--enable-lora", "--lora-modules", "--cpu-offload-gb", "--kv-cache-memory-bytes"],
+  ...["--lora-dtype", "--enable-lora-bias", "--enable-tower-connector-lora", "--default-mm-loras"],
+  ...["--cpu-offload-gb", "--kv-cache-memory-bytes"],
   ...["--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp"],
   ...["--enable-expert-parallel", "--decode-context-parallel-size", "-dcp", "--hf-overrides", "--config"],
 ];
@@ -17,7 +21,8 @@ export type VllmArguments =
 /** @param argv parameters, one argument each; of a flag that is there twice the last counts */
 export function readVllmArguments(argv: readonly string[]): VllmArguments {
   const given = readFlags(argv);
-  const odd = findUnforeseen(given) ?? oddNumber(given);
+  const guess = readGuess(given);
+  const odd = findUnforeseen(given) ?? oddNumber(given) ?? (guess === "unknown" ? speculation : undefined);
   if (odd !== undefined) return { kind: "unknown", flag: odd };
   const cache = flagValue(given, "--kv-cache-dtype");
   return {
@@ -28,8 +33,42 @@ export function readVllmArguments(argv: readonly string[]): VllmArguments {
       eightBitCache: cache?.startsWith("fp8") === true ? true : undefined,
       batchTokens: numberOf(given, "--max-num-batched-tokens"),
       utilization: numberOf(given, "--gpu-memory-utilization"),
+      ...(hasFlag(given, "--enable-lora") ? { lora: readLora(given) } : {}),
+      ...(typeof guess === "number" ? { guessedTokens: guess } : {}),
     },
   };
+}
+
+const speculation = "--speculative-config";
+
+/**
+ * Tokens that are guessed from the text itself, which needs no model (`NgramProposer` in vllm/v1/spec_decode works on
+ * the host). Other ways load a draft that no lock has, or layers of the model's own.
+ */
+function readGuess(given: GivenFlags): number | "unknown" | undefined {
+  const isGiven = [...given.keys()].some((flag) => flag.replace(/\..*$/, "") === speculation);
+  if (!isGiven) return undefined;
+  const { data } = ngram.safeParse(parseJson(given.get(speculation)));
+  return data === undefined ? "unknown" : data.num_speculative_tokens;
+}
+
+const ngram = z.object({
+  method: z.literal("ngram"),
+  num_speculative_tokens: z.int().min(1),
+  model: z.never().optional(),
+});
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** `LoRAConfig` of vLLM: one adapter at a time, of rank 16, where nobody says otherwise. */
+function readLora(given: GivenFlags): LoraOptions {
+  return { slots: numberOf(given, "--max-loras") ?? 1, rank: numberOf(given, "--max-lora-rank") ?? 16 };
 }
 
 /** `--hf-overrides.rope_theta 1` is a part of `--hf-overrides`. */
@@ -55,7 +94,10 @@ export function groupsOf(argv: readonly string[]): number {
 
 /** `8k` and `auto` are numbers to vLLM alone. */
 function oddNumber(given: GivenFlags): string | undefined {
-  const whole = ["--max-model-len", "-tp", "--tensor-parallel-size", "--max-num-batched-tokens"];
+  const whole = [
+    ...["--max-model-len", "-tp", "--tensor-parallel-size", "--max-num-batched-tokens"],
+    ...["--max-loras", "--max-lora-rank"],
+  ];
   const isWhole = (flag: string) => /^[1-9]\d*$/.test(given.get(flag) ?? "");
   const share = Number(given.get("--gpu-memory-utilization") ?? 1);
   if (hasFlag(given, "--gpu-memory-utilization") && !(share > 0 && share <= 1)) return "--gpu-memory-utilization";

@@ -5,7 +5,8 @@ import { shardWeights, stagesOf } from "./hub-weights.js";
 import { ownBytes, type DeviceMemory, type MemoryEstimate } from "./memory.js";
 import type { WeightTensor } from "./safetensors-header.js";
 import { layerTokenBytes, textBytes, tokensIn, type VllmCache } from "./vllm-cache.js";
-import { activationBytes, libraryBytes } from "./vllm-overhead.js";
+import { loraBytes, loraStepBytes, whyNoLora, type LoraOptions } from "./vllm-lora.js";
+import { activationBytes, graphBytes, libraryBytes } from "./vllm-overhead.js";
 
 /** How vLLM is started, as far as its memory depends on it. */
 export interface VllmOptions {
@@ -19,6 +20,10 @@ export interface VllmOptions {
   readonly eightBitCache?: boolean | undefined;
   /** `--max-num-batched-tokens`. */
   readonly batchTokens?: number | undefined;
+  /** `--enable-lora`. */
+  readonly lora?: LoraOptions | undefined;
+  /** Tokens that are guessed for each text and looked at with the next, from the text itself (`ngram`). */
+  readonly guessedTokens?: number | undefined;
   /** `--gpu-memory-utilization`: the part of a device that vLLM may have in all. */
   readonly utilization?: number | undefined;
   /** Memory of one device. */
@@ -56,7 +61,7 @@ const batches = { large: 8192, small: 2048, fromBytes: 70 * 2 ** 30 };
  */
 export function estimateVllm({ config, tensors, where }: VllmModel, options: VllmOptions): VllmEstimate {
   const shape = readHubShape(config);
-  const { tensorParallel = 1, pipelineParallel = 1, parallel = 1, utilization = defaultUtilization } = options;
+  const { tensorParallel = 1, pipelineParallel = 1, parallel = 1, utilization = defaultUtilization, lora } = options;
   assertCut(shape, tensorParallel, pipelineParallel, where);
   if (utilization <= 0 || utilization > 1)
     throw new BerthError("usage", {
@@ -65,6 +70,8 @@ export function estimateVllm({ config, tensors, where }: VllmModel, options: Vll
       expected: "more than 0, and 1 at most",
     });
   if (tensors.length === 0) throw noWeights(where);
+  const noLora = lora === undefined ? undefined : whyNoLora(tensors);
+  if (noLora !== undefined) throw new BerthError("usage", { where, what: noLora });
   const contextLength = options.contextLength ?? Math.min(defaultContext, shape.contextLength);
   const { deviceBytes } = options;
   const large = deviceBytes !== undefined && deviceBytes >= batches.fromBytes;
@@ -80,11 +87,14 @@ export function estimateVllm({ config, tensors, where }: VllmModel, options: Vll
     return {
       device,
       layers: stages.filter((stage) => stage === Math.floor(device / tensorParallel)).length,
-      weightsBytes,
+      weightsBytes: weightsBytes + (lora === undefined ? 0 : loraBytes(tensors, shape, tensorParallel, lora)),
       cacheBytes: textBytes(shape, windows, cache, contextLength) * parallel,
-      computeBytes: activationBytes(shape, tensorParallel, batchTokens),
+      computeBytes:
+        activationBytes(shape, tensorParallel, batchTokens, options.guessedTokens) +
+        (lora === undefined ? 0 : loraStepBytes(batchTokens, lora)),
       outputBytes: 0,
-      runtimeBytes: libraryBytes(tensorParallel * pipelineParallel),
+      // Steps with adapters have graphs of their own (`cudagraph_specialize_lora`).
+      runtimeBytes: libraryBytes(tensorParallel * pipelineParallel) + (lora === undefined ? 0 : graphBytes),
     };
   });
   const fullest = Math.max(...weights.map((_, device) => windowsOf(device).length));
@@ -104,7 +114,7 @@ export function estimateVllm({ config, tensors, where }: VllmModel, options: Vll
     tokenBytes: layerTokenBytes(shape, cache) * fullest,
     ...(budget === undefined ? {} : { kvCacheMemoryBytes: budget }),
     ...(tokens === undefined ? {} : { kvCacheTokens: tokens }),
-    notes: notesOn(shape, contextLength),
+    notes: [...notesOn(shape, contextLength), ...(lora === undefined ? [] : [loraNote])],
   };
 }
 
@@ -133,6 +143,8 @@ function noWeights(where: string): BerthError {
     hint: "check that the files are those of a model",
   });
 }
+
+const loraNote = "weights are with the places for adapters, of which every matrix of the layers is taken to have one";
 
 function notesOn(shape: HubShape, contextLength: number): string[] {
   const notes = ["activations, graphs and libraries are taken from rules, not measured"];

@@ -1,5 +1,6 @@
 import { readLlamaArguments, splitCount } from "../model/llama-arguments.js";
 import { groupsOf, readVllmArguments } from "../model/vllm-arguments.js";
+import { whyNoLora } from "../model/vllm-lora.js";
 import { hostWays } from "./host-ways.js";
 import { llamaWays } from "./llama-ways.js";
 import { vllmWays } from "./vllm-ways.js";
@@ -26,8 +27,14 @@ export function listWays(problem: WayProblem): Ways {
   const variable = model.engine === "llama-cpp" ? problem.variables.find(isLlamaVariable) : undefined;
   const odd = variable ?? (read.kind === "unknown" ? read.flag : undefined);
   if (odd !== undefined) return only(wholeWay(problem), `what ${odd} does to the memory is not worked out`);
+  const adapted = model.engine === "vllm" && hasLora(read) ? whyNoLora(model.model.tensors) : undefined;
+  if (adapted !== undefined) return only(wholeWay(problem), adapted);
   const found = model.engine === "vllm" ? vllmWays(problem, model.model) : llamaWays(problem, model.model);
   return { ...found, note: undefined };
+}
+
+function hasLora(read: ReturnType<typeof readVllmArguments> | ReturnType<typeof readLlamaArguments>): boolean {
+  return read.kind === "known" && "lora" in read.options && read.options.lora !== undefined;
 }
 
 function only(way: Way, note?: string): Ways {

@@ -6,7 +6,14 @@ import { ownBytes, sum, type MemoryEstimate } from "../../src/model/memory.js";
 import { readHeaderOf } from "../support/gguf-file.js";
 import { graniteHybridShape, lfm2Shape, mambaShape, qwen3nextShape } from "../support/gguf-hybrids.js";
 import type { GgufShape } from "../support/gguf-parts.js";
-import { deepseek2Shape, gemma2Shape, gptOssShape, llamaShape, qwen3moeShape } from "../support/gguf-shapes.js";
+import {
+  deepseek2Shape,
+  gemma2Shape,
+  gptOssShape,
+  llamaShape,
+  qwen3moeShape,
+  rerankerShape,
+} from "../support/gguf-shapes.js";
 import { writeSparseGguf } from "../support/gguf-writer.js";
 import { hasLlamaBuilds } from "../support/llama-builds.js";
 import { LlamaTools, type LlamaReport } from "../support/llama-report.js";
@@ -51,6 +58,9 @@ const shapes: Record<string, GgufShape> = {
     { layers: 48, width: 2048, feedForward: 0, heads: 0, kvHeads: 0, headSize: 0, vocabulary: 50_280 },
     { state: 16, kernel: 4 },
   ),
+  "bge-reranker-v2-m3": rerankerShape({
+    ...{ layers: 24, width: 1024, feedForward: 4096, heads: 16, kvHeads: 16, headSize: 64, vocabulary: 250_002 },
+  }),
   "LFM2-1.2B": lfm2Shape(
     { layers: 16, width: 2048, feedForward: 8192, heads: 32, kvHeads: 8, headSize: 64, vocabulary: 65_536 },
     [2, 5, 8, 10, 12, 14],
@@ -83,6 +93,7 @@ const onHost: readonly Case[] = [
   ["gpt-oss-20b", "-c 131072 -np 8", { contextLength: 131_072, parallel: 8 }],
   ["DeepSeek-V3", "-c 65536", { contextLength: 65_536 }],
   ["DeepSeek-V3", "-c 8192 -fa off", { contextLength: 8192, flashAttention: false }],
+  ["bge-reranker-v2-m3", "-c 8192 --reranking -ub 2048", { contextLength: 8192, batch: 2048 }],
   ["mamba-1.4b", "-c 8192 -np 16", { contextLength: 8192, parallel: 16 }],
   ["Qwen3-Next-80B", "-c 8192 -np 16", { contextLength: 8192, parallel: 16 }],
 ];
@@ -99,6 +110,9 @@ const onDevices: readonly Case[] = [
   ["gpt-oss-20b", "-c 8192 -ngl 99", { contextLength: 8192, split: [1] }],
   ["DeepSeek-V3", "-c 8192 -ngl 20", { contextLength: 8192, split: [1], layers: 20 }],
   ["LFM2-1.2B", "-c 8192 -ngl 99", { contextLength: 8192, split: [1] }],
+  ["bge-reranker-v2-m3", "-c 8192 --reranking -ngl 99", { contextLength: 8192, split: [1] }],
+  ["bge-reranker-v2-m3", "-c 8192 --embedding -ngl 99", { contextLength: 8192, split: [1] }],
+  ["bge-reranker-v2-m3", "-c 8192 --reranking -ngl 12", { contextLength: 8192, split: [1], layers: 12 }],
 ];
 
 describe.runIf(isPossible)("what llama-server reports of its own memory is estimated from the header alone", () => {

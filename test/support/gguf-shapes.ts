@@ -109,3 +109,37 @@ export function deepseek2Shape(size: Size, moe: Experts, dense: number): GgufSha
   ]);
   return { metadata, tensors: [...ends({ ...size, untied: true }), ...blocks] };
 }
+
+/** Reads all of a text at once and tells one number of it, as bge-reranker-v2-m3: biases, no gate, no output. */
+export function rerankerShape(size: Size): GgufShape {
+  const { width, feedForward: inner, vocabulary, type = "F16" } = size;
+  const metadata = {
+    ...common("bert", size),
+    "bert.context_length": 8192,
+    "bert.attention.causal": false,
+    "bert.attention.layer_norm_epsilon": { float: 1e-5 },
+    "bert.pooling_type": 4,
+    "tokenizer.ggml.token_type_count": 1,
+  };
+  const both = (name: string, shape: number[], as: TensorType) => [
+    tensor(`${name}.weight`, shape, as),
+    tensor(`${name}.bias`, shape.slice(-1), "F32"),
+  ];
+  const blocks = layersOf(size).flatMap((layer) => [
+    ...["attn_q", "attn_k", "attn_v", "attn_output"].flatMap((name) =>
+      both(`blk.${layer}.${name}`, [width, width], type),
+    ),
+    ...["attn_output_norm", "layer_output_norm"].flatMap((name) => both(`blk.${layer}.${name}`, [width], "F32")),
+    ...both(`blk.${layer}.ffn_up`, [width, inner], type),
+    ...both(`blk.${layer}.ffn_down`, [inner, width], type),
+  ]);
+  const tensors = [
+    tensor("token_embd.weight", [width, vocabulary], type),
+    tensor("token_types.weight", [width, 1], "F32"),
+    tensor("position_embd.weight", [width, 8192], "F32"),
+    ...both("token_embd_norm", [width], "F32"),
+    ...both("cls", [width, width], type),
+    ...both("cls.output", [width, 1], type),
+  ];
+  return { metadata, tensors: [...tensors, ...blocks] };
+}

@@ -72,10 +72,10 @@ describe("a deployment on accelerators", () => {
     const odd = {
       hosts: { box: gpuHost(2) },
       engine: "vllm",
-      chat: { parameters: ["--enable-lora"] },
+      chat: { parameters: ["--cpu-offload-gb", "4"] },
     } satisfies Setting;
     expect((await solve(odd)).reasons).toContain(
-      "chat: its devices are its own alone: what --enable-lora does to the memory is not worked out",
+      "chat: its devices are its own alone: what --cpu-offload-gb does to the memory is not worked out",
     );
   });
 

@@ -33,6 +33,9 @@ describe("readLlamaArguments", () => {
     [["--fit", "on"], "--fit"],
     [["--rpc", "host:50052"], "--rpc"],
     [["-md", "draft.gguf"], "-md"],
+    [["--spec-draft-model", "draft.gguf"], "--spec-draft-model"],
+    [["--spec-draft-hf", "acme/draft"], "--spec-draft-hf"],
+    [["--spec-type", "ngram-simple"], "--spec-type"],
     [["-np", "many"], "-np"],
     [["-ngl", "some"], "--n-gpu-layers"],
     [["-ts", "a,b"], "--tensor-split"],
@@ -57,9 +60,21 @@ describe("readVllmArguments", () => {
     });
   });
 
+  it("knows places for adapters, and tokens that are guessed from the text itself", () => {
+    const guess = '{"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 3}';
+    expect(readVllmArguments(["--speculative-config", guess])).toMatchObject({ options: { guessedTokens: 4 } });
+    expect(readVllmArguments(["--enable-lora"])).toMatchObject({ options: { lora: { slots: 1, rank: 16 } } });
+    expect(readVllmArguments(["--enable-lora", "--max-loras", "4", "--max-lora-rank=64"])).toMatchObject({
+      options: { lora: { slots: 4, rank: 64 } },
+    });
+  });
+
   it.each([
     [["--speculative-config", "{}"], "--speculative-config"],
-    [["--enable-lora"], "--enable-lora"],
+    [["--speculative-config", '{"method": "eagle3", "model": "acme/eagle"}'], "--speculative-config"],
+    [["--speculative-config", '{"method": "mtp", "num_speculative_tokens": 1}'], "--speculative-config"],
+    [["--enable-lora", "--max-loras", "some"], "--max-loras"],
+    [["--enable-lora", "--lora-dtype", "float32"], "--lora-dtype"],
     [["--speculative_config.method=ngram"], "--speculative-config"],
     [["--hf-overrides.max_position_embeddings", "262144"], "--hf-overrides"],
     [["--max-model-len", "8k"], "--max-model-len"],
