@@ -4,6 +4,7 @@ import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
 import { currentLock, type CurrentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
+import { describeMissing, findMissing } from "../lock/kept-files.js";
 import { BerthError } from "../lib/errors.js";
 import type { ArtifactEdges } from "../lock/artifact-check.js";
 import type { LockEdges } from "../lock/build.js";
@@ -48,8 +49,11 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
       renewed: options.upgrade === true ? "all" : (options.update ?? []),
     });
     workplace.print(describeLock(current));
-    const { outcome } = current;
-    if (outcome.kind === "kept") return 0;
+    const { outcome, lock } = current;
+    if (outcome.kind === "kept") {
+      await tellMissing(workplace, lock);
+      return 0;
+    }
     for (const choice of outcome.choices) workplace.print(`   ${choice}`);
     for (const warning of outcome.warnings) workplace.note(`warning: ${warning}`);
     return 0;
@@ -58,6 +62,13 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
     workplace.note(`error: ${error.message} (${error.code})`);
     return 2;
   }
+}
+
+/** What a lock pins and nobody has: hosts that have it already do not mind. */
+export async function tellMissing(workplace: Workplace, promotable: Promotable): Promise<void> {
+  const { backendFile } = createContent(packageRoot, workplace.root);
+  for (const sentence of describeMissing(await findMissing(promotable, backendFile)))
+    workplace.note(`warning: ${sentence}`);
 }
 
 export interface SolveOptions {

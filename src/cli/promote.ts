@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { checkArtifacts, refuseFindings } from "../lock/artifact-check.js";
+import { assertFiles } from "../lock/kept-files.js";
 import { readEnvironments } from "../lock/project.js";
 import { findUnsettled } from "../lock/moved-away.js";
 import { moveBundles, type Move } from "../lock/promotion.js";
@@ -173,10 +174,11 @@ async function assertArtifacts(
   { to, move }: Promotion,
   { offline, acceptMoved }: PromoteOptions,
 ): Promise<void> {
-  if (offline === true) return;
   const { project, edges } = openLock(workplace, to, { promoted: move.promotable });
   const { only } = moved(move);
   const release = Object.fromEntries(Object.entries(move.promotable.release).filter(([name]) => only.includes(name)));
+  await assertFiles({ release }, edges.readContent);
+  if (offline === true) return;
   const tokenOf = (name: string) => {
     const model = lookUp(project.stack.deployments, name)?.model;
     return model?.source === "huggingface" ? model.token?.secret : undefined;

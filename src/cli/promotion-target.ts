@@ -2,10 +2,12 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
+import { createContent } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { currentLock } from "../lock/current.js";
 import { editedLock, findEdits } from "../lock/integrity.js";
+import { keepFiles } from "../lock/kept-files.js";
 import { commitLock, readText } from "../lock/lock-commit.js";
 import { lockPath } from "../lock/lock-file.js";
 import { promotableDigest } from "../lock/promotion.js";
@@ -15,7 +17,7 @@ import type { LockFile, Promotable } from "../schema/lock.js";
 import type { PromotionRecord } from "../schema/promotion.js";
 import { readEnvironmentLock } from "./environment-lock.js";
 import { openLock } from "./lock.js";
-import { projectName, stackFileOf, type Workplace } from "./workplace.js";
+import { packageRoot, projectName, stackFileOf, type Workplace } from "./workplace.js";
 
 /** An environment's lock as a command found it. */
 export interface FoundLock {
@@ -78,7 +80,7 @@ export interface Writing extends Circumstances {
   readonly applied: ReadonlySet<string>;
 }
 
-/** Writes the record, and then the lock; returns the record's path. Two at once have one winner. */
+/** Writes what releases need, the record, and then the lock; returns the record's path. Two at once have one winner. */
 export async function writeMove(workplace: Workplace, writing: Writing): Promise<string> {
   const { root } = workplace;
   const { before, lock, applied, ...circumstances } = writing;
@@ -86,6 +88,8 @@ export async function writeMove(workplace: Workplace, writing: Writing): Promise
   const moved = { ...git, at: new Date(), before: before.lock, after: lock, applied };
   const record = recordMove({ ...circumstances, ...moved });
   if (record === undefined) throw new BerthError("usage", { what: "nothing moves: the lock has all of it already" });
+  const { backendFile } = createContent(packageRoot, root);
+  for (const kept of before.lock === undefined ? [lock] : [before.lock, lock]) await keepFiles(root, kept, backendFile);
   let written = "";
   await commitLock({
     ...{ path: before.path, shownPath: before.shownPath, before: before.text, lock },

@@ -5,6 +5,7 @@ import { tellHistory } from "../lock/promotion-history.js";
 import { checkPromoter } from "../lock/promotion-order.js";
 import { compareLocks } from "../lock/release-difference.js";
 import { rollbackTarget } from "../lock/rollback.js";
+import { tellMissing } from "./lock.js";
 import { tellEnvironment } from "./promote.js";
 import { askGit, findLock, solveTarget, withExitCode, writeMove } from "./promotion-target.js";
 import { formatComparison } from "./promotion-text.js";
@@ -48,6 +49,7 @@ export function rollback(
       ),
     ]);
     for (const warning of warnings) workplace.note(`warning: ${warning}`);
+    await tellMissing(workplace, promotable);
     signal.throwIfAborted();
     const applied = Object.entries(live).filter(([, found]) => found.applied && found.healthy);
     const record =

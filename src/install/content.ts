@@ -13,8 +13,13 @@ export interface ContentReference {
 
 /** Text files that belong to Berth or to the project, not to the host. */
 export interface Content {
-  /** A file of a `backends` folder, the project's before the built-in one, with the very digest asked for. */
-  backendFile(reference: ContentReference): Promise<string>;
+  /**
+   * A file of a `backends` folder, the project's before the built-in one, with the very digest asked for; else as the
+   * project keeps it.
+   *
+   * @throws BerthError `file-not-found` or `checksum-mismatch`
+   */
+  readonly backendFile: (reference: ContentReference) => Promise<string>;
   /** A file of Berth's own `tools/python`. */
   pythonTool(name: string): Promise<string>;
 }
@@ -25,13 +30,22 @@ export function backendFolders(projectRoot: string, packageRoot: string): string
   return [...new Set(folders)].flatMap((folder) => [folder, join(folder, "community")]);
 }
 
+/** Where a project keeps what its releases name of the backends' folders, below its own folder. */
+export const keptFolder = "stacks/files";
+
+/** Where a file of a digest is kept, below the project's folder. */
+export function keptFile(digest: string): string {
+  return `${keptFolder}/sha256-${digest}`;
+}
+
 export function createContent(packageRoot: string, projectRoot: string): Content {
   const folders = [...backendFolders(projectRoot, packageRoot), join(projectRoot, "stacks")];
   return {
     async backendFile(reference) {
       const found: string[] = [];
-      for (const folder of folders) {
-        const text = await readFile(join(folder, reference.file), "utf8").catch(() => undefined);
+      const kept = join(projectRoot, keptFile(reference.sha256));
+      for (const path of [...folders.map((folder) => join(folder, reference.file)), kept]) {
+        const text = await readFile(path, "utf8").catch(() => undefined);
         if (text === undefined) continue;
         if (sha256(text) === reference.sha256) return text;
         found.push(sha256(text));
@@ -40,8 +54,8 @@ export function createContent(packageRoot: string, projectRoot: string): Content
         where: `${reference.file.startsWith("requirements/") ? "stacks" : "backends"}/${reference.file}`,
         what: found.length === 0 ? "the file is missing" : "the file is not the one that was locked",
         ...(found.length === 0 ? {} : { got: `sha256 ${found.join(", ")}` }),
-        expected: `sha256 ${reference.sha256}`,
-        hint: "restore the file, or run `berth lock` to lock the present one",
+        expected: `sha256 ${reference.sha256}, there or as ${keptFile(reference.sha256)}`,
+        hint: "restore one of them from version control; where releases are made, `berth lock` locks the present one",
       });
     },
     pythonTool: (name) => readFile(join(packageRoot, "tools/python", name), "utf8"),

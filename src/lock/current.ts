@@ -6,6 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
 import { editedLock, findEdits } from "./integrity.js";
+import { describeMissing, keepFiles, type NeededFile } from "./kept-files.js";
 import { commitLock, type LockCommit } from "./lock-commit.js";
 import { lockPath, readLock, writeLock } from "./lock-file.js";
 import { lockedEngines } from "./previous.js";
@@ -60,11 +61,12 @@ export async function currentLock(
   const reason = previous === undefined ? lack : findStaleness(previous, project, edits);
   if (previous !== undefined && reason === undefined && options.anew !== true) {
     assertRules(project.environment, previous);
+    if (options.write && !options.frozen) await keepReleased(project, previous, edges);
     return { lock: previous, path, outcome: { kind: "kept" } };
   }
   if (options.frozen)
     throw refusal(path, shown(project.root, project.stackPath), previous === undefined ? undefined : reason);
-  const { lock, files, reasons, warnings } = await buildLock(
+  const solution = await buildLock(
     {
       ...{ ...project, owner: options.owner, previous, resolved: await readResolved(project.root, previous) },
       upgradeModels: options.upgradeModels === true,
@@ -72,15 +74,27 @@ export async function currentLock(
     },
     edges,
   );
+  const { lock, files, reasons } = solution;
+  const warnings = [...solution.warnings];
   assertRules(project.environment, lock);
   const same = previous !== undefined && decideAlike(previous, lock);
   if (options.write) {
     for (const [file, text] of Object.entries(files)) await writeResolved(project.root, file, text);
+    warnings.push(...describeMissing(await keepReleased(project, lock, edges)));
     if (!same) await writeSolved(project, { path: absolute, shownPath: path, lock });
   }
   const solved = { kind: "solved", reason: reason ?? "it was asked for", changed: !same } as const;
   const told = [...tellUnpromoted(project), ...warnings];
   return { lock: same ? previous : lock, path, outcome: { ...solved, choices: reasons, warnings: told } };
+}
+
+/** Releases that go on to other environments keep what they need; tells what is nowhere. */
+async function keepReleased(
+  { root, environment }: Project,
+  lock: LockFile,
+  { readContent }: Pick<LockEdges, "readContent">,
+): Promise<NeededFile[]> {
+  return environment === undefined ? [] : keepFiles(root, lock, readContent);
 }
 
 /** What was promoted meanwhile is not written over. */

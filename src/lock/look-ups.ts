@@ -13,7 +13,7 @@ export function askOnce(edges: LookUps): LookUps {
     lockPackages: once((request) => edges.lockPackages(request)),
     fetchReleaseFile: once((request) => edges.fetchReleaseFile(request)),
     askImageDigest: once((reference) => edges.askImageDigest(reference)),
-    readKey: once((key) => edges.readKey(key)),
+    readContent: once((file) => edges.readContent(file)),
     fetchSignature: once((url) => edges.fetchSignature(url)),
     askImageSignatures: once((image) => edges.askImageSignatures(image)),
   };

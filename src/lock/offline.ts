@@ -1,7 +1,7 @@
 import { BerthError } from "../lib/errors.js";
 import type { LockEdges } from "./build.js";
 
-type Questions = Omit<LockEdges, "knowHost" | "readMemory" | "readKey">;
+type Questions = Omit<LockEdges, "knowHost" | "readMemory" | "readContent">;
 
 /** Edges that ask nobody: what was not locked before is refused. */
 export const offlineQuestions: Questions = {

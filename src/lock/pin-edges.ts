@@ -73,7 +73,7 @@ export function createPinEdges({
       return lockRequirements(context, request);
     },
     fetchReleaseFile: (request) => fetchReleaseFile(request, signal),
-    readKey: (key) => content.backendFile(key),
+    readContent: (file) => content.backendFile(file),
     fetchSignature: (url) => fetchSignature(url, signal),
     askImageSignatures: ({ reference, digest }) => askImageSignatures(reference, digest, { findLogin, signal }),
     askImagePresence: (reference, digest) => askImagePresence(reference, digest, { findLogin, signal }),

@@ -18,7 +18,7 @@ import { readFileSignature } from "./signature-text.js";
 /** What has to be looked up to pin a signature. */
 export interface SignatureEdges {
   /** The text of a file beside a backend file, of the very bytes asked for. */
-  readKey(key: PinnedFile): Promise<string>;
+  readonly readContent: (file: PinnedFile) => Promise<string>;
   /** The text at an address; undefined when there is nothing. */
   fetchSignature(url: string): Promise<string | undefined>;
   askImageSignatures(image: { readonly reference: string; readonly digest: string }): Promise<SignatureAnswer>;
@@ -84,7 +84,7 @@ async function readKey(
   edges: SignatureEdges,
 ): Promise<{ pinned: PinnedFile; key: EcdsaKey }> {
   const pinned = findFile(catalogue, backend, keyFile);
-  return { pinned, key: readSignerKey(pinned, await edges.readKey(pinned)) };
+  return { pinned, key: readSignerKey(pinned, await edges.readContent(pinned)) };
 }
 
 /** Where cosign's users put the signature of a file. */

@@ -1,6 +1,6 @@
 /** What the lock before decided, where something asks for the same. Pure. */
 import { lookUp } from "../lib/record.js";
-import type { LockedEngine, LockFile } from "../schema/lock.js";
+import type { LockedEngine, LockFile, Promotable } from "../schema/lock.js";
 import type { LockedModel, ModelSource } from "../schema/model.js";
 import type { StackFile } from "../schema/stack.js";
 
@@ -21,7 +21,7 @@ export function forgetReleases(lock: Previous, renewed: "all" | readonly string[
 }
 
 /** Every backend version that a lock has, by who has it. */
-export function lockedEngines(lock: Previous): Record<string, LockedEngine> {
+export function lockedEngines(lock: Promotable | undefined): Record<string, LockedEngine> {
   const ready = Object.entries(lock?.preload ?? {}).flatMap(([name, { engine }]) =>
     engine === undefined ? [] : [[`preload ${name}`, engine] as const],
   );

@@ -14,7 +14,7 @@ import {
 
 /** Any change of these is one of every stack. */
 const shared =
-  "^(backends/|stacks/requirements/|stacks/environments\\.yaml$|Pulumi\\.yaml$|package(-lock)?\\.json$|.*\\.[cm]?[jt]s$)";
+  "^(backends/|stacks/(files|requirements)/|stacks/environments\\.yaml$|Pulumi\\.yaml$|package(-lock)?\\.json$|.*\\.[cm]?[jt]s$)";
 
 /** For a pull request: locks that do not hold, and what an `up` of the stacks that it changes would do. */
 export function planWorkflow(stacks: readonly CiStack[]): string {

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { collectGarbage } from "../../../src/cli/gc.js";
 import { writeEntry } from "../../../src/host/journal.js";
 import { LocalHost } from "../../../src/host/local.js";
+import { keptFile } from "../../../src/install/content.js";
 import { listStored, removeStored, type StoredPlace } from "../../../src/install/garbage-survey.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import { sha256 } from "../../../src/lib/canonical.js";
@@ -114,6 +115,18 @@ describe("`berth gc`", () => {
     await gc(true);
     expect(kept.filter((path) => !isLeft(path))).toEqual([]);
     expect(isLeft("cache/engines/nobody")).toBe(false);
+  });
+
+  it("removes what the project keeps for releases that nothing names any more, unless one host is asked for", async () => {
+    const { gc, printed, workplace } = await setUp({});
+    const path = join(workplace.root, keptFile(sha256("old")));
+    await write(workplace.root, { [keptFile(sha256("old"))]: "old" });
+    await gc(true, { host: "box" });
+    expect(existsSync(path)).toBe(true);
+    await gc(false);
+    expect(printed.join("\n")).toMatch(new RegExp(`- +kept file +${keptFile(sha256("old"))} +3 B`));
+    await gc(true);
+    expect(existsSync(path)).toBe(false);
   });
 
   it("refuses a host that the stack does not have, and tells programs in JSON", async () => {

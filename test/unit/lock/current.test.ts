@@ -125,7 +125,7 @@ describe("currentLock with a lock that holds", () => {
     const handwritten = `${formatLock(lock)}# a remark\n`;
     await writeFile(join(project.root, "dev.lock.yaml"), handwritten);
     const asked = () => Promise.reject(new Error());
-    const signatures = { readKey: asked, fetchSignature: asked, askImageSignatures: asked };
+    const signatures = { readContent: asked, fetchSignature: asked, askImageSignatures: asked };
     const lookUps = { lockPackages: asked, fetchReleaseFile: asked, askImageDigest: asked, ...signatures };
     const noEdges = { knowHost: asked, findWheel: asked, openRepository: asked, readMemory: asked, ...lookUps };
     const kept = await currentLock(project, noEdges, options);

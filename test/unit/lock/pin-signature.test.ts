@@ -44,7 +44,7 @@ async function pin(install: Install, { texts = {}, images, pem = signer.pem, bef
   const edges = {
     ...fakeEdges(),
     fetchReleaseFile: () => Promise.resolve({ sha256: sha256(bytes), sizeBytes: 7 }),
-    readKey: () => Promise.resolve(pem),
+    readContent: () => Promise.resolve(pem),
     fetchSignature(address: string) {
       asked.push(address);
       return Promise.resolve(texts[address]);

@@ -38,7 +38,7 @@ export function fakeEdges(changes: Parameters<typeof knownHost>[1] = {}): FakeEd
       asked.push(reference);
       return Promise.resolve({ kind: "found", digest: `sha256:${sha256(reference)}` });
     },
-    readKey: ({ file }) => Promise.reject(new Error(`no key ${file} here`)),
+    readContent: ({ file }) => Promise.reject(new Error(`no file ${file} here`)),
     fetchSignature(url) {
       asked.push(`signature ${url}`);
       return Promise.resolve(undefined);
