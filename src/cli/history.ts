@@ -1,4 +1,6 @@
+import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
+import { checkEvidence, evidencePath, type EvidenceState } from "../lock/kept-evidence.js";
 import { readPromotions } from "../lock/promotion-file.js";
 import { tellHistory, type History, type HistoryEntry } from "../lock/promotion-history.js";
 import { recordName } from "../lock/promotion-record.js";
@@ -18,6 +20,8 @@ export interface HistoryRow extends Pick<
 > {
   /** The file of `promotions` that tells more. */
   readonly record: string;
+  /** What it relied on, and whether that is there as it was; undefined of rollbacks and of records of earlier versions. */
+  readonly evidence?: { readonly file: string; readonly state: EvidenceState };
   readonly tookEffect: boolean;
   readonly changes: readonly HistoryChange[];
 }
@@ -38,17 +42,35 @@ export async function history(workplace: Workplace, named: string | undefined, o
   const environment = await chooseStack(workplace, named);
   const lock = await readEnvironmentLock(root, environment);
   const told = tellHistory(environment, await readPromotions(root), lock);
-  const rows = historyRows(told);
+  const rows = historyRows(told, await checkAll(root, told));
   workplace.print(options.json === true ? JSON.stringify(rows, undefined, 2) : formatHistory(environment, rows));
+  const changed = rows.flatMap(({ evidence }) => (evidence?.state === "changed" ? [evidence.file] : []));
+  if (changed.length === 0) return;
+  throw new BerthError("evidence-invalid", {
+    where: changed.join(", "),
+    what: "it is not the evidence that a promotion relied on",
+    hint: "restore it from git",
+  });
+}
+
+type EvidenceStates = ReadonlyMap<string, EvidenceState>;
+
+async function checkAll(root: string, { entries }: Pick<History, "entries">): Promise<EvidenceStates> {
+  const digests = entries.flatMap(({ record: { evidence } }) => (evidence === undefined ? [] : [evidence]));
+  return new Map(
+    await Promise.all(digests.map(async (digest) => [digest, await checkEvidence(root, digest)] as const)),
+  );
 }
 
 /** Newest first. */
-export function historyRows({ entries }: Pick<History, "entries">): HistoryRow[] {
+export function historyRows({ entries }: Pick<History, "entries">, states: EvidenceStates = new Map()): HistoryRow[] {
   return entries.map((entry) => {
     const { recordVersion: _, digest: __, releaseBefore: ___, releaseAfter: ____, ...told } = entry.record;
-    const { bundles, preload, ...rest } = told;
+    const { bundles, preload, evidence, ...rest } = told;
+    const state = evidence === undefined ? undefined : states.get(evidence);
     return {
       ...rest,
+      ...(evidence === undefined || state === undefined ? {} : { evidence: { file: evidencePath(evidence), state } }),
       record: `promotions/${recordName(entry.record)}`,
       tookEffect: entry.tookEffect,
       changes: [...changesOf("release", bundles, entry), ...changesOf("preload", preload ?? {}, entry)],
@@ -90,7 +112,13 @@ export function formatHistory(environment: string, rows: readonly HistoryRow[]):
     }),
   );
   const forced = rows.filter((row) => row.forced.length > 0).map(describeForced);
-  return [table.replace(/ +$/gm, ""), ...forced].join("\n");
+  return [table.replace(/ +$/gm, ""), ...forced, ...rows.flatMap(describeEvidence)].join("\n");
+}
+
+function describeEvidence({ at, evidence }: HistoryRow): string[] {
+  if (evidence === undefined || evidence.state === "kept") return [];
+  const what = evidence.state === "missing" ? "is not there" : "was changed after it was relied on";
+  return [`evidence ${at.slice(0, 16).replace("T", " ")}: ${evidence.file} ${what}`];
 }
 
 function describeForced({ at, forced, reason }: HistoryRow): string {

@@ -89,7 +89,7 @@ export function promote(
     }
     const pulumi = await openPulumi(workplace);
     const look = { workplace, pulumi, signal };
-    await assertVerified(look, promotion, options);
+    const evidence = await assertVerified(look, promotion, options);
     await assertArtifacts(workplace, promotion, options);
     signal.throwIfAborted();
     const { lock, warnings } = await solveTarget(workplace, to, move.promotable);
@@ -99,7 +99,7 @@ export function promote(
         ? {}
         : (await lookAtStack(look, { environment: to, lock: target.lock, gates: {} })).deployments;
     signal.throwIfAborted();
-    const writing = { lock, live, options };
+    const writing = { lock, live, evidence, options };
     const record = options.dryRun === true ? undefined : await write(workplace, promotion, writing);
     const outcome = record === undefined ? "possible" : "promoted";
     workplace.print(tell({ ...promotion, live, lock, outcome, ...(record === undefined ? {} : { record }) }, options));
@@ -111,7 +111,7 @@ async function assertVerified(
   look: Onlooker,
   { from, source, move: { changes }, move }: Promotion,
   options: PromoteOptions,
-): Promise<void> {
+): Promise<Evidence> {
   const { workplace, pulumi } = look;
   const gates = readGates(workplace.root, from);
   const subject = { environment: from, lock: source, gates, ...moved(move) };
@@ -122,7 +122,8 @@ async function assertVerified(
   const reasons = isSimple
     ? []
     : findUnsettled(changes, desiredStack(source, workplace.root), await readState(pulumi, from));
-  assertShown({ evidence, from, gates, changes, lock: source.id, reasons });
+  assertShown({ evidence, from, gates, changes, lock: source.id, now: new Date(), reasons });
+  return evidence;
 }
 
 async function prepare(workplace: Workplace, from: string, to: string, options: PromoteOptions): Promise<Promotion> {
@@ -189,14 +190,22 @@ async function assertArtifacts(
   );
 }
 
+interface WritingPromotion {
+  readonly lock: LockFile;
+  readonly live: Evidence["deployments"];
+  /** What it relies on. */
+  readonly evidence: Evidence;
+  readonly options: PromoteOptions;
+}
+
 async function write(
   workplace: Workplace,
   { from, to, target, forced }: Promotion,
-  { lock, live, options }: { lock: LockFile; live: Evidence["deployments"]; options: PromoteOptions },
+  { lock, live, evidence, options }: WritingPromotion,
 ): Promise<string> {
   const applied = Object.entries(live).filter(([, found]) => found.applied && found.healthy);
   return writeMove(workplace, {
-    ...{ kind: "promotion", from, to, before: target, lock },
+    ...{ kind: "promotion", from, to, before: target, lock, evidence },
     forced: [
       ...forced,
       ...(options.acceptMoved === true ? ["names that were moved were accepted"] : []),

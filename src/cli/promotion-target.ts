@@ -7,12 +7,14 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { currentLock } from "../lock/current.js";
 import { editedLock, findEdits } from "../lock/integrity.js";
+import { keepEvidence } from "../lock/kept-evidence.js";
 import { keepFiles } from "../lock/kept-files.js";
 import { commitLock, readText } from "../lock/lock-commit.js";
 import { lockPath } from "../lock/lock-file.js";
 import { promotableDigest } from "../lock/promotion.js";
 import { writePromotion } from "../lock/promotion-file.js";
 import { recordMove } from "../lock/promotion-record.js";
+import type { Evidence } from "../schema/evidence.js";
 import type { LockFile, Promotable } from "../schema/lock.js";
 import type { PromotionRecord } from "../schema/promotion.js";
 import { readEnvironmentLock } from "./environment-lock.js";
@@ -74,18 +76,21 @@ function assertAll(promoted: Promotable, lock: LockFile, where: string): void {
 export type Circumstances = Pick<PromotionRecord, "kind" | "from" | "to" | "reason" | "forced">;
 
 export interface Writing extends Circumstances {
+  /** What it relies on; undefined of a rollback. */
+  readonly evidence?: Evidence;
   readonly before: FoundLock;
   readonly lock: LockFile;
   /** The deployments whose present bundles are applied and healthy in the environment. */
   readonly applied: ReadonlySet<string>;
 }
 
-/** Writes what releases need, the record, and then the lock; returns the record's path. Two at once have one winner. */
+/** Writes what releases need, the evidence, the record, and then the lock; returns the record's path. Two at once have one winner. */
 export async function writeMove(workplace: Workplace, writing: Writing): Promise<string> {
   const { root } = workplace;
-  const { before, lock, applied, ...circumstances } = writing;
+  const { before, lock, applied, evidence, ...circumstances } = writing;
   const git = await askGit(root);
-  const moved = { ...git, at: new Date(), before: before.lock, after: lock, applied };
+  const relied = evidence === undefined ? {} : { evidence: evidence.digest };
+  const moved = { ...git, ...relied, at: new Date(), before: before.lock, after: lock, applied };
   const record = recordMove({ ...circumstances, ...moved });
   if (record === undefined) throw new BerthError("usage", { what: "nothing moves: the lock has all of it already" });
   const { backendFile } = createContent(packageRoot, root);
@@ -95,6 +100,7 @@ export async function writeMove(workplace: Workplace, writing: Writing): Promise
     ...{ path: before.path, shownPath: before.shownPath, before: before.text, lock },
     now: () => new Date(),
     record: async () => {
+      if (evidence !== undefined) await keepEvidence(root, evidence);
       written = await writePromotion(root, record);
     },
   });
@@ -124,6 +130,7 @@ export async function askGit(root: string): Promise<Pick<PromotionRecord, "by" |
 const exitCodes: Readonly<Record<string, number>> = {
   "gate-failed": 3,
   "evidence-foreign": 3,
+  "evidence-expired": 3,
   "evidence-invalid": 3,
   "does-not-fit": 4,
   "host-unsuitable": 4,

@@ -17,6 +17,7 @@ export const errorCodes = {
   "artifact-unknown": "Nobody told whether something that a release pins can still be had.",
   "gate-failed": "A release has not shown what it has to before it may go on.",
   "evidence-foreign": "Evidence is of something else than what would be promoted.",
+  "evidence-expired": "Evidence is older than the gates allow.",
   "promotion-conflict": "Somebody else changed the lock in the meantime.",
   "promotion-refused": "The environments file does not allow this promotion.",
   "rule-broken": "The stack would have what its environment does not allow.",

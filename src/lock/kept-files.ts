@@ -2,8 +2,7 @@
  * Files beside backend files that releases name by their digest. A release that is promoted, or that an environment
  * goes back to, needs them as they were, when the folder of backends has later ones.
  */
-import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { PinnedFile } from "../catalog/artifact.js";
@@ -13,6 +12,7 @@ import { BerthError, systemCode } from "../lib/errors.js";
 import type { LockedEngine, LockedInstall, Promotable } from "../schema/lock.js";
 import type { PromotionRecord } from "../schema/promotion.js";
 import { lockedEngines } from "./previous.js";
+import { writeWhole } from "./whole-file.js";
 
 /** A file that a release names, and who needs it. */
 export interface NeededFile extends PinnedFile {
@@ -155,11 +155,5 @@ async function keep(root: string, digest: string, text: string): Promise<void> {
   const present = await readFile(path, "utf8").catch(() => undefined);
   if (present !== undefined && sha256(present) === digest) return;
   await mkdir(join(root, keptFolder), { recursive: true });
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    await writeFile(temporary, text, { flush: true });
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await writeWhole(path, text);
 }

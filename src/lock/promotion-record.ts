@@ -4,7 +4,10 @@ import type { Promotable } from "../schema/lock.js";
 import { sealPromotion, type MovedBundle, type MovedPreload, type PromotionRecord } from "../schema/promotion.js";
 import { compareBundles, promotableDigest, type BundleChange } from "./promotion.js";
 
-type Circumstances = Pick<PromotionRecord, "kind" | "by" | "from" | "to" | "commit" | "dirty" | "reason" | "forced">;
+type Circumstances = Pick<
+  PromotionRecord,
+  "kind" | "by" | "from" | "to" | "commit" | "dirty" | "reason" | "forced" | "evidence"
+>;
 
 export interface RecordProblem extends Circumstances {
   readonly at: Date;

@@ -81,6 +81,9 @@ export const gates = z
       .describe(
         'How fast it has to be, by deployment; `"*"` is for language, vision and embedding models without an entry of their own',
       ),
+    maxEvidenceAge: duration
+      .optional()
+      .describe("How old evidence may be that `berth promote --evidence` is given. Default: 24h"),
   })
   .describe("What a release has to show in an environment before it may go on to the next one");
 

@@ -64,6 +64,11 @@ const promotionBody = z.strictObject({
   dirty: z.boolean().describe("Whether files differed from that commit"),
   reason: z.string().optional().describe("Why something was forced"),
   forced: z.array(z.string()).describe("What was overruled, one sentence each"),
+  evidence: sha256
+    .optional()
+    .describe(
+      "Digest of the evidence that it relied on, which is kept as promotions/evidence/DIGEST.json; none of a rollback",
+    ),
   releaseBefore: sha256.optional().describe("Digest of all that is promotable in the lock before; none without a lock"),
   releaseAfter: sha256.describe("Digest of all that is promotable in the lock after it"),
   bundles: z.record(name, movedBundle).describe("What changes, by deployment"),

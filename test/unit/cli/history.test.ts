@@ -1,11 +1,16 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
 
 import { formatHistory, history, historyRows, type HistoryRow } from "../../../src/cli/history.js";
 import { buildLock } from "../../../src/lock/build.js";
 import { formatLock } from "../../../src/lock/lock-file.js";
+import { evidencePath, keepEvidence } from "../../../src/lock/kept-evidence.js";
 import { writePromotion } from "../../../src/lock/promotion-file.js";
 import { tellHistory } from "../../../src/lock/promotion-history.js";
 import { recordName } from "../../../src/lock/promotion-record.js";
+import { formatEvidence, sealEvidence } from "../../../src/schema/evidence.js";
 import { bundleOf, promotableOf, RecordedEnvironment } from "../support/bundles.js";
 import { catalogueOf } from "../support/catalogues.js";
 import { fakeEdges } from "../support/edges.js";
@@ -103,6 +108,32 @@ describe("berth history", () => {
         },
       ],
     });
+  });
+
+  it("tells of evidence that is not there, and refuses what is not the evidence that a promotion relied on", async () => {
+    const evidence = sealEvidence({
+      ...{ evidenceVersion: 1, environment: "staging", lock: "c".repeat(64), gates: "d".repeat(64) },
+      ...{ at: "2026-11-22T15:00:00.000Z", deployments: {} },
+    });
+    const prod = new RecordedEnvironment(promotableOf({ chat: "1" }));
+    prod.move(promotableOf({ chat: "2" }), { evidence: evidence.digest });
+    const { workplace, printed } = await projectOf(prod);
+    const path = evidencePath(evidence.digest);
+    await history(workplace, "prod", {});
+    expect(printed.at(-1)).toBe(`evidence 2026-11-22 15:00: ${path} is not there`);
+
+    await keepEvidence(workplace.root, evidence);
+    await history(workplace, "prod", {});
+    expect(printed.at(-1)).not.toContain("evidence");
+
+    const { digest: _, ...body } = evidence;
+    const other = sealEvidence({ ...body, at: "2026-11-22T16:00:00.000Z" });
+    for (const text of [formatEvidence(other), "{", formatEvidence({ ...other, digest: evidence.digest })]) {
+      await writeFile(join(workplace.root, path), text);
+      const error = await rejectionOf(history(workplace, "prod", {}));
+      expect([error.code, error.message]).toEqual(["evidence-invalid", expect.stringContaining(path)]);
+      expect(printed.at(-1)).toBe(`evidence 2026-11-22 15:00: ${path} was changed after it was relied on`);
+    }
   });
 
   it("says so where there are no records, with and without a lock", async () => {

@@ -15,13 +15,24 @@ const shown: DeploymentEvidence = {
 };
 const changed: BundleChange = { part: "release", name: "chat", change: "changed", bundle, previous: "b".repeat(64) };
 
-function assert(body: Partial<EvidenceBody> = {}, changes: readonly BundleChange[] = [changed]): void {
+const at = "2026-11-22T15:04:05.000Z";
+
+interface Circumstances {
+  readonly gates?: Gates;
+  readonly now?: string;
+}
+
+function assert(
+  body: Partial<EvidenceBody> = {},
+  changes: readonly BundleChange[] = [changed],
+  { gates: asked = gates, now = at }: Circumstances = {},
+): void {
   const evidence = sealEvidence({
-    ...{ evidenceVersion: 1, environment: "staging", lock: "c".repeat(64), gates: digest(gates) },
-    ...{ at: "2026-11-22T15:04:05.000Z", deployments: { chat: shown } },
+    ...{ evidenceVersion: 1, environment: "staging", lock: "c".repeat(64), gates: digest(asked) },
+    ...{ at, deployments: { chat: shown } },
     ...body,
   });
-  assertShown({ evidence, from: "staging", gates, changes, lock: "c".repeat(64) });
+  assertShown({ evidence, from: "staging", gates: asked, changes, lock: "c".repeat(64), now: new Date(now) });
 }
 
 describe("evidence of what would move", () => {
@@ -47,6 +58,16 @@ describe("evidence of what would move", () => {
   ])("is refused when it is of %s", (_, body, told) => {
     const error = thrownBy(() => assert(body));
     expect([error.code, error.message]).toEqual(["evidence-foreign", expect.stringContaining(told)]);
+  });
+
+  it.each([
+    ["a day, by default", {}, "2026-11-23T15:04:05.000Z", "2026-11-23T15:04:06.000Z"],
+    ["what its gates say", { maxEvidenceAge: 60 }, "2026-11-22T15:05:05.000Z", "2026-11-22T15:05:06.000Z"],
+    ["any time, when it is of a time to come", {}, "2026-11-22T15:00:00.000Z", "2026-11-22T14:59:00.000Z"],
+  ])("is too old after %s", (_, own, young, old) => {
+    expect(() => assert({}, [changed], { gates: own, now: young })).not.toThrow();
+    const error = thrownBy(() => assert({}, [changed], { gates: own, now: old }));
+    expect([error.code, error.message]).toEqual(["evidence-expired", expect.stringContaining("maxEvidenceAge")]);
   });
 
   it("fails with all that was not shown, of all that move", () => {

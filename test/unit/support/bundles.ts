@@ -50,7 +50,7 @@ export class RecordedEnvironment {
   /** Writes the record and the lock; without the lock when the command is killed between the two. */
   move(
     after: Promotable,
-    { kind = "promotion", unhealthy = [], isKilled = false, minute = this.#minutes++ }: MoveChanges = {},
+    { kind = "promotion", unhealthy = [], isKilled = false, minute = this.#minutes++, evidence }: MoveChanges = {},
   ): PromotionRecord | undefined {
     const present = Object.keys(this.now?.release ?? {});
     const record = recordMove({
@@ -61,6 +61,7 @@ export class RecordedEnvironment {
       to: "prod",
       dirty: false,
       forced: [],
+      ...(evidence === undefined ? {} : { evidence }),
       before: this.now,
       after,
       applied: new Set(present.filter((name) => !unhealthy.includes(name))),
@@ -76,6 +77,8 @@ export class RecordedEnvironment {
 }
 
 interface MoveChanges {
+  /** Digest of what it relied on. */
+  readonly evidence?: string;
   readonly kind?: "promotion" | "rollback";
   /** Deployments whose bundle was not applied and healthy when it was replaced. */
   readonly unhealthy?: readonly string[];
