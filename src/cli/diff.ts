@@ -1,6 +1,7 @@
 import { compareLocks, type LockDifference } from "../lock/release-difference.js";
 import type { Difference } from "../lock/value-difference.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
+import { assertStack } from "./known-stacks.js";
 import { plainTable } from "./table.js";
 import type { Workplace } from "./workplace.js";
 
@@ -11,6 +12,7 @@ export interface DiffOptions {
 /** Tells how the locks of two environments differ: what a promotion moves, and what is each environment's own. */
 export async function diff(workplace: Workplace, left: string, right: string, options: DiffOptions): Promise<void> {
   const { root } = workplace;
+  for (const environment of [left, right]) await assertStack(root, environment);
   const found = compareLocks(await expectEnvironmentLock(root, left), await expectEnvironmentLock(root, right));
   workplace.print(
     options.json === true ? JSON.stringify({ left, right, ...found }, undefined, 2) : formatDiff(left, right, found),

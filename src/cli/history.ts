@@ -6,8 +6,9 @@ import { tellHistory, type History, type HistoryEntry } from "../lock/promotion-
 import { recordName } from "../lock/promotion-record.js";
 import type { PromotionRecord } from "../schema/promotion.js";
 import { readEnvironmentLock } from "./environment-lock.js";
+import { assertStack } from "./known-stacks.js";
 import { plainTable } from "./table.js";
-import { chooseStack, type Workplace } from "./workplace.js";
+import { nameStack, type Workplace } from "./workplace.js";
 
 export interface HistoryOptions {
   json?: boolean;
@@ -39,9 +40,12 @@ export interface HistoryChange {
 /** Tells what was promoted to an environment and rolled back in it, by whom, and what of that it has now. */
 export async function history(workplace: Workplace, named: string | undefined, options: HistoryOptions): Promise<void> {
   const { root } = workplace;
-  const environment = await chooseStack(workplace, named);
+  const environment = await nameStack(workplace, named);
+  const records = await readPromotions(root);
+  // One that is no more has its history.
+  if (!records.some(({ to }) => to === environment)) await assertStack(root, environment);
   const lock = await readEnvironmentLock(root, environment);
-  const told = tellHistory(environment, await readPromotions(root), lock);
+  const told = tellHistory(environment, records, lock);
   const rows = historyRows(told, await checkAll(root, told));
   workplace.print(options.json === true ? JSON.stringify(rows, undefined, 2) : formatHistory(environment, rows));
   const changed = rows.flatMap(({ evidence }) => (evidence?.state === "changed" ? [evidence.file] : []));

@@ -1,14 +1,14 @@
 import { BerthError } from "../lib/errors.js";
 import { hostState, type HostState } from "./host-state.js";
 import { nameOf, readState } from "./state.js";
-import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
+import { nameStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
 
 /**
  * Drops a host that is gone for good, with all that is on it, from a stack's state. The host is not asked, and nothing
  * on it is touched.
  */
 export async function forgetHost(workplace: Workplace, host: string, named: string | undefined): Promise<void> {
-  const stack = await chooseStack(workplace, named);
+  const stack = await nameStack(workplace, named);
   const pulumi = await openPulumi(workplace);
   const before = await readState(pulumi, stack);
   const found = hostState(host, before ?? { resources: [], extras: [] });

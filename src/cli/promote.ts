@@ -18,6 +18,7 @@ import type { LockFile, Promotable } from "../schema/lock.js";
 import { differenceTable } from "./diff.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
 import { readGates } from "./gates.js";
+import { assertStack } from "./known-stacks.js";
 import { openLock } from "./lock.js";
 import { askGit, findLock, solveTarget, withExitCode, writeMove, type FoundLock } from "./promotion-target.js";
 import { formatComparison } from "./promotion-text.js";
@@ -128,6 +129,7 @@ async function assertVerified(
 
 async function prepare(workplace: Workplace, from: string, to: string, options: PromoteOptions): Promise<Promotion> {
   const { root } = workplace;
+  for (const environment of [from, to]) await assertStack(root, environment);
   const reason = options.force === true ? options.reason : undefined;
   if (options.force === true && (reason ?? "").trim() === "")
     throw new BerthError("usage", { what: "--force needs a --reason, which is written down" });

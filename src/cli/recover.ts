@@ -7,7 +7,7 @@ import { z } from "zod";
 
 import { processStart, seesWholeMachine } from "../host/process.js";
 import { BerthError } from "../lib/errors.js";
-import { chooseStack, openPulumi, type Pulumi, type Workplace } from "./workplace.js";
+import { nameStack, openPulumi, type Pulumi, type Workplace } from "./workplace.js";
 
 const stateLock = z.object({ pid: z.int(), username: z.string(), hostname: z.string(), timestamp: z.string() });
 
@@ -21,7 +21,7 @@ const blindSpot = `this is a container: a process outside of it on a machine tha
  * this machine; then looks at what is really there, and forgets creations that were never finished.
  */
 export async function recover(workplace: Workplace, named: string | undefined): Promise<void> {
-  const stack = await chooseStack(workplace, named);
+  const stack = await nameStack(workplace, named);
   const pulumi = await openPulumi(workplace);
   const done = await recoverStack(pulumi, stack);
   workplace.print(

@@ -10,6 +10,7 @@ import { parse } from "yaml";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import { printableLines } from "../lib/printable.js";
+import { assertStack } from "./known-stacks.js";
 import type { Toolchain } from "./toolchain.js";
 
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -65,8 +66,19 @@ export function projectName(root: string): string {
   return name;
 }
 
-/** The stack that a command is about: the one named, else PULUMI_STACK, else the only stack file there is. */
-export async function chooseStack({ environment, root }: Workplace, named: string | undefined): Promise<string> {
+/**
+ * The stack that a command is about: the one named, else PULUMI_STACK, else the only stack file there is.
+ *
+ * @throws BerthError `file-not-found` for a name that no stack has
+ */
+export async function chooseStack(workplace: Workplace, named: string | undefined): Promise<string> {
+  const stack = await nameStack(workplace, named);
+  await assertStack(workplace.root, stack);
+  return stack;
+}
+
+/** The same for commands about what has no file any more: whether there is such a stack is not asked. */
+export async function nameStack({ environment, root }: Workplace, named: string | undefined): Promise<string> {
   const asked = named ?? environment.PULUMI_STACK;
   if (asked !== undefined && asked !== "") return asked;
   const files = await readdir(join(root, "stacks")).catch(() => []);

@@ -1,3 +1,6 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
 
 import { diff, formatDiff } from "../../../src/cli/diff.js";
@@ -74,13 +77,20 @@ describe("berth diff", () => {
 
   it("refuses an environment without a lock, and says what to do", async () => {
     const { workplace } = await project();
-    const error = await rejectionOf(diff(workplace, "prod", "porduction", {}));
+    await writeFile(join(workplace.root, "stacks", "dev.yaml"), "");
+    const error = await rejectionOf(diff(workplace, "prod", "dev", {}));
     expect([error.code, error.message]).toEqual([
       "lock-missing",
       [
-        "stacks/porduction.lock.yaml: environment porduction has no lock",
-        "  to do: run `berth lock porduction`, or name another environment",
+        "stacks/dev.lock.yaml: environment dev has no lock",
+        "  to do: run `berth lock dev`, or name another environment",
       ].join("\n"),
     ]);
+  });
+
+  it("refuses a name that no environment has, with those that are spelled alike", async () => {
+    const { workplace } = await project();
+    const error = await rejectionOf(diff(workplace, "prod", "stagign", {}));
+    expect([error.code, error.parts.expected]).toEqual(["file-not-found", "staging"]);
   });
 });

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -139,8 +139,17 @@ describe("berth history", () => {
   it("says so where there are no records, with and without a lock", async () => {
     const { workplace, printed } = await testProject({ "stacks/dev.yaml": "" });
     await history(workplace, undefined, {});
-    await history(workplace, "prod", { json: true });
+    await history(workplace, "dev", { json: true });
     expect(printed).toEqual(["nothing was promoted to dev yet", "[]"]);
+  });
+
+  it("refuses a name that no environment has, and knows one that is no more by its records", async () => {
+    const { workplace, printed } = await projectOf(promoted());
+    const error = await rejectionOf(history(workplace, "prud", {}));
+    expect([error.code, error.parts.expected]).toEqual(["file-not-found", "prod"]);
+    await rm(join(workplace.root, "stacks"), { recursive: true });
+    await history(workplace, "prod", { json: true });
+    expect(JSON.parse(printed.join("\n"))).toHaveLength(4);
   });
 
   it("tells of a record that cannot be read, also of another environment", async () => {
