@@ -5,6 +5,7 @@ import { readProject } from "../lock/project.js";
 import { connectionOf } from "../schema/hosts.js";
 import { formatFinding, type Finding } from "./examinations/finding.js";
 import { examineHost, type ExaminedEntry } from "./examinations/host.js";
+import { examineLocks } from "./examinations/locks.js";
 import { examineMachine } from "./examinations/machine.js";
 import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
@@ -32,7 +33,12 @@ export async function doctor(workplace: Workplace, named: string | undefined, op
       return findings.map((each) => ({ host: name, ...each }));
     }),
   ]);
-  const findings: HostFinding[] = [finding, ...machine, ...examined.flat()];
+  const findings: HostFinding[] = [
+    finding,
+    ...(await examineLocks(workplace.root, systemClock.now())),
+    ...machine,
+    ...examined.flat(),
+  ];
   workplace.print(options.json === true ? JSON.stringify(findings, undefined, 2) : format(findings));
   const bad = findings.filter(({ state }) => state === "bad");
   if (bad.length === 0) return;

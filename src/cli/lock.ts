@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { createOpenHost } from "../host/open.js";
 import { createContent } from "../install/content.js";
@@ -8,6 +8,8 @@ import { describeMissing, findMissing } from "../lock/kept-files.js";
 import { BerthError } from "../lib/errors.js";
 import type { ArtifactEdges } from "../lock/artifact-check.js";
 import type { LockEdges } from "../lock/build.js";
+import { describeLeftover, findLeftovers } from "../lock/leftovers.js";
+import { lockPath } from "../lock/lock-file.js";
 import { readProject, type Project } from "../lock/project.js";
 import type { Promotable } from "../schema/lock.js";
 import { findPlainSecret } from "../lock/secret.js";
@@ -38,8 +40,14 @@ export interface LockOptions {
 const stale: readonly string[] = ["lock-missing", "lock-stale", "lock-edited"];
 
 /** Solves a stack and writes its lock; returns the exit code: 2 when it is only checked, and does not hold. */
-export async function lock(workplace: Workplace, named: string | undefined, options: LockOptions): Promise<number> {
+export async function lock(
+  workplace: Workplace,
+  named: string | undefined,
+  options: LockOptions,
+  now = new Date(),
+): Promise<number> {
   const stack = await chooseStack(workplace, named);
+  await tellLeftovers(workplace, stack, now);
   try {
     const current = await solveLock(workplace, stack, {
       frozen: options.check === true,
@@ -61,6 +69,15 @@ export async function lock(workplace: Workplace, named: string | undefined, opti
     if (options.check !== true || !(error instanceof BerthError) || !stale.includes(error.code)) throw error;
     workplace.note(`error: ${error.message} (${error.code})`);
     return 2;
+  }
+}
+
+async function tellLeftovers(workplace: Workplace, stack: string, now: Date): Promise<void> {
+  const { root } = workplace;
+  const path = lockPath(stackFileOf(root, stack));
+  for (const leftover of await findLeftovers(join(root, path), now)) {
+    const file = join(dirname(path), leftover.name);
+    workplace.note(`warning: ${file} was ${describeLeftover(leftover)}. Remove it: rm ${file}`);
   }
 }
 

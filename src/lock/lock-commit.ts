@@ -6,7 +6,7 @@ import type { LockFile } from "../schema/lock.js";
 import { formatLock } from "./lock-file.js";
 
 /** To write a lock takes milliseconds: who has begun to and not ended for so long was killed. */
-const abandonedSeconds = 60;
+export const abandonedSeconds = 60;
 
 export interface LockCommit {
   /** Of the lock. */

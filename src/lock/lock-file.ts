@@ -23,12 +23,23 @@ export function formatLock(lock: LockFile): string {
   return header + stringify(lock, { sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
-/** Undefined when there is no lock. */
-export async function readLock(path: string, shownPath: string): Promise<LockFile | undefined> {
+/**
+ * Undefined when there is no lock.
+ *
+ * @param isPromoted whether its releases come from another environment's lock, so that it cannot be solved anew
+ * @throws BerthError `lock-incompatible` when it cannot be read
+ */
+export async function readLock(
+  path: string,
+  shownPath: string,
+  isPromoted: () => boolean = () => false,
+): Promise<LockFile | undefined> {
+  let text = "";
   try {
-    return parseLock(await readFile(path, "utf8"), shownPath);
+    text = await readFile(path, "utf8");
+    return parseLock(text, shownPath);
   } catch (error) {
-    refuseUnreadable(error, shownPath);
+    refuseUnreadable(error, { shownPath, text, isPromoted });
     return undefined;
   }
 }
@@ -37,12 +48,14 @@ export async function readLock(path: string, shownPath: string): Promise<LockFil
 export function readLockNow(
   path: string,
   shownPath: string,
+  isPromoted: () => boolean = () => false,
 ): { readonly lock: LockFile | undefined; readonly text: string | undefined } {
+  let text = "";
   try {
-    const text = readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
     return { lock: parseLock(text, shownPath), text };
   } catch (error) {
-    refuseUnreadable(error, shownPath);
+    refuseUnreadable(error, { shownPath, text, isPromoted });
     return { lock: undefined, text: undefined };
   }
 }
@@ -51,21 +64,47 @@ function parseLock(text: string, shownPath: string): LockFile {
   return parseYaml(text, shownPath, lockFile, largestLockBytes);
 }
 
-function refuseUnreadable(error: unknown, shownPath: string): void {
-  if (systemCode(error) === "ENOENT") return;
-  if (error instanceof BerthError || systemCode(error) !== undefined) throw unreadable(shownPath, error);
-  throw error;
+interface Unreadable {
+  readonly shownPath: string;
+  readonly text: string;
+  readonly isPromoted: () => boolean;
 }
 
-function unreadable(shownPath: string, error: unknown): BerthError {
-  return new BerthError("lock-incompatible", {
+function refuseUnreadable(error: unknown, { shownPath, text, isPromoted }: Unreadable): void {
+  if (systemCode(error) === "ENOENT") return;
+  if (!(error instanceof BerthError) && systemCode(error) === undefined) throw error;
+  const kind = /^<{7} /m.test(text) && /^>{7} /m.test(text) ? "unmerged" : "unreadable";
+  throw new BerthError("lock-incompatible", {
     where: shownPath,
-    what: "the lock cannot be read by this version of Berth",
-    hint: "restore it, or run `berth lock` to solve the stack anew; what it decided before is then lost, ports too",
+    ...(isPromoted() ? ofPromoted : ofSolved)[kind](shownPath),
     detail: messageOf(error),
     cause: error,
   });
 }
+
+type Explanation = (shownPath: string) => { readonly what: string; readonly hint: string };
+
+const unreadable = "the lock cannot be read by this version of Berth";
+const unmerged = "the lock has the marks of a merge that is not resolved";
+const oneSide = (shownPath: string) =>
+  `take one side whole, by \`git checkout --ours -- ${shownPath}\` or with \`--theirs\``;
+
+const ofSolved: Readonly<Record<"unreadable" | "unmerged", Explanation>> = {
+  unreadable: () => ({
+    what: unreadable,
+    hint: "restore it, or run `berth lock` to solve the stack anew; what it decided before is then lost, ports too",
+  }),
+  unmerged: (shownPath) => ({ what: unmerged, hint: `${oneSide(shownPath)}, and run \`berth lock\`` }),
+};
+
+/** Its releases stand nowhere else: nobody can solve it anew. */
+const ofPromoted: typeof ofSolved = {
+  unreadable: () => ({ what: unreadable, hint: "restore it from version control, or promote again" }),
+  unmerged: (shownPath) => ({
+    what: unmerged,
+    hint: `${oneSide(shownPath)}, keep the records of both in \`promotions\`, and promote again what the other side brought`,
+  }),
+};
 
 export async function writeLock(path: string, lock: LockFile): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

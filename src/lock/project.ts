@@ -137,7 +137,7 @@ function refuseReleaseFields(texts: readonly YamlText[], predecessor: string): v
 /** Nothing, where nothing was promoted yet. */
 function readPromoted(root: string, stackPath: string): { promoted: Promotable; text: string | undefined } {
   const path = lockPath(stackPath);
-  const { lock, text } = readLockNow(path, shown(root, path));
+  const { lock, text } = readLockNow(path, shown(root, path), () => true);
   const preload = lock?.preload === undefined ? {} : { preload: lock.preload };
   return { promoted: { release: lock?.release ?? {}, ...preload }, text };
 }

@@ -106,7 +106,6 @@ describe("writeLock and readLock", () => {
     ],
     ["with a field of a later version", `${formatLock(lock)}more: 1\n`, 'unknown key "more"'],
     ["cut short", formatLock(lock).slice(0, 200), "is missing"],
-    ["that a merge left in conflict", `<<<<<<< HEAD\n${formatLock(lock)}`, "dev.lock.yaml:"],
     ["that is empty", "", "the file is empty"],
   ])("refuse a lock %s, and say what to do", async (_, text, reason) => {
     const path = join(await temporaryFolder(), "dev.lock.yaml");
@@ -116,5 +115,31 @@ describe("writeLock and readLock", () => {
     expect(error.message).toContain("dev.lock.yaml: the lock cannot be read by this version of Berth");
     expect(error.message).toContain(reason);
     expect(error.message).toContain("run `berth lock` to solve the stack anew");
+    const promoted = await rejectionOf(readLock(path, "dev.lock.yaml", () => true));
+    expect([promoted.code, promoted.parts.hint]).toEqual([
+      "lock-incompatible",
+      "restore it from version control, or promote again",
+    ]);
+  });
+
+  const oneSide = "take one side whole, by `git checkout --ours -- dev.lock.yaml` or with `--theirs`";
+  it.each([
+    ["solved", false, `${oneSide}, and run \`berth lock\``],
+    [
+      "promoted",
+      true,
+      `${oneSide}, keep the records of both in \`promotions\`, and promote again what the other side brought`,
+    ],
+  ])("tell how a merge is resolved that left a %s lock in conflict", async (_, isPromoted, hint) => {
+    const path = join(await temporaryFolder(), "dev.lock.yaml");
+    const theirs = formatLock(lock).replace(
+      /^id: .*$/m,
+      (line) => `<<<<<<< HEAD\n${line}\n=======\n${line}\n>>>>>>> x`,
+    );
+    expect(theirs).toContain("<<<<<<<");
+    await writeFile(path, theirs);
+    const { code, parts } = await rejectionOf(readLock(path, "dev.lock.yaml", () => isPromoted));
+    const what = "the lock has the marks of a merge that is not resolved";
+    expect([code, parts.what, parts.hint]).toEqual(["lock-incompatible", what, hint]);
   });
 });
