@@ -1,3 +1,4 @@
+import { compareInstances } from "../planner/replicas.js";
 import { nameOf, type StackState, type StateResource } from "./state.js";
 
 export interface HostState {
@@ -21,7 +22,40 @@ export function hostState(host: string, { resources, extras }: Pick<StackState, 
   };
 }
 
-function hostOf({ host }: StateResource["outputs"]): string | undefined {
+/** A host that a lock, or already the stack file, has no more. */
+export interface LeftHost {
+  readonly name: string;
+  readonly leftBy: "lock" | "stack file";
+  /** The instances that are on it. */
+  readonly instances: readonly string[];
+}
+
+/** Who has which hosts, by name. */
+export interface HostSides {
+  readonly inStack: readonly string[];
+  readonly inLock: readonly string[];
+}
+
+/** The hosts of a state or a lock that the next lock or update leaves, by name. Pure. */
+export function findLeftHosts(
+  { inStack, inLock }: HostSides,
+  { resources }: Pick<StackState, "resources">,
+): readonly LeftHost[] {
+  const { known } = hostState("", { resources, extras: [] });
+  const instancesOn = (host: string) =>
+    resources
+      .filter(({ kind, outputs }) => kind === "Instance" && hostOf(outputs) === host)
+      .map(({ outputs }) => String(outputs.name))
+      .sort(compareInstances);
+  return [...new Set([...known, ...inLock])].sort().flatMap((name): LeftHost[] => {
+    const found = { name, instances: instancesOn(name) };
+    if (!inLock.includes(name)) return [{ ...found, leftBy: "lock" }];
+    return inStack.includes(name) ? [] : [{ ...found, leftBy: "stack file" }];
+  });
+}
+
+/** The host that a resource is on. */
+export function hostOf({ host }: StateResource["outputs"]): string | undefined {
   return typeof host === "object" && host !== null && "name" in host ? String(host.name) : undefined;
 }
 

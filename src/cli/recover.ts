@@ -1,17 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-import { z } from "zod";
-
-import { processStart, seesWholeMachine } from "../host/process.js";
+import { seesWholeMachine } from "../host/process.js";
 import { BerthError } from "../lib/errors.js";
+import { describeHolder, holderState, readStateLocks, type StateLock } from "./state-locks.js";
 import { nameStack, openPulumi, type Pulumi, type Workplace } from "./workplace.js";
-
-const stateLock = z.object({ pid: z.int(), username: z.string(), hostname: z.string(), timestamp: z.string() });
-
-export type StateLock = z.output<typeof stateLock>;
 
 /** Pulumi's lock names a process by the machine's name and a number alone. */
 const blindSpot = `this is a container: a process outside of it on a machine that is called ${hostname()} too could not be seen`;
@@ -35,7 +27,7 @@ export async function recover(workplace: Workplace, named: string | undefined): 
 
 /** Whether the stack was left behind by a process that is dead; throws when one that lives holds it. */
 export async function isAbandoned(pulumi: Pulumi, stack: string): Promise<boolean> {
-  const locks = await readStateLocks(pulumi, stack);
+  const locks = await expectStateLocks(pulumi, stack);
   for (const lock of locks) await assertDead(lock);
   return locks.length > 0;
 }
@@ -48,35 +40,32 @@ export async function recoverStack(pulumi: Pulumi, stack: string): Promise<{ can
 }
 
 /** The locks on a stack of a file state. */
-async function readStateLocks({ backendUrl, project }: Pulumi, stack: string): Promise<StateLock[]> {
-  if (!backendUrl.startsWith("file://")) {
-    throw new BerthError("usage", {
-      what: "only a state in files can be recovered",
-      got: backendUrl,
-      hint: "make sure that no update runs, then run `pulumi cancel` and `pulumi refresh --clear-pending-creates`",
-    });
-  }
-  const folder = join(fileURLToPath(backendUrl), ".pulumi", "locks");
-  const files = await readdir(folder, { recursive: true }).catch(() => []);
-  const own = files.filter((file) => file.endsWith(".json") && dirname(file) === join("organization", project, stack));
-  return Promise.all(own.map(async (file) => stateLock.parse(JSON.parse(await readFile(join(folder, file), "utf8")))));
+async function expectStateLocks(pulumi: Pulumi, stack: string): Promise<StateLock[]> {
+  const locks = await readStateLocks(pulumi, stack);
+  if (locks !== undefined) return locks;
+  throw new BerthError("usage", {
+    what: "only a state in files can be recovered",
+    got: pulumi.backendUrl,
+    hint: "make sure that no update runs, then run `pulumi cancel` and `pulumi refresh --clear-pending-creates`",
+  });
 }
 
 async function assertDead(lock: StateLock): Promise<void> {
-  const holder = `process ${lock.pid} of ${lock.username} on ${lock.hostname}, since ${lock.timestamp}`;
-  if (lock.hostname !== hostname()) {
-    throw new BerthError("state-locked", {
-      what: "the state is locked by a process of another machine",
-      got: holder,
-      hint: "run `berth recover` there; if that machine is gone for good, run `pulumi cancel`",
-    });
-  }
-  const started = await processStart(lock.pid);
-  // A process that began after the lock was made has only the same number.
-  if (started === undefined || started.getTime() > Date.parse(lock.timestamp) + 1000) return;
-  throw new BerthError("state-locked", {
-    what: "the state is locked by a process that is alive",
-    got: holder,
-    hint: "wait until it is done, or stop it, then run this again",
-  });
+  const state = await holderState(lock);
+  if (state === "dead") return;
+  const got = describeHolder(lock);
+  throw new BerthError(
+    "state-locked",
+    state === "unknown"
+      ? {
+          what: "the state is locked by a process of another machine",
+          got,
+          hint: "run `berth recover` there; if that machine is gone for good, run `pulumi cancel`",
+        }
+      : {
+          what: "the state is locked by a process that is alive",
+          got,
+          hint: "wait until it is done, or stop it, then run this again",
+        },
+  );
 }

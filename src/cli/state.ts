@@ -2,7 +2,9 @@ import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
+import type { Updater } from "../lock/applied.js";
 import type { RecordedCommand } from "../lock/verified.js";
+import { findUpdater } from "./state-locks.js";
 import type { Pulumi } from "./workplace.js";
 
 const exported = z.object({
@@ -38,7 +40,9 @@ export interface StackState {
   readonly extras: readonly Pick<StateResource, "urn" | "kind">[];
   /** Commands that have passed: those that prepare hosts, and those that check instances. */
   readonly commands: readonly RecordedCommand[];
+  /** Operations that have begun and not ended. */
   readonly pendingOperations: number;
+  readonly updater: Updater;
 }
 
 const berthType = /^pulumi-nodejs:dynamic\/berth:(\w+)$/;
@@ -47,6 +51,7 @@ const extraType = /^(?:command:local:|docker:index\/\w+:|pulumi:providers:(?=doc
 
 /** What Pulumi's state has of Berth's resources, secrets in plain; undefined when there is no such stack. */
 export async function readState(pulumi: Pulumi, stack: string): Promise<StackState | undefined> {
+  const updaterBefore = await findUpdater(pulumi, stack);
   const { exitCode, stdout, stderr } = await pulumi.run(["stack", "export", "--show-secrets", "--stack", stack]);
   if (/no stack named/.test(stderr)) return undefined;
   if (exitCode !== 0) {
@@ -68,7 +73,11 @@ export async function readState(pulumi: Pulumi, stack: string): Promise<StackSta
     if (type !== commandType || leaving === true) return [];
     return [{ name: nameOf(urn), text: plain(outputs.create), triggers: plain(outputs.triggers) }];
   });
-  return { resources, extras, commands, pendingOperations: deployment.pending_operations?.length ?? 0 };
+  const pendingOperations = deployment.pending_operations?.length ?? 0;
+  // An update may have begun after the first look.
+  const isTold = pendingOperations === 0 || updaterBefore.kind !== "none";
+  const updater = isTold ? updaterBefore : await findUpdater(pulumi, stack);
+  return { resources, extras, commands, pendingOperations, updater };
 }
 
 /** The last part of a URN is the resource's name. */

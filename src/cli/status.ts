@@ -1,5 +1,7 @@
 import { readEntry } from "../host/journal.js";
+import { describeUnsettled, type Updater } from "../lock/applied.js";
 import { findStaleness } from "../lock/build.js";
+
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { readProject, shown } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
@@ -9,6 +11,7 @@ import type { CommonObserved } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
 import type { InstanceObserved } from "../resources/instance.js";
 import { openContexts } from "./contexts.js";
+import { findLeftHosts, hostOf, type LeftHost } from "./host-state.js";
 import { isSeen, observe, observeRecorded } from "./observed.js";
 import { readState, type StackState } from "./state.js";
 import { formatMemoryStatus, memoryStatus, type MemoryStatus } from "./status-memory.js";
@@ -18,7 +21,10 @@ import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } fro
 /** One row: an instance that is wanted, or is there, or both. */
 export interface StatusRow {
   readonly instance: string;
+  /** Where the lock wants it, else where it is. */
   readonly host: string;
+  /** Where it is, when the lock wants it elsewhere. */
+  readonly deployedOn?: string;
   /** As `2 of 3`; undefined when hosts change in no order. */
   readonly wave?: string | undefined;
   /** Backend and version; undefined when the lock does not want it. */
@@ -39,7 +45,10 @@ export interface Status {
   readonly rows: readonly StatusRow[];
   /** Drift of what instances stand on. */
   readonly otherDrift: readonly string[];
+  /** Hosts that the next lock or update leaves. */
+  readonly leftHosts: readonly LeftHost[];
   readonly pendingOperations: number;
+  readonly updater: Updater;
 }
 
 /** Shows what is wanted beside what is there. Changes nothing. */
@@ -62,7 +71,15 @@ export async function status(
     stale: lock === undefined ? "there is no lock" : findStaleness(lock, project),
     rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts, owner),
     otherDrift: await otherDrift(state, contexts),
+    leftHosts:
+      lock === undefined
+        ? []
+        : findLeftHosts(
+            { inStack: Object.keys(project.stack.hosts), inLock: Object.keys(lock.placement.hosts) },
+            state ?? { resources: [] },
+          ),
     pendingOperations: state?.pendingOperations ?? 0,
+    updater: state?.updater ?? { kind: "none" },
   };
   workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatStatus(found));
 }
@@ -84,9 +101,11 @@ async function instanceRows(
       const wanted = desired.find((instance) => instance.name === name);
       const outputs = deployed.get(name);
       const observed = outputs === undefined ? undefined : await observe(resourceKinds.Instance, outputs, contexts);
+      const deployedOn = outputs === undefined ? undefined : hostOf(outputs);
       return {
         instance: name,
-        host: wanted?.host.name ?? (outputs?.host as { name: string } | undefined)?.name ?? "",
+        host: wanted?.host.name ?? deployedOn ?? "",
+        ...(wanted === undefined || deployedOn === undefined || deployedOn === wanted.host.name ? {} : { deployedOn }),
         ...(wanted?.rollout === undefined ? {} : { wave: `${wanted.rollout.wave} of ${wanted.rollout.waves}` }),
         desired: wanted === undefined ? undefined : `${wanted.release.backend} ${wanted.release.backendVersion}`,
         deployed: outputs === undefined ? undefined : `${String(outputs.backend)} ${String(outputs.backendVersion)}`,
@@ -123,7 +142,8 @@ async function otherDrift(state: StackState | undefined, contexts: Contexts): Pr
 }
 
 /** The table for people. */
-export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOperations }: Status): string {
+export function formatStatus(status: Status): string {
+  const { stack, stale, rows, otherDrift: others, leftHosts, pendingOperations, updater } = status;
   const hasWaves = rows.some(({ wave }) => wave !== undefined);
   const hasMemory = rows.some(({ memory }) => memory?.basis !== undefined);
   const place = ["INSTANCE", "HOST", ...(hasWaves ? ["WAVE"] : [])];
@@ -131,16 +151,26 @@ export function formatStatus({ stack, stale, rows, otherDrift: others, pendingOp
   const table = plainTable(
     [...place, ...state],
     rows.map((row) => {
-      const place = [row.instance, row.host, ...(hasWaves ? [row.wave ?? "-"] : [])];
+      const host = row.deployedOn === undefined ? row.host : `${row.host}, now on ${row.deployedOn}`;
+      const place = [row.instance, host, ...(hasWaves ? [row.wave ?? "-"] : [])];
       const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
       const memory = hasMemory ? [formatMemoryStatus(row.memory)] : [];
       return [...place, row.desired ?? "-", row.deployed ?? "-", row.health, row.endpoint, ...memory, drift];
     }),
   );
   const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table];
+  lines.push(...leftHosts.map((host) => describeLeft(host, stack)));
   lines.push(...others.map((sentence) => `drift: ${sentence}`));
   if (stale !== undefined) lines.push(`lock: stale, ${stale}`);
-  if (pendingOperations > 0)
-    lines.push(`state: ${pendingOperations} interrupted operations; run \`berth recover ${stack}\``);
+  const unsettled = describeUnsettled({ pendingOperations, updater });
+  if (unsettled !== undefined) lines.push(`state: ${unsettled}`);
   return lines.join("\n");
+}
+
+function describeLeft({ name, leftBy, instances }: LeftHost, stack: string): string {
+  const there = instances.length === 0 ? "what is there" : instances.join(", ");
+  const up = `\`pulumi up --stack ${stack}\` takes ${there} away`;
+  return leftBy === "stack file"
+    ? `host ${name}: the stack file has it no more; after \`berth lock ${stack}\`, ${up}`
+    : `host ${name}: the lock has it no more; ${up}; when the host is gone for good, run \`berth host forget ${name} ${stack}\` first`;
 }

@@ -9,9 +9,14 @@ import { migrate, readInputs } from "../resources/migrate.js";
 /** What Pulumi's state tells of a stack; its resources' outputs are what truly runs. */
 export interface RecordedState {
   readonly resources: readonly RecordedResource[];
-  /** Operations that were interrupted. */
+  /** Operations that have begun and not ended: interrupted, unless an update runs now. */
   readonly pendingOperations: number;
+  readonly updater: Updater;
 }
+
+/** Who changes a stack now: a process that lives, or one of another machine, which may be dead; `unknown` where nobody tells. */
+export type Updater =
+  { readonly kind: "running" | "elsewhere"; readonly holder: string } | { readonly kind: "none" | "unknown" };
 
 export interface RecordedResource {
   readonly kind: string;
@@ -50,6 +55,26 @@ export function findApplied({ deployments, desired, state, owner }: AppliedProbl
   return Object.fromEntries(deployments.map((name) => [name, look(name)]));
 }
 
+/** Why a state is not settled; undefined when it is. Pure. */
+export function describeUnsettled({
+  pendingOperations: count,
+  updater,
+}: Pick<RecordedState, "pendingOperations" | "updater">): string | undefined {
+  const [operations, were] = count === 1 ? ["an operation", "was"] : [`${count} operations`, "were"];
+  switch (updater.kind) {
+    case "running":
+      return `an update runs now (${updater.holder}): wait until it is done`;
+    case "elsewhere":
+      return `an update runs now, or was killed (${updater.holder}): wait until it is done; if it was killed, run \`berth recover\` there`;
+    case "none":
+      return count === 0 ? undefined : `${operations} ${were} interrupted: run \`berth recover\``;
+    case "unknown":
+      return count === 0
+        ? undefined
+        : `${operations} ${were} interrupted, or an update runs now: wait until it is done; if none runs, run \`pulumi refresh --clear-pending-creates\``;
+  }
+}
+
 /** A state beside what a lock asks for. */
 class Look {
   readonly #desired: DesiredStack;
@@ -64,11 +89,10 @@ class Look {
 
   /** Why a deployment is not applied. */
   at(deployment: string): string[] {
-    const { pendingOperations } = this.#state;
     const wanted = this.#desired.instances.filter(({ placed }) => placed.deployment === deployment);
-    const interrupted = pendingOperations === 1 ? "an operation was" : `${pendingOperations} operations were`;
+    const unsettled = describeUnsettled(this.#state);
     return [
-      ...(pendingOperations > 0 ? [`${interrupted} interrupted: run \`berth recover\``] : []),
+      ...(unsettled === undefined ? [] : [unsettled]),
       ...(wanted.length === 0 ? ["the lock has no replica of it"] : []),
       ...new Set(wanted.flatMap((instance) => this.#needReasons(instance))),
       ...wanted.flatMap((instance) => this.#instanceReasons(instance)),

@@ -27,9 +27,11 @@ describe("berth verify", () => {
     await server.close();
   });
 
-  function want(text = "the answer is five"): void {
-    const fields = ["apiKey: { secret: team-key }", `extraParameters: ["--text", ${JSON.stringify(text)}]`];
-    sandbox.writeStack(fakeStack(server, sandbox.portRange, { chat: { fields }, code: {} }));
+  /** @param minHealthy how long an update waits for its runners, once they are healthy */
+  function want(said = "the answer is five", minHealthy = "0s"): void {
+    const fields = ["apiKey: { secret: team-key }", `extraParameters: ["--text", ${JSON.stringify(said)}]`];
+    const text = fakeStack(server, sandbox.portRange, { chat: { fields }, code: {} });
+    sandbox.writeStack(text.replaceAll("minHealthyTime: 0s", `minHealthyTime: ${minHealthy}`));
   }
 
   function gates(...lines: string[]): void {
@@ -123,7 +125,15 @@ describe("berth verify", () => {
     const { exitCode, output } = await sandbox.berth(["verify", "--only", "chat"]);
     expect(output).toContain("chat: not applied: chat-0 has another argv than the lock asks for");
     expect(exitCode).toBe(3);
-    expect(await sandbox.up()).toMatchObject({ exitCode: 0 });
+    want("six", "8s");
+    const running = sandbox.up();
+    await expect.poll(() => sandbox.stateLocks(), patience).toHaveLength(1);
+    const meanwhile = await sandbox.berth(["verify", "--only", "chat"]);
+    expect(meanwhile.output).toMatch(
+      /^chat: not applied: an update runs now \(process \d+ of .*\): wait until it is done/m,
+    );
+    expect(meanwhile.exitCode).toBe(3);
+    expect(await running).toMatchObject({ exitCode: 0 });
     const after = await sandbox.berth(["verify"]);
     expect(after.exitCode, after.output).toBe(0);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { hostState } from "../../../src/cli/host-state.js";
+import { findLeftHosts, hostState } from "../../../src/cli/host-state.js";
 import { nameOf } from "../../../src/cli/state.js";
 
 const urn = (name: string) => `urn:pulumi:dev::shop::some:type::${name}`;
@@ -43,5 +43,33 @@ describe("what a state has of a host", () => {
     const state = { resources: [], extras: [extra("gpu.setup.a"), extra("b.docker", "docker")] };
     const { resources, extras, known } = hostState("gpu", state);
     expect([resources, names(extras), known]).toEqual([[], ["gpu.setup.a"], ["b", "gpu"]]);
+  });
+});
+
+describe("hosts that are left", () => {
+  const resources = [
+    resource("Host", "old", "old"),
+    resource("Instance", "chat-10", "old"),
+    resource("Instance", "chat-9", "old"),
+    resource("Host", "gpu", "gpu"),
+    resource("Instance", "chat-0", "gpu"),
+  ];
+
+  it("are those of the state that the lock has no more, with what is on them", () => {
+    expect(findLeftHosts({ inStack: ["gpu"], inLock: ["gpu"] }, { resources })).toEqual([
+      { name: "old", leftBy: "lock", instances: ["chat-9", "chat-10"] },
+    ]);
+  });
+
+  it("are those of the lock that the stack file has no more, whether they were brought up or not", () => {
+    expect(findLeftHosts({ inStack: [], inLock: ["gpu", "never", "old"] }, { resources })).toEqual([
+      { name: "gpu", leftBy: "stack file", instances: ["chat-0"] },
+      { name: "never", leftBy: "stack file", instances: [] },
+      { name: "old", leftBy: "stack file", instances: ["chat-9", "chat-10"] },
+    ]);
+  });
+
+  it("are none where the state has what the lock has, or less", () => {
+    expect(findLeftHosts({ inStack: ["gpu", "new", "old"], inLock: ["gpu", "new", "old"] }, { resources })).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findApplied, type Applied, type RecordedResource } from "../../../src/lock/applied.js";
+import { findApplied, type Applied, type RecordedResource, type Updater } from "../../../src/lock/applied.js";
 import { desiredStack } from "../../../src/planner/desired.js";
 import { place } from "../../../src/planner/placement.js";
 import { instanceDifferences } from "../../../src/resources/instance-inputs.js";
@@ -20,8 +20,11 @@ const [instance] = desired.instances;
 const { backendVersion: engine = "", model = "" } = instance ?? {};
 const outputsOf = (name: string) => resources.find(({ outputs }) => outputs.name === name)?.outputs ?? {};
 
-const look = (recorded: readonly RecordedResource[], pendingOperations = 0) =>
-  findApplied({ deployments: ["chat", "code"], desired, owner, state: { resources: recorded, pendingOperations } });
+const nobody: Updater = { kind: "none" };
+const look = (recorded: readonly RecordedResource[], pendingOperations = 0, updater: Updater = nobody) => {
+  const state = { resources: recorded, pendingOperations, updater };
+  return findApplied({ deployments: ["chat", "code"], desired, owner, state });
+};
 const applied: Applied = { applied: true };
 const because = (...reasons: string[]): Applied => ({ applied: false, reasons });
 
@@ -154,7 +157,7 @@ describe("whether bundles are applied", () => {
   it("is not so for a state of another owner", () => {
     const { chat: found } = findApplied({
       ...{ deployments: ["chat"], desired, owner: "shop/prod" },
-      state: { resources, pendingOperations: 0 },
+      state: { resources, pendingOperations: 0, updater: nobody },
     });
     expect(JSON.stringify(found)).toContain("chat-0 has another owner than the lock asks for");
   });
@@ -162,9 +165,30 @@ describe("whether bundles are applied", () => {
   it("is so of none while operations are interrupted, and before anything was brought up", () => {
     const interrupted = because("2 operations were interrupted: run `berth recover`");
     expect(look(resources, 2)).toEqual({ chat: interrupted, code: interrupted });
+    expect(look(resources, 1)).toMatchObject({ chat: because("an operation was interrupted: run `berth recover`") });
     const nothing = because("the stack was never brought up");
     const never = findApplied({ deployments: ["chat", "code"], desired, owner, state: undefined });
     expect(never).toEqual({ chat: nothing, code: nothing });
+  });
+
+  it.each<[string, Updater, number, RegExp | undefined]>([
+    [
+      "an update runs, even between two operations",
+      { kind: "running", holder: "process 7" },
+      0,
+      /^an update runs now \(process 7\): wait/,
+    ],
+    [
+      "one runs on another machine",
+      { kind: "elsewhere", holder: "process 7" },
+      1,
+      /or was killed \(process 7\).*run `berth recover` there$/,
+    ],
+    ["nobody tells", { kind: "unknown" }, 1, /^an operation was interrupted, or an update runs now: wait/],
+    ["nobody tells, and nothing is open", { kind: "unknown" }, 0, undefined],
+  ])("tells an update that runs from one that was interrupted: %s", (_, updater, pendingOperations, told) => {
+    const { chat } = look(resources, pendingOperations, updater);
+    expect(chat).toEqual(told === undefined ? applied : because(expect.stringMatching(told) as string));
   });
 
   it("refuses a state that a later version wrote", () => {
