@@ -21,8 +21,8 @@ const provider = {
     await this.ask("POST", `/containers/${id}/stop`);
     await this.ask("DELETE", `/containers/${id}`);
   },
-  ask(method, path, body) {
-    const { request } = require("node:http");
+  async ask(method, path, body) {
+    const { request } = await import("node:http");
     const text = body === undefined ? "" : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };

@@ -39,14 +39,13 @@ async function tag(repository: string, digest: string, signatures: readonly Foun
 /** As it does with bundles, where the registry cannot list what refers to an image. */
 async function refer(repository: string, digest: string, bundles: readonly string[]): Promise<void> {
   const subject = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest, size: 1 };
-  const described = bundles.map((content) =>
-    registry.attach(repository, undefined, {
-      layers: [{ content, mediaType: bundleType }],
-      artifactType: bundleType,
-      subject,
-    }),
-  );
-  await registry.putIndex(repository, digest.replace(":", "-"), await Promise.all(described));
+  const described: Awaited<ReturnType<ImageRegistry["attach"]>>[] = [];
+  // One after the other: a registry that is given one blob twice at once may lose it for a moment.
+  for (const content of bundles) {
+    const layers = [{ content, mediaType: bundleType }];
+    described.push(await registry.attach(repository, undefined, { layers, artifactType: bundleType, subject }));
+  }
+  await registry.putIndex(repository, digest.replace(":", "-"), described);
 }
 
 describe("the signatures that a registry has of an image", () => {

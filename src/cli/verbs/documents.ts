@@ -31,7 +31,9 @@ function addEnv(program: Command, { here }: Caller): void {
 function addSchema(program: Command, { here }: Caller): void {
   program
     .command("schema [document]")
-    .description("print the JSON Schema of a document: stack, environments, backend, runner, lock, plan, evidence or promotion")
+    .description(
+      "print the JSON Schema of a document: stack, environments, backend, runner, lock, plan, evidence or promotion",
+    )
     .action(async (document = "stack") => {
       const { printSchema } = await import("../schema.js");
       printSchema(here(), document as string);
