@@ -14,7 +14,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
 const containers = 100;
-const rounds = 5;
+const rounds = 3;
 /** Below the ports that systems give to connections. */
 const firstPort = 21000;
 const limits = { ratio: 0.8 };

@@ -4,7 +4,6 @@ import { join } from "node:path";
 
 import { nearestNames } from "../catalog/nearest.js";
 import { BerthError } from "../lib/errors.js";
-import { readEnvironments } from "../lock/project.js";
 
 /** Whether a stack has a file or a lock of its name, or a configuration of Pulumi's. */
 export function hasFiles(root: string, stack: string): boolean {
@@ -19,6 +18,8 @@ export function hasFiles(root: string, stack: string): boolean {
  */
 export async function assertStack(root: string, stack: string): Promise<void> {
   if (hasFiles(root, stack)) return;
+  // Every command would load it, and few get here.
+  const { readEnvironments } = await import("../lock/project.js");
   const { order = [] } = readEnvironments(root) ?? {};
   if (order.includes(stack)) return;
   const named = (files: readonly string[], form: RegExp) => files.flatMap((file) => form.exec(file)?.[1] ?? []);
