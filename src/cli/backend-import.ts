@@ -8,9 +8,9 @@ import { findSecretPlaces, withoutSecrets, type SecretPlace } from "../catalog/b
 import { namedFiles } from "../catalog/named-file.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
+import { shown } from "../lib/shown.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { backendText, commentText } from "../lock/backend-text.js";
-import { shown } from "../lock/project.js";
 import type { BackendOverlay } from "../schema/backend.js";
 import { largestDocumentBytes } from "../schema/yaml-text.js";
 import { name as nameSchema } from "../schema/scalars.js";

@@ -6,7 +6,7 @@ import { namedFiles } from "../catalog/named-file.js";
 import { backendFolders } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
-import { shown } from "../lock/project.js";
+import { shown } from "../lib/shown.js";
 import type { BackendOverlay } from "../schema/backend.js";
 import { backendFilesIn, readBackend, readOver, satisfiesOf } from "./backend-files.js";
 import { packageRoot, type Workplace } from "./workplace.js";

@@ -3,8 +3,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import { lockPath } from "../lock/lock-file.js";
-import { shown } from "../lock/project.js";
 import { writeNew } from "./backend-import.js";
 import { driftWorkflow } from "./github/drift-workflow.js";
 import { planWorkflow } from "./github/plan-workflow.js";

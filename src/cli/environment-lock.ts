@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import { environmentOf } from "../lock/environment.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
-import { readEnvironments, shown } from "../lock/project.js";
+import { readEnvironments } from "../lock/project.js";
 import type { LockFile } from "../schema/lock.js";
 import { stackFileOf } from "./workplace.js";
 

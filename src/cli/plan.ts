@@ -1,10 +1,11 @@
 import { BerthError } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import { currentLock, readPreviousLock } from "../lock/current.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { supposeHosts } from "../lock/what-if.js";
 import { findMoves } from "../planner/moves.js";
 import { isAsked, type WhatIf } from "../planner/what-if.js";
-import { readProject, shown } from "../lock/project.js";
+import { readProject } from "../lock/project.js";
 import { firstObjects } from "../planner/report/first-objects.js";
 import { planReport } from "../planner/report/report.js";
 import type { PlanReport } from "../schema/plan.js";

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 
+import { shown } from "../lib/shown.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
-import { shown } from "../lock/project.js";
 import type { LockFile } from "../schema/lock.js";
 import { stackFileOf } from "./workplace.js";
 

@@ -1,8 +1,9 @@
 import { BerthError } from "../lib/errors.js";
 import { createRedact } from "../lib/redact.js";
+import { shown } from "../lib/shown.js";
 import { findStaleness } from "../lock/build.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
-import { readProject, shown } from "../lock/project.js";
+import { readProject } from "../lock/project.js";
 import { desiredStack, type DesiredInstance, type DesiredStack } from "../planner/desired.js";
 import { isProven, type ProofRow, type Seen } from "../planner/provenance.js";
 import { compareInstances } from "../planner/replicas.js";

@@ -1,9 +1,10 @@
 import { readEntry } from "../host/journal.js";
+import { shown } from "../lib/shown.js";
 import { describeUnsettled, type Updater } from "../lock/applied.js";
 import { findStaleness } from "../lock/build.js";
 
 import { lockPath, readLock } from "../lock/lock-file.js";
-import { readProject, shown } from "../lock/project.js";
+import { readProject } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
 import { compareInstances } from "../planner/replicas.js";
 import type { Contexts } from "../resources/context.js";

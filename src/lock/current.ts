@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 
 import { sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import type { LockFile } from "../schema/lock.js";
 import { buildLock, decideAlike, findStaleness, type LockEdges } from "./build.js";
 import { editedLock, findEdits } from "./integrity.js";
@@ -11,7 +12,7 @@ import { commitLock, type LockCommit } from "./lock-commit.js";
 import { lockPath, readLock, writeLock } from "./lock-file.js";
 import { lockedEngines } from "./previous.js";
 import { assertRules } from "./rules.js";
-import { shown, type Project } from "./project.js";
+import type { Project } from "./project.js";
 
 export interface CurrentLock {
   readonly lock: LockFile;

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { usableBackends } from "../catalog/backend-choice.js";
 import { assembleCatalogue, type BackendDocument, type BackendSource, type Catalogue } from "../catalog/catalogue.js";
@@ -7,6 +7,7 @@ import { namedFiles } from "../catalog/named-file.js";
 import { backendFolders } from "../install/content.js";
 import { sha256, type Json } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import { readLayers, readYaml } from "../schema/document.js";
 import { environmentsFile, type EnvironmentsFile } from "../schema/environments.js";
 import { isMap, mergeStacks } from "../schema/layers.js";
@@ -188,12 +189,6 @@ function readFile(path: string): Buffer | undefined {
     if (["ENOENT", "ENOTDIR", "EISDIR"].includes(systemCode(error) ?? "")) return undefined;
     throw error;
   }
-}
-
-/** A path as people know it: relative to the project when it is inside. */
-export function shown(root: string, path: string): string {
-  const below = relative(root, path);
-  return below === "" || below === ".." || below.startsWith("../") ? path : below;
 }
 
 interface Folder {

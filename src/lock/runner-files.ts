@@ -3,9 +3,9 @@ import { basename, join } from "node:path";
 
 import { assembleRunners, type RunnerCatalogue, type RunnerDocument } from "../catalog/runner-catalogue.js";
 import { BerthError, systemCode } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
 import { parseYaml } from "../schema/document.js";
 import { runnerFile } from "../schema/runner.js";
-import { shown } from "./project.js";
 
 /** The runner images that Berth knows, with a project's own accelerator types in the place of Berth's. */
 export function readRunners(root: string, packageRoot: string): RunnerCatalogue {

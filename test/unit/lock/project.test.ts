@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 
 import { createContent } from "../../../src/install/content.js";
 import { sha256 } from "../../../src/lib/canonical.js";
-import { readCatalogue, readProject, shown } from "../../../src/lock/project.js";
+import { shown } from "../../../src/lib/shown.js";
+import { readCatalogue, readProject } from "../../../src/lock/project.js";
 import { repository } from "../support/repository.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { thrownBy } from "../support/thrown.js";
