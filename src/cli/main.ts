@@ -72,7 +72,7 @@ function report(error: unknown): number {
     if (error.code === "interrupted") return 130;
     process.stderr.write(`${printableLines(`error: ${error.message} (${error.code})`)}\n`);
     // Of some verbs 2 says that something is pending.
-    return error.code === "usage" && !["plan", "promote"].includes(own[0] ?? "") ? 2 : 1;
+    return error.code === "usage" && !["lock", "plan", "promote"].includes(own[0] ?? "") ? 2 : 1;
   }
   process.stderr.write(
     `error: this is a bug in Berth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -40,6 +40,14 @@ describe("the berth command", () => {
       expect(existsSync(lockFile())).toBe(false);
     });
 
+    it("--check ends with 2 for a lock alone: a stack that is not named is an error like others", async () => {
+      sandbox.write(join("stacks", "other.yaml"), "schemaVersion: 1\n");
+      const { exitCode, output } = await sandbox.berth(["lock", "--check"]);
+      rmSync(sandbox.path("stacks", "other.yaml"));
+      expect(output).toContain("the stack is not named");
+      expect(exitCode).toBe(1);
+    });
+
     it("solves; the same again gives the same bytes, and --check agrees", async () => {
       expect(await sandbox.berth(["lock"])).toMatchObject({ exitCode: 0 });
       const first = readFileSync(lockFile(), "utf8");
