@@ -2,10 +2,13 @@ import { InvalidArgumentError } from "commander";
 
 import type { RunnerPolicy } from "../catalog/runner-resolution.js";
 import type { InstallMethod } from "../schema/backend.js";
+import type { RunnerPlatform } from "../schema/runner.js";
 
 export const planFormats = ["text", "json", "html"] as const;
 
 export const runnerFormats = ["table", "json", "yaml", "names"] as const;
+
+export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const satisfies readonly RunnerPlatform[];
 
 export const runnerPolicies = ["newestRuntime", "newestService"] as const satisfies readonly RunnerPolicy[];
 

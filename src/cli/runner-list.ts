@@ -1,8 +1,9 @@
 import { stringify } from "yaml";
 
+import { nearestNames } from "../catalog/nearest.js";
 import type { RunnerCatalogue, RunnerImage } from "../catalog/runner-catalogue.js";
 import { listRunners } from "../catalog/runner-list.js";
-import { nearestNames } from "../catalog/nearest.js";
+import { parseRunnerName } from "../catalog/runner-name.js";
 import { BerthError } from "../lib/errors.js";
 import { readRunners } from "../lock/runner-files.js";
 import { parseConstraint, type Constraint } from "../schema/version-constraint.js";
@@ -11,7 +12,7 @@ import { plainTable } from "./table.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 /** Options as commander gives them. */
-export interface RunnerListOptions {
+export interface RunnerListOptions extends ImagePlace {
   accelerator?: string;
   acceleratorVersion?: string;
   variant?: string;
@@ -19,8 +20,6 @@ export interface RunnerListOptions {
   serviceVersion?: string;
   platform?: string;
   deprecated?: boolean;
-  registry?: string;
-  namespace: string;
   format: (typeof runnerFormats)[number];
 }
 
@@ -45,6 +44,7 @@ export function printRunners(workplace: Workplace, options: RunnerListOptions): 
   const catalogue = readRunners(workplace.root, packageRoot);
   const { accelerator: acceleratorType, variant, service, platform, deprecated } = options;
   assertKnown(catalogue, options);
+  assertPlace(catalogue, options);
   const images = listRunners(catalogue.images, {
     ...{ acceleratorType, variant, service, platform, deprecated },
     acceleratorVersion: constraintOf(options.acceleratorVersion, "--accelerator-version"),
@@ -56,9 +56,27 @@ export function printRunners(workplace: Workplace, options: RunnerListOptions): 
   if (rows.length === 0) workplace.note("no image fits");
 }
 
-/** @param place where images are had from: a registry and a namespace */
-export function imageName({ tag }: RunnerImage, place: { registry?: string; namespace: string }): string {
-  return [place.registry, place.namespace, `runner:${tag}`].filter((part) => part !== undefined).join("/");
+/** Where images are had from. */
+export interface ImagePlace {
+  registry?: string;
+  namespace: string;
+}
+
+/** @throws BerthError `usage` when the place makes no name of an image */
+export function assertPlace({ vocabulary, images }: RunnerCatalogue, place: ImagePlace): void {
+  const [image] = images;
+  if (image === undefined) return;
+  const reading = parseRunnerName(imageName(image, place), vocabulary);
+  if (reading.kind === "runner") return;
+  throw new BerthError("usage", {
+    what: "images cannot be had from there",
+    got: reading.reason,
+    expected: "a registry such as registry.example.net:5000, and a namespace such as team",
+  });
+}
+
+export function imageName({ tag }: RunnerImage, { registry, namespace }: ImagePlace): string {
+  return [registry, namespace, `runner:${tag}`].filter((part) => part !== undefined).join("/");
 }
 
 export function constraintOf(text: string | undefined, option: string): Constraint | undefined {
@@ -81,7 +99,7 @@ export function assertKnown(
   refuse("variant", variant, [...new Set(Object.values(accelerators).flat())]);
 }
 
-function rowOf(image: RunnerImage, place: { registry?: string; namespace: string }): RunnerRow {
+function rowOf(image: RunnerImage, place: ImagePlace): RunnerRow {
   const { acceleratorType, acceleratorVersion, runtimeVersion, variant, service, serviceVersion } = image;
   const { platforms, rc, deprecated, polished, digest } = image;
   return {

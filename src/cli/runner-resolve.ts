@@ -8,12 +8,12 @@ import { BerthError } from "../lib/errors.js";
 import { readProject } from "../lock/project.js";
 import { readRunners } from "../lock/runner-files.js";
 import { chooseHosts, lookAtHosts } from "./facts.js";
-import { assertKnown, constraintOf, imageName } from "./runner-list.js";
+import { assertKnown, assertPlace, constraintOf, imageName, type ImagePlace } from "./runner-list.js";
 import { plainTable } from "./table.js";
 import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
 /** Options as commander gives them. */
-export interface RunnerResolveOptions {
+export interface RunnerResolveOptions extends ImagePlace {
   stack?: string;
   host: string;
   service: string;
@@ -23,8 +23,6 @@ export interface RunnerResolveOptions {
   variant?: string;
   policy: RunnerPolicy;
   allowRc?: boolean;
-  registry?: string;
-  namespace: string;
   json?: boolean;
 }
 
@@ -33,6 +31,7 @@ export async function resolveForHost(workplace: Workplace, options: RunnerResolv
   const { root } = workplace;
   const catalogue = readRunners(root, packageRoot);
   assertKnown(catalogue, options);
+  assertPlace(catalogue, options);
   const stack = await chooseStack(workplace, options.stack);
   const project = readProject(root, stackFileOf(root, stack), packageRoot, { stackName: stack });
   const report = (await lookAtHosts(workplace, chooseHosts(project.stack, [options.host])))[options.host];

@@ -12,6 +12,9 @@ const variantName = z.string().regex(/^[a-z0-9]+$/, { error: "expected small let
 /** As runner images name it: numbers, and a pre- or post-release after them. */
 export const serviceVersionPattern = /^\d+(?:\.\d+)*(?:\.?(?:a|b|rc|post|dev)\d+)*$/;
 
+const platform = z.enum(["linux/amd64", "linux/arm64"]);
+export type RunnerPlatform = z.infer<typeof platform>;
+
 const runnerImage = z
   .strictObject({
     version: z.string().regex(serviceVersionPattern).describe("Version of the service"),
@@ -20,11 +23,7 @@ const runnerImage = z
       .regex(/^\d+\.\d+(?:\.\w+)*$/)
       .optional()
       .describe("Whole version of the vendor's runtime in the image; left out when it is not known"),
-    platforms: z
-      .array(z.enum(["linux/amd64", "linux/arm64"]))
-      .min(1)
-      .optional()
-      .describe("Platforms that the image is for"),
+    platforms: z.array(platform).min(1).optional().describe("Platforms that the image is for"),
     rc: z.boolean().default(false).describe("Made from a release candidate of the vendor's integration"),
     deprecated: z.boolean().default(false).describe("Taken only when it is asked for by its version"),
     polished: z.boolean().default(false).describe("Changed in place under its tag since it was released"),

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 
-import { runnerFormats, runnerPolicies } from "../arguments.js";
+import { runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js";
 import type { RunnerListOptions } from "../runner-list.js";
 import type { RunnerResolveOptions } from "../runner-resolve.js";
 import type { Caller } from "./caller.js";
@@ -16,7 +16,7 @@ function addList(runner: Command, { here }: Caller): void {
   addChoice(runner.command("list"))
     .description("list runner images, newest first; versions are exact, such as 12.8, a prefix, 12.x, or a range")
     .option("--service <service>", "this service alone")
-    .option("--platform <platform>", "those for a platform, such as linux/arm64")
+    .addOption(new Option("--platform <platform>", "those for a platform").choices(runnerPlatforms))
     .option("--deprecated", "deprecated ones too")
     .addOption(new Option("--format <format>", "how they are printed").choices(runnerFormats).default("table"))
     .action(async (options: RunnerListOptions) => {

@@ -73,6 +73,17 @@ describe("berth runner list", () => {
     ]);
   });
 
+  it.each([
+    { registry: "https://registry.example.net" },
+    { namespace: "Team" },
+    { namespace: "" },
+    { registry: "a b" },
+  ])("refuses %j, from where no image can be had", async (place) => {
+    const { workplace } = await testProject({});
+    const wrong = () => printRunners(workplace, { format: "names", namespace: "gpustack", ...place });
+    expect(thrownBy(wrong).message).toContain("images cannot be had from there");
+  });
+
   it("prints the same for programs in JSON and YAML, also when there is nothing", async () => {
     const rows = JSON.parse(await list({ format: "json", accelerator: "dtk" })) as RunnerRow[];
     expect(rows[0]).toEqual({
