@@ -236,6 +236,6 @@ describe("the berth command", () => {
     const { exitCode, output } = await sandbox.berth(["lock"]);
     expect(output).toContain("the stack is not named");
     expect(output).toContain("expected: other or test");
-    expect(exitCode).toBe(2);
+    expect(exitCode).toBe(1);
   });
 });
