@@ -91,10 +91,9 @@ export class LocalHost implements Host {
   }
 
   async writeFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
-    await mkdir(dirname(path), { recursive: true });
     const temporary = temporaryName(path);
     try {
-      await writeFile(temporary, content, { mode, flush: true });
+      await inFolder(temporary, () => writeFile(temporary, content, { mode, flush: true }));
       await chmod(temporary, mode);
       await rename(temporary, path);
     } catch (error) {
@@ -104,10 +103,9 @@ export class LocalHost implements Host {
   }
 
   async createFile(path: string, content: string): Promise<boolean> {
-    await mkdir(dirname(path), { recursive: true });
     const temporary = temporaryName(path);
     try {
-      await writeFile(temporary, content, { mode: 0o600, flush: true });
+      await inFolder(temporary, () => writeFile(temporary, content, { mode: 0o600, flush: true }));
       await hardLink(temporary, path);
       return true;
     } catch (error) {
@@ -253,6 +251,17 @@ export class LocalHost implements Host {
 
 function temporaryName(path: string): string {
   return `${path}.${randomBytes(6).toString("hex")}.tmp`;
+}
+
+/** Writes a file, whose folder is there nearly always. */
+async function inFolder(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    await mkdir(dirname(path), { recursive: true });
+    await write();
+  }
 }
 
 const absentCodes = ["ENOENT", "ENOTDIR"];

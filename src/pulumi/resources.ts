@@ -73,7 +73,19 @@ abstract class BerthResource extends pulumi.dynamic.Resource {
   ) {
     const owner = `${pulumi.getProject()}/${pulumi.getStack()}`;
     const unset = Object.fromEntries([...outputs, "drift", "reachable"].map((output) => [output, undefined]));
-    super(providers[kind], name, { owner, name, ...args, ...unset }, options, "berth", kind);
+    const limit = Error.stackTraceLimit;
+    // Pulumi takes four stacks for each property, in case its promise is never kept: nearly all of the time that a
+    // program with many resources took to make them.
+    Error.stackTraceLimit = 0;
+    try {
+      super(providers[kind], name, { owner, name, ...args, ...unset }, options, "berth", kind);
+    } catch (error) {
+      Error.stackTraceLimit = limit;
+      if (error instanceof Error) Error.captureStackTrace(error);
+      throw error;
+    } finally {
+      Error.stackTraceLimit = limit;
+    }
   }
 }
 

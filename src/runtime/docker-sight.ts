@@ -15,31 +15,49 @@ export async function lookAtDocker(host: Host): Promise<DockerSight | undefined>
 
 /** What makes an engine of no use is told; it is no error for whoever looks. */
 export async function sightOf(engine: ContainerEngine): Promise<DockerSight> {
-  const what = `the Docker Engine does not answer within ${lookSeconds} s`;
-  const late = new BerthError("docker-unreachable", { what, hint: "look at what it does: journalctl -u docker" });
   let known: DockerSight["engine"];
   try {
-    return await withinSeconds(
-      lookSeconds,
-      async () => {
-        const { product, version, apiVersion } = await engine.version();
-        known = { engine: product, version, apiVersion };
-        const containers = await engine.listContainers({});
-        return { engine: known, publishedPorts: containers.flatMap(({ ports }) => ports) };
-      },
-      late,
-    );
+    return await inTime(async () => {
+      const { product, version, apiVersion } = await engine.version();
+      known = { engine: product, version, apiVersion };
+      return { engine: known, publishedPorts: await publishedPorts(engine) };
+    });
   } catch (error) {
-    if (!(error instanceof BerthError) || error.code === "host-unreachable") throw error;
-    const { what: problem, hint } = error.parts;
+    const { what: problem, hint } = asUseless(error).parts;
     return { engine: known, problem: { what: problem, hint: hint ?? "" }, publishedPorts: [] };
   }
 }
 
-/** Ports of the host that lead into running containers, also where the engine listens on none of them itself. */
+/**
+ * Ports of the host that lead into running containers, also where the engine listens on none of them itself. An engine
+ * of no use has none.
+ */
 export async function findPublishedPorts(
   host: Pick<Host, "run" | "status">,
-  engine: () => Promise<ContainerEngine>,
+  findEngine: () => Promise<ContainerEngine>,
 ): Promise<readonly number[]> {
-  return (await hasEngineSocket(host)) ? (await sightOf(await engine())).publishedPorts : [];
+  if (!(await hasEngineSocket(host))) return [];
+  const engine = await findEngine();
+  try {
+    return await inTime(() => publishedPorts(engine));
+  } catch (error) {
+    asUseless(error);
+    return [];
+  }
+}
+
+async function publishedPorts(engine: ContainerEngine): Promise<number[]> {
+  return (await engine.listContainers({})).flatMap(({ ports }) => ports);
+}
+
+function inTime<T>(look: () => Promise<T>): Promise<T> {
+  const what = `the Docker Engine does not answer within ${lookSeconds} s`;
+  const late = new BerthError("docker-unreachable", { what, hint: "look at what it does: journalctl -u docker" });
+  return withinSeconds(lookSeconds, look, late);
+}
+
+/** @throws what is not the engine's fault */
+function asUseless(error: unknown): BerthError {
+  if (!(error instanceof BerthError) || error.code === "host-unreachable") throw error;
+  return error;
 }
