@@ -36,8 +36,8 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          // Each takes a Pulumi engine, a program and a provider beside it.
-          maxWorkers: 2,
+          // Each takes a Pulumi engine, a program and a provider beside it, and waits for them a fourth of its time.
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
