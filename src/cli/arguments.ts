@@ -6,6 +6,8 @@ import type { RunnerPlatform } from "../schema/runner.js";
 
 export const planFormats = ["text", "json", "html"] as const;
 
+export const needFormats = ["table", "json", "names"] as const;
+
 export const runnerFormats = ["table", "json", "yaml", "names"] as const;
 
 export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const satisfies readonly RunnerPlatform[];

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { BerthError } from "../lib/errors.js";
 import { printableLines } from "../lib/printable.js";
 import { endWithReaders } from "./readers.js";
+import { addBundleVerbs } from "./verbs/bundle.js";
 import type { Caller } from "./verbs/caller.js";
 import { addDocumentVerbs } from "./verbs/documents.js";
 import { addHostVerbs } from "./verbs/hosts.js";
@@ -53,6 +54,7 @@ addHostVerbs(program, caller);
 addPromotionVerbs(program, caller);
 addDocumentVerbs(program, caller);
 addRunnerVerbs(program, caller);
+addBundleVerbs(program, caller);
 addProjectVerbs(program, caller);
 
 endWithReaders([process.stdout, process.stderr]);

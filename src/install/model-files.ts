@@ -6,7 +6,7 @@ import { runBatch } from "../lib/batch.js";
 import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { gatedRepository, repositoryGone } from "../model/refusal.js";
-import { fileAddress, filesOf, type PinnedFile } from "../model/repository.js";
+import { fileAddress, filesOf, labelOf, type PinnedFile } from "../model/repository.js";
 import type { LockedModel, LockedOrigin } from "../schema/model.js";
 import {
   cacheFolder,
@@ -30,11 +30,6 @@ export interface PinnedModel extends Pick<LockedModel, "file" | "sha256"> {
   readonly from: FetchedOrigin;
   /** For hubs that ask for one. */
   readonly token?: string | undefined;
-}
-
-/** `Qwen/Qwen3-0.6B` or `model.gguf`: what people know a model by. */
-export function labelOf({ from, file }: Pick<LockedModel, "from" | "file">): string {
-  return from.source === "huggingface" ? from.repo : file;
 }
 
 /**

@@ -41,6 +41,11 @@ export function filesOf({ from, file, sha256 }: Pick<LockedModel, "from" | "file
   return from.source === "huggingface" ? from.files : [{ path: file, sha256, sizeBytes: undefined }];
 }
 
+/** `Qwen/Qwen3-0.6B` or `model.gguf`: what people know a model by. */
+export function labelOf({ from, file }: Pick<LockedModel, "from" | "file">): string {
+  return from.source === "huggingface" ? from.repo : file;
+}
+
 export interface PinnedFile {
   readonly path: string;
   readonly sha256: string;

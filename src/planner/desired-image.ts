@@ -79,6 +79,6 @@ function withoutMethod(image: LockedImage, facts: HostFacts | undefined): Omit<D
   return rest;
 }
 
-function platformOf({ arch }: Pick<HostFacts, "arch">): "linux/amd64" | "linux/arm64" {
+export function platformOf({ arch }: Pick<HostFacts, "arch">): "linux/amd64" | "linux/arm64" {
   return arch === "arm64" ? "linux/arm64" : "linux/amd64";
 }

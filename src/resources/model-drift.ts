@@ -1,10 +1,9 @@
 /** How a model on a host differs from what is wanted. */
 import { modelPath } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
-import { labelOf } from "../install/model-files.js";
 import { isAsRecorded, placedFiles } from "../install/model-places.js";
 import { readRecord, type ModelRecord } from "../install/model-record.js";
-import { filesOf, type PinnedFile } from "../model/repository.js";
+import { filesOf, labelOf, type PinnedFile } from "../model/repository.js";
 import type { Context } from "./kind.js";
 import type { ModelFilesInputs } from "./model-files-inputs.js";
 

