@@ -71,12 +71,17 @@ const builtInNames = new Set(["vllm", "sglang", "mindie", "vox-box", "llama-box"
  * A backend of GPUStack as Berth's own file says it, and what was changed, dropped or refused.
  *
  * @param where what names a key of the document, by its path, for errors
+ * @param types all accelerator types
  * @throws BerthError `file-invalid` if no version can be taken, `command-invalid` for a parameter that cannot be split
  */
-export function fromReference(document: ReferenceBackend, where: (path: readonly string[]) => string): FromReference {
+export function fromReference(
+  document: ReferenceBackend,
+  where: (path: readonly string[]) => string,
+  types: readonly string[],
+): FromReference {
   const notes: ReferenceNote[] = [];
   const name = nameOf(document, notes);
-  const versions = versionsOf(document, notes);
+  const versions = versionsOf(document, types, notes);
   if (Object.keys(versions).length === 0) throw withoutVersions(where(["version_configs"]), document, notes);
   noteOtherKeys(document, notes);
   const runCommand = filled(document.default_run_command);
@@ -130,12 +135,16 @@ function defaultVersionOf(
   return versions.length === 1 && !builtInNames.has(name) ? versions[0] : undefined;
 }
 
-function versionsOf(document: ReferenceBackend, notes: ReferenceNote[]): BackendFileInput["versions"] {
+function versionsOf(
+  document: ReferenceBackend,
+  types: readonly string[],
+  notes: ReferenceNote[],
+): BackendFileInput["versions"] {
   const versions: BackendFileInput["versions"] = {};
   const taken = new Map<string, string>();
   for (const [name, config] of Object.entries(document.version_configs ?? {})) {
     const path = ["version_configs", name];
-    const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, notes);
+    const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, types, notes);
     if (entry === undefined) continue;
     versions[name] = entry;
     taken.set(withoutV(name), name);
@@ -147,7 +156,7 @@ function versionsOf(document: ReferenceBackend, notes: ReferenceNote[]): Backend
     if (filled(config.image_name) === undefined) runners += 1;
     else {
       const path = ["built_in_version_configs", name];
-      const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, notes);
+      const entry = isTaken(name, taken, path, notes) ? undefined : versionEntry(config, path, types, notes);
       if (entry === undefined) continue;
       versions[name] = entry;
       taken.set(withoutV(name), name);

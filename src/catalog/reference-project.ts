@@ -37,14 +37,15 @@ export interface ConvertedProject {
 /**
  * Everything of an export as Berth says it.
  *
+ * @param types all accelerator types
  * @throws BerthError `command-invalid` for parameters that cannot be split
  */
-export function convertExport(items: readonly ReferenceItem[]): ConvertedProject {
+export function convertExport(items: readonly ReferenceItem[], types: readonly string[]): ConvertedProject {
   const notes: string[] = [];
   const models = items.filter((item) => item.kind === "model");
   const used = new Set(models.map(({ value }) => value.backend ?? ""));
   const sources = items.filter((item) => item.kind === "backend").map(({ value }) => value);
-  const backends = convertBackends(sources, used, notes);
+  const backends = convertBackends(sources, used, types, notes);
   const defaults = new Map(backends.map((backend) => [backend.name, backend.defaultParameters]));
   const names = new Set<string>();
   const deployments: ConvertedDeployment[] = [];
@@ -83,6 +84,7 @@ function uniqueName(given: string, fallback: string, taken: Set<string>): string
 function convertBackends(
   backends: readonly ReferenceBackend[],
   used: ReadonlySet<string>,
+  types: readonly string[],
   notes: string[],
 ): ConvertedBackend[] {
   const converted: ConvertedBackend[] = [];
@@ -97,13 +99,17 @@ function convertBackends(
       notes.push(`backend ${given}: it has no versions of your own; Berth's own are taken`);
     } else if (converted.some(({ name }) => name === backendName(given))) {
       notes.push(`backend ${given}: another one has the same name, and this one is left out`);
-    } else converted.push(convertBackend(backend));
+    } else converted.push(convertBackend(backend, types));
   }
   return converted;
 }
 
-function convertBackend(backend: ReferenceBackend): ConvertedBackend {
-  const { file, notes } = fromReference(backend, (path) => [`backend ${backend.backend_name}`, ...path].join(" "));
+function convertBackend(backend: ReferenceBackend, types: readonly string[]): ConvertedBackend {
+  const { file, notes } = fromReference(
+    backend,
+    (path) => [`backend ${backend.backend_name}`, ...path].join(" "),
+    types,
+  );
   const secrets = findSecretPlaces(file);
   return {
     name: file.name,

@@ -1,7 +1,6 @@
 import { z } from "zod";
 
 import type { backendFile } from "../schema/backend.js";
-import { acceleratorTypes } from "../schema/facts.js";
 import { environment } from "../schema/scalars.js";
 import { parseImageReference } from "./image-reference.js";
 
@@ -40,14 +39,16 @@ export interface ReferenceNote {
  * A version as Berth's own file says it; undefined if it has no image, or a framework that Berth does not know.
  *
  * @param path where it stands in the document
+ * @param known all accelerator types
  * @param notes gets what is to be told of it
  */
 export function versionEntry(
   config: ReferenceVersion,
   path: readonly string[],
+  known: readonly string[],
   notes: ReferenceNote[],
 ): BackendFileInput["versions"][string] | undefined {
-  const types = acceleratorTypesOf(config, path, notes);
+  const types = acceleratorTypesOf(config, path, known, notes);
   if (types === "refused") return undefined;
   for (const key of Object.keys(config)) {
     if (!Object.hasOwn(referenceVersion.shape, key)) notes.push(unknownKey([...path, key]));
@@ -68,14 +69,7 @@ export function versionEntry(
   };
 }
 
-type AcceleratorType = (typeof acceleratorTypes)[number];
-
-function imageInstall(
-  image: string,
-  types: AcceleratorType[] | undefined,
-  path: readonly string[],
-  notes: ReferenceNote[],
-) {
+function imageInstall(image: string, types: string[] | undefined, path: readonly string[], notes: ReferenceNote[]) {
   const { name, tag, digest } = parseImageReference(image);
   // That format says nothing of platforms, but some of its tags do.
   const isArm = tag !== undefined && /(?:^|[^a-z0-9])(?:aarch64|arm64)(?:[^a-z0-9]|$)/i.test(tag);
@@ -92,17 +86,18 @@ function imageInstall(
 function acceleratorTypesOf(
   config: ReferenceVersion,
   path: readonly string[],
+  types: readonly string[],
   notes: ReferenceNote[],
-): AcceleratorType[] | undefined | "refused" {
+): string[] | undefined | "refused" {
   const own = filled(config.custom_framework);
   const key = own === undefined ? "built_in_frameworks" : "custom_framework";
   const given = own === undefined ? (config.built_in_frameworks ?? []) : [own];
   if (given.length === 0) return undefined;
-  const known = (framework: string) => acceleratorTypes.find((type) => type === framework.trim().toLowerCase());
+  const known = (framework: string) => types.find((type) => type === framework.trim().toLowerCase());
   const unknown = given.filter((framework) => known(framework) === undefined);
   if (unknown.length === 0) return [...new Set(given.flatMap((framework) => known(framework) ?? []))];
   const hint = unknown.some((framework) => /^(?:npu|ascend)$/i.test(framework)) ? "; Ascend NPUs are cann" : "";
-  const text = `no accelerator type is called ${unknown.join(", ")}, so this version is left out; known are ${acceleratorTypes.join(", ")}${hint}`;
+  const text = `no accelerator type is called ${unknown.join(", ")}, so this version is left out; known are ${types.join(", ")}${hint}`;
   notes.push({ path: [...path, key], kind: "refused", text });
   return "refused";
 }

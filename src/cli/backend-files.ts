@@ -10,6 +10,7 @@ import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { readCatalogue } from "../lock/project.js";
+import { readAcceleratorTypes } from "../lock/runner-files.js";
 import type { BackendFile } from "../schema/backend.js";
 import { largestDocumentBytes, tooLarge } from "../schema/yaml-text.js";
 import { parseConstraint } from "../schema/version-constraint.js";
@@ -51,9 +52,12 @@ export function backendFilesIn(folder: string): string[] {
   }
 }
 
-/** @param name the path as errors tell it */
-export function readBackend(path: string, name: string): BackendFileRead {
-  return { path: name, document: readBackendDocument(readText(path, name, largestDocumentBytes), name) };
+/**
+ * @param name the path as errors tell it
+ * @param types all accelerator types
+ */
+export function readBackend(path: string, name: string, types: readonly string[]): BackendFileRead {
+  return { path: name, document: readBackendDocument(readText(path, name, largestDocumentBytes), name, types) };
 }
 
 /** A file's text. One that is too large is refused before it is read. */
@@ -86,7 +90,8 @@ export function readOver(root: string, path: string, { value, written, locate }:
   const own = { name, source: "project", where: shown(root, path), written, locate } as const;
   const builtIn = lookUp(readCatalogue(packageRoot, packageRoot, [name]).written, name);
   const community = join(root, "backends", "community");
-  const between = dirname(path) === community ? [] : readNamed(community, name, path);
+  const between =
+    dirname(path) === community ? [] : readNamed(community, name, path, readAcceleratorTypes(root, packageRoot));
   const below = [...(builtIn === undefined ? [] : [builtIn]), ...between].map((text) => ({ ...own, written: text }));
   const { backends } = assembleCatalogue([...below, own], {});
   const backend = lookUp(backends, name);
@@ -95,11 +100,11 @@ export function readOver(root: string, path: string, { value, written, locate }:
 }
 
 /** What a folder's files say of a backend. One that is wrong is told where it is itself looked at. */
-function readNamed(folder: string, name: string, except: string): Json[] {
+function readNamed(folder: string, name: string, except: string, types: readonly string[]): Json[] {
   const files = backendFilesIn(folder).filter((file) => file !== except);
   return files.flatMap((file) => {
     try {
-      const { document } = readBackend(file, file);
+      const { document } = readBackend(file, file, types);
       return document.value.name === name ? [document.written] : [];
     } catch (error) {
       if (error instanceof BerthError) return [];

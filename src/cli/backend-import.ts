@@ -11,6 +11,7 @@ import { printable } from "../lib/printable.js";
 import { shown } from "../lib/shown.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
 import { backendText, commentText } from "../lock/backend-text.js";
+import { readAcceleratorTypes } from "../lock/runner-files.js";
 import type { BackendOverlay } from "../schema/backend.js";
 import { largestDocumentBytes } from "../schema/yaml-text.js";
 import { name as nameSchema } from "../schema/scalars.js";
@@ -30,17 +31,18 @@ export interface ImportOptions {
 /** Writes `backends/NAME.yaml`, in Berth's own format, from a backend file in either format. */
 export async function importBackend(workplace: Workplace, from: string, options: ImportOptions): Promise<void> {
   const { root } = workplace;
+  const types = readAcceleratorTypes(root, packageRoot);
   const remote = isAddress(from);
   const limits = { largestBytes: largestDocumentBytes, timeoutSeconds: downloadSeconds };
   const text = remote ? await fetchText(from, limits) : readText(resolve(from), from, largestDocumentBytes);
   const origin = remote ? shownAddress(from) : basename(from);
-  const document = readBackendDocument(text, remote ? origin : from);
+  const document = readBackendDocument(text, remote ? origin : from, types);
   const name = options.name === undefined ? document.value.name : checkName(options.name);
   const path = join(root, "backends", `${name}.yaml`);
   const secrets = findSecretPlaces(document.written);
   const imported = importedText(document, text, secrets, name, origin);
   // A file that is no backend with those below it would make the whole catalogue unreadable.
-  readOver(root, path, readBackendDocument(imported, shown(root, path)));
+  readOver(root, path, readBackendDocument(imported, shown(root, path), types));
   await writeNew([{ path, text: imported }], root, options.force === true);
 
   for (const note of document.notes) workplace.note(printable(note));

@@ -7,6 +7,7 @@ import { backendFolders } from "../install/content.js";
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
 import { shown } from "../lib/shown.js";
+import { readAcceleratorTypes } from "../lock/runner-files.js";
 import type { BackendOverlay } from "../schema/backend.js";
 import { backendFilesIn, readBackend, readOver, satisfiesOf } from "./backend-files.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -43,7 +44,7 @@ export function lintBackends(workplace: Workplace, files: readonly string[]): vo
 }
 
 function lintFile(root: string, path: string, name: string): Remark[] {
-  const read = tryRead(name, () => readBackend(path, name));
+  const read = tryRead(name, () => readBackend(path, name, readAcceleratorTypes(root, packageRoot)));
   if (Array.isArray(read)) return read;
   const { value, written, remarks, locate } = read.document;
   const own = remarks.map(({ kind, line, column, text }): Remark => {

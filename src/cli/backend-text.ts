@@ -2,7 +2,7 @@ import { isMap, isPair, isScalar, parseDocument, stringify, type Document } from
 
 import type { Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import { readBackendDocument } from "../lock/backend-document.js";
+import { isReferenceFormat } from "../lock/backend-document.js";
 import { backendOverlay } from "../schema/backend.js";
 import { parseYaml } from "../schema/document.js";
 import { sameVersion } from "../schema/version-constraint.js";
@@ -34,7 +34,7 @@ function newFile(name: string): string {
 }
 
 function refuse(text: string, file: string, name: string, version: string): void {
-  if (readBackendDocument(text, file).format === "reference") {
+  if (isReferenceFormat(text, file)) {
     throw new BerthError("usage", {
       where: file,
       what: "the file is in GPUStack's format, to which no version is added",

@@ -2,6 +2,7 @@ import { createOpenHost } from "../host/open.js";
 import { systemClock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import { readProject } from "../lock/project.js";
+import { readDeclaredDevices } from "../lock/runner-files.js";
 import { connectionOf } from "../schema/hosts.js";
 import { formatFinding, type Finding } from "./examinations/finding.js";
 import { examineHost, type ExaminedEntry } from "./examinations/host.js";
@@ -25,11 +26,12 @@ type HostFinding = Finding & { readonly host?: string };
 export async function doctor(workplace: Workplace, named: string | undefined, options: DoctorOptions): Promise<void> {
   const { finding, hosts } = await readHosts(workplace, named, options);
   const openHost = createOpenHost({ environment: workplace.environment, projectRoot: workplace.root });
+  const declared = readDeclaredDevices(workplace.root, packageRoot);
   const [machine, ...examined] = await Promise.all([
     examineMachine(workplace),
     ...Object.entries(hosts).map(async ([name, entry]): Promise<HostFinding[]> => {
       const host = openHost({ name, ...connectionOf(entry) });
-      const findings = await examineHost({ host, entry, root: workplace.root, clock: systemClock });
+      const findings = await examineHost({ host, entry, root: workplace.root, declared, clock: systemClock });
       return findings.map((each) => ({ host: name, ...each }));
     }),
   ]);

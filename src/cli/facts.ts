@@ -8,9 +8,11 @@ import { BerthError, messageOf } from "../lib/errors.js";
 import { formatBytes, formatGibibytes } from "../lib/format.js";
 import { lookUp } from "../lib/record.js";
 import { readProject } from "../lock/project.js";
+import { readDeclaredDevices } from "../lock/runner-files.js";
 import { deriveLabels } from "../planner/labels.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
+import type { DeclaredType } from "../schema/declared-devices.js";
 import type { Accelerator, AcceleratorUsage, HostFacts, HostReport } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
@@ -53,9 +55,11 @@ export async function lookAtHosts(
   hosts: readonly (readonly [string, HostEntry])[],
 ): Promise<FactsReport> {
   const openHost = createOpenHost({ environment, projectRoot: root });
+  const declared = readDeclaredDevices(root, packageRoot);
   const reports = await Promise.all(
     hosts.map(async ([name, entry]) => {
-      const look = (signal: AbortSignal) => lookAt(openHost({ name, ...connectionOf(entry) }), root, entry, signal);
+      const look = (signal: AbortSignal) =>
+        lookAt(openHost({ name, ...connectionOf(entry) }), { root, declared }, entry, signal);
       return [name, await reportOn(look, hostSeconds)] as const;
     }),
   );
@@ -76,7 +80,17 @@ export function chooseHosts({ hosts }: StackFile, named: readonly string[]): [st
   });
 }
 
-async function lookAt(host: Host, root: string, entry: HostEntry, signal: AbortSignal): Promise<HostReport> {
+interface LookOptions {
+  readonly root: string;
+  readonly declared: readonly DeclaredType[];
+}
+
+async function lookAt(
+  host: Host,
+  { root, declared }: LookOptions,
+  entry: HostEntry,
+  signal: AbortSignal,
+): Promise<HostReport> {
   const dataDir = entry.dataDir === undefined ? undefined : resolve(root, entry.dataDir);
   const findOwn = (known: HostFacts) => findRunners(host, dataDir ?? defaultDataDir(known));
   const {
@@ -84,7 +98,7 @@ async function lookAt(host: Host, root: string, entry: HostEntry, signal: AbortS
     usage,
     warnings,
   } = await gatherHost(host, {
-    ...{ dataDir, findRunners: findOwn, signal, lookAtDocker },
+    ...{ dataDir, findRunners: findOwn, signal, lookAtDocker, declared },
   });
   const labels = { ...deriveLabels(known), ...entry.labels };
   return { reachable: true, labels, facts: known, usage, warnings: [...warnings] };

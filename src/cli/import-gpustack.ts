@@ -7,9 +7,10 @@ import { printable } from "../lib/printable.js";
 import { shown } from "../lib/shown.js";
 import { backendText } from "../lock/backend-text.js";
 import { importedStack } from "../lock/imported-stack.js";
+import { readAcceleratorTypes } from "../lock/runner-files.js";
 import { readText } from "./backend-files.js";
 import { writeNew } from "./backend-import.js";
-import type { Workplace } from "./workplace.js";
+import { packageRoot, type Workplace } from "./workplace.js";
 
 /** Exports hold the icons of backends. */
 const largestExportBytes = 50_000_000;
@@ -31,7 +32,7 @@ export async function importGpustack(
 ): Promise<void> {
   const { root } = workplace;
   const items = files.flatMap((file) => readReferenceExport(readJson(file), file));
-  const project = convertExport(items);
+  const project = convertExport(items, readAcceleratorTypes(root, packageRoot));
   const origin = files.map((file) => basename(file)).join(", ");
   const stack = importedStack(project, origin);
   const stackPath = resolve(root, options.out);

@@ -11,6 +11,7 @@ import type { LockEdges } from "../lock/build.js";
 import { describeLeftover, findLeftovers } from "../lock/leftovers.js";
 import { lockPath } from "../lock/lock-file.js";
 import { readProject, type Project } from "../lock/project.js";
+import { readDeclaredDevices } from "../lock/runner-files.js";
 import type { Promotable } from "../schema/lock.js";
 import { findPlainSecret } from "../lock/secret.js";
 import {
@@ -143,6 +144,7 @@ export function openLock(
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    declared: readDeclaredDevices(root, packageRoot),
     environment,
     registryLogins: project.stack.registryLogins,
     now: () => new Date(),

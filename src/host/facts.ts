@@ -3,7 +3,10 @@ import { posix } from "node:path";
 import pLimit from "p-limit";
 
 import { BerthError } from "../lib/errors.js";
+import type { DeclaredType } from "../schema/declared-devices.js";
 import type { AcceleratorUsage, HostFacts, HostUsage, HostWarning } from "../schema/facts.js";
+import { declaredDetector } from "./accelerators/declared.js";
+import { detectors as nativeDetectors } from "./accelerators/detectors.js";
 import { withDeviceFiles } from "./accelerators/device-files.js";
 import { nameOwners, readParents } from "./accelerators/owners.js";
 import { acceleratorCommands, findAccelerators } from "./accelerators/search.js";
@@ -49,6 +52,8 @@ export interface GatherOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asks the engine that runs containers. Default: the commands of engines tell. */
   readonly lookAtDocker?: LookAtDocker | undefined;
+  /** Types of devices that Berth's own code does not know. Default: none. */
+  readonly declared?: readonly DeclaredType[] | undefined;
 }
 
 /**
@@ -60,11 +65,11 @@ export interface GatherOptions {
  */
 export async function gatherHost(
   host: Host,
-  { dataDir, findRunners, signal, lookAtDocker }: GatherOptions,
+  { dataDir, findRunners, signal, lookAtDocker, declared }: GatherOptions,
 ): Promise<HostSighting> {
   const sight = beginLook(host, lookAtDocker);
   const [gathered, ports] = await Promise.all([
-    gather(host, { dataDir, signal, sight, searchPath: true }),
+    gather(host, { dataDir, signal, sight, declared, searchPath: true }),
     findTakenPorts(host, sight),
   ]);
   const { engine, found } = gathered;
@@ -89,9 +94,10 @@ export async function gatherPython(host: Host): Promise<PythonFacts> {
 export async function gatherSharedFacts(
   host: Host,
   dataDir: string | undefined,
-  lookAtDocker?: LookAtDocker,
+  { lookAtDocker, declared }: Pick<GatherOptions, "lookAtDocker" | "declared"> = {},
 ): Promise<SharedFacts> {
-  return factsOf(await gather(host, { dataDir, sight: beginLook(host, lookAtDocker), searchPath: false }));
+  const sight = beginLook(host, lookAtDocker);
+  return factsOf(await gather(host, { dataDir, sight, declared, searchPath: false }));
 }
 
 function factsOf({ system, engine: { containerEngine }, found }: Gathered): HostFacts {
@@ -113,22 +119,24 @@ interface Looked {
   readonly dataDir: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly sight?: ReturnType<LookAtDocker> | undefined;
+  readonly declared?: readonly DeclaredType[] | undefined;
   /** Whether Python and pipx are looked for. */
   readonly searchPath: boolean;
 }
 
 type Gathered = Awaited<ReturnType<typeof gather>>;
 
-async function gather(host: Host, { dataDir, signal, sight, searchPath }: Looked) {
+async function gather(host: Host, { dataDir, signal, sight, declared = [], searchPath }: Looked) {
   const look = await lookFirst(host, dataDir, signal);
   const commands = presentCommands(host, look, signal);
+  const detectors = [...nativeDetectors, ...declared.map(declaredDetector)];
   const [system, python, engine, found] = await Promise.all([
     gatherSystem(host, look, commands),
     searchPath ? findPython(commands) : undefined,
     sight === undefined ? findContainerEngine(commands) : sight.then((seen) => findContainerEngine(commands, seen)),
-    findAccelerators(commands, { ramBytes: look.ramBytes, signal }),
+    findAccelerators(commands, { ramBytes: look.ramBytes, signal, detectors }),
   ]);
-  const accelerators = await withDeviceFiles(commands, found.accelerators);
+  const accelerators = await withDeviceFiles(commands, found.accelerators, declared);
   return { system: { ...system, ...python }, engine, found: { ...found, accelerators } };
 }
 

@@ -1,11 +1,12 @@
 import { z } from "zod";
 
+import { acceleratorTypesWith, findUnknownTypes } from "../catalog/accelerator-types.js";
 import { fromReference, referenceBackend } from "../catalog/reference-format.js";
 import type { ReferenceNote } from "../catalog/reference-version.js";
 import type { Json } from "../lib/canonical.js";
 import { backendFile, backendOverlay, type BackendOverlay } from "../schema/backend.js";
 import { readLayers, type ParsedYaml } from "../schema/document.js";
-import { parseText } from "../schema/yaml-text.js";
+import { invalid, parseText, type YamlText } from "../schema/yaml-text.js";
 
 /** A backend file, in either format. */
 export interface BackendText {
@@ -33,18 +34,24 @@ const eitherFormat = z.looseObject({}).describe("a backend file");
  * Reads a backend file in Berth's own format or in GPUStack's, which is known by its `backend_name`. In
  * the latter an unknown key is a note, in Berth's own an error.
  *
+ * @param types all accelerator types. Default: those that Berth knows without any file of runner images
  * @throws BerthError `file-invalid`, with `file:line:column` of each problem
  */
-export function readBackendDocument(text: string, fileName: string, largestBytes?: number): BackendText {
-  const parsedText = parseText(text, fileName, largestBytes);
-  const { value } = readLayers([parsedText], eitherFormat);
-  if (!Object.hasOwn(value, "backend_name")) {
+export function readBackendDocument(
+  text: string,
+  fileName: string,
+  types: readonly string[] = acceleratorTypesWith([]),
+): BackendText {
+  const parsedText = parseText(text, fileName);
+  if (!isOfReference(parsedText)) {
     const own = readLayers([parsedText], backendOverlay);
+    const unknown = findUnknownTypes(own.value, types);
+    if (unknown.length > 0) throw invalid(unknown.map(({ path, text }) => ({ ...own.locate(path), text })));
     return { ...own, notes: [], remarks: [], format: "berth", locate: (path) => own.locate(path) };
   }
   const parsed = readLayers([parsedText], referenceBackend);
   const place = ({ line, column }: { line: number; column: number }) => `${fileName}:${line}:${column}`;
-  const { file, notes } = fromReference(parsed.value, (path) => place(parsed.locate(path, "key")));
+  const { file, notes } = fromReference(parsed.value, (path) => place(parsed.locate(path, "key")), types);
   const remarks = notes.map((note) => ({ ...note, ...parsed.locate(note.path, "key") }));
   remarks.sort((a, b) => a.line - b.line || a.column - b.column);
   return {
@@ -55,6 +62,15 @@ export function readBackendDocument(text: string, fileName: string, largestBytes
     format: "reference",
     locate: (path) => locateReference(parsed, path),
   };
+}
+
+/** Whether a backend file is in GPUStack's format. */
+export function isReferenceFormat(text: string, fileName: string): boolean {
+  return isOfReference(parseText(text, fileName));
+}
+
+function isOfReference(text: YamlText): boolean {
+  return Object.hasOwn(readLayers([text], eitherFormat).value, "backend_name");
 }
 
 /** A value without the members that are undefined, which YAML and JSON have not. */

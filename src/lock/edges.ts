@@ -8,6 +8,7 @@ import type { Content } from "../install/content.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
+import type { DeclaredType } from "../schema/declared-devices.js";
 import { connectionOf } from "../schema/hosts.js";
 import type { StackFile } from "../schema/stack.js";
 import type { ArtifactEdges } from "./artifact-check.js";
@@ -32,6 +33,8 @@ export interface LockEdgeOptions {
   /** Berth's folder in the project: uv is installed there when a lock needs it. */
   readonly workDir: string;
   readonly content: Content;
+  /** Types of devices that Berth's own code does not know. */
+  readonly declared: readonly DeclaredType[];
   /** Of this process: where Docker's configuration is, which has the logins of registries. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Logins of registries that the stack names. */
@@ -60,6 +63,7 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactE
       const { facts, usage, warnings } = await gatherHost(host, {
         dataDir: folder,
         lookAtDocker,
+        declared: options.declared,
         findRunners: (facts) => findRunners(host, folder ?? defaultDataDir(facts)),
       });
       const dataDir = folder ?? defaultDataDir(facts);

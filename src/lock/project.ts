@@ -18,6 +18,7 @@ import { invalid, keyOffset, largestDocumentBytes, parseText, tooLarge, type Yam
 import { readBackendDocument } from "./backend-document.js";
 import { environmentOf, type Environment } from "./environment.js";
 import { lockPath, readLockNow } from "./lock-file.js";
+import { readAcceleratorTypes } from "./runner-files.js";
 import { completeStack, environmentPart, releasePaths, unpromotedNames } from "./promoted-stack.js";
 
 /** A stack file with all that is read beside it. */
@@ -150,18 +151,19 @@ function readPromoted(root: string, stackPath: string): { promoted: Promotable; 
  * reads the catalogue, and parsing all of it takes half a second
  */
 export function readCatalogue(root: string, packageRoot: string, asked?: readonly string[]): Catalogue {
+  const reading = { root, types: readAcceleratorTypes(root, packageRoot) };
   const builtIn = join(packageRoot, "backends");
   const project = join(root, "backends");
   const own =
     project === builtIn
       ? []
-      : [readFolder(join(project, "community"), "community", root), readFolder(project, "project", root)];
+      : [readFolder(join(project, "community"), "community", reading), readFolder(project, "project", reading)];
   // What a project says of one of Berth's is read over it.
   const changed = own.flatMap(({ documents }) => documents.map(({ name }) => name));
   const wanted = asked === undefined ? undefined : [...asked, ...changed];
   const folders = [
-    readFolder(builtIn, "built-in", root, wanted),
-    readFolder(join(builtIn, "community"), "community", root, wanted),
+    readFolder(builtIn, "built-in", reading, wanted),
+    readFolder(join(builtIn, "community"), "community", reading, wanted),
     ...own,
   ];
   const documents = folders.flatMap(({ documents: of }) => of);
@@ -199,7 +201,18 @@ interface Folder {
   readonly unread: readonly string[];
 }
 
-function readFolder(folder: string, source: BackendSource, root: string, asked?: readonly string[]): Folder {
+interface Reading {
+  readonly root: string;
+  /** All accelerator types. */
+  readonly types: readonly string[];
+}
+
+function readFolder(
+  folder: string,
+  source: BackendSource,
+  { root, types }: Reading,
+  asked?: readonly string[],
+): Folder {
   const documents: BackendDocument[] = [];
   const unread: string[] = [];
   const named: string[] = [];
@@ -213,7 +226,7 @@ function readFolder(folder: string, source: BackendSource, root: string, asked?:
       unread.push(name);
       continue;
     }
-    const { value, written, locate } = readBackendDocument(text, where);
+    const { value, written, locate } = readBackendDocument(text, where, types);
     documents.push({ name: value.name, written, source, where, locate });
     for (const version of Object.values(value.versions ?? {}))
       named.push(...namedFiles(version).map(({ file }) => file));

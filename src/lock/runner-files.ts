@@ -1,36 +1,63 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
+import { acceleratorTypesWith } from "../catalog/accelerator-types.js";
 import { assembleRunners, type RunnerCatalogue, type RunnerDocument } from "../catalog/runner-catalogue.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
 import { parseYaml } from "../schema/document.js";
-import { runnerFile } from "../schema/runner.js";
+import { nativeTypes } from "../schema/accelerator-type.js";
+import type { DeclaredDevices, DeclaredType } from "../schema/declared-devices.js";
+import { runnerFile, type RunnerFile } from "../schema/runner.js";
 
 /** The runner images that Berth knows, with a project's own accelerator types in the place of Berth's. */
 export function readRunners(root: string, packageRoot: string): RunnerCatalogue {
-  const builtIn = readFolder(packageRoot, root);
-  const own = root === packageRoot ? [] : readFolder(root, root);
+  const builtIn = filesIn(packageRoot).map((path) => readFile(path, root));
+  const own = root === packageRoot ? [] : filesIn(root).map((path) => readFile(path, root));
   const replaced = new Set(own.map(({ file }) => file.acceleratorType));
   return assembleRunners([...builtIn.filter(({ file }) => !replaced.has(file.acceleratorType)), ...own]);
 }
 
-/** Each file has the name of its accelerator type. */
-function readFolder(owner: string, root: string): RunnerDocument[] {
+/** All accelerator types of a project. The files' names tell, so that none is read. */
+export function readAcceleratorTypes(root: string, packageRoot: string): string[] {
+  return acceleratorTypesWith([root, packageRoot].flatMap((owner) => filesIn(owner).map(typeOf)));
+}
+
+/** What files say of devices that Berth's own code does not know. Others are not read. */
+export function readDeclaredDevices(root: string, packageRoot: string): DeclaredType[] {
+  const native = (path: string) => nativeTypes.some((type) => type === typeOf(path));
+  const own = filesIn(root).filter((path) => !native(path));
+  const names = own.map(typeOf);
+  const builtIn = filesIn(packageRoot).filter((path) => !native(path) && !names.includes(typeOf(path)));
+  return [...builtIn, ...own].flatMap((path) => {
+    const { file } = readFile(path, root);
+    return file.devices === undefined ? [] : [declaredType(file, file.devices)];
+  });
+}
+
+function declaredType({ acceleratorType, vendor, device }: RunnerFile, devices: DeclaredDevices): DeclaredType {
+  return { ...devices, type: acceleratorType, vendor, device };
+}
+
+function filesIn(owner: string): string[] {
   const folder = join(owner, "backends", "runners");
-  const paths = namesIn(folder)
-    .filter((name) => name.endsWith(".yaml"))
-    .sort()
-    .map((name) => join(folder, name));
-  return paths.map((path) => {
-    const where = shown(root, path);
-    const file = parseYaml(readFileSync(path, "utf8"), where, runnerFile);
-    if (`${file.acceleratorType}.yaml` === basename(path)) return { file, where };
-    throw new BerthError("file-invalid", {
-      what: "the file has another name than its accelerator type",
-      where,
-      expected: `${file.acceleratorType}.yaml`,
-    });
+  const names = namesIn(folder).filter((name) => name.endsWith(".yaml"));
+  return names.sort().map((name) => join(folder, name));
+}
+
+function typeOf(path: string): string {
+  return basename(path, ".yaml");
+}
+
+/** Each file has the name of its accelerator type. */
+function readFile(path: string, root: string): RunnerDocument {
+  const where = shown(root, path);
+  const file = parseYaml(readFileSync(path, "utf8"), where, runnerFile);
+  if (file.acceleratorType === typeOf(path)) return { file, where };
+  throw new BerthError("file-invalid", {
+    what: "the file has another name than its accelerator type",
+    where,
+    expected: `${file.acceleratorType}.yaml`,
   });
 }
 

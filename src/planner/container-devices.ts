@@ -32,9 +32,22 @@ export function containerDevices(
   if (numbered !== undefined)
     return { form: "numberedNodes", acceleratorType: numbered, ...numbers, nodes: nodesOf(cards) };
   const graphics = byGraphicsFiles.find((each) => each === type);
-  if (graphics === undefined) throw unfit(where, type);
+  if (graphics === undefined) return declaredForm(ids, cards, where);
   for (const card of cards) assertGraphicsFile(card, where);
   return { form: "drmNodes", acceleratorType: graphics, ids: [...ids], nodes: nodesOf(cards), groups: groupsOf(cards) };
+}
+
+/** Of a type that Berth does not know its file of runner images tells how containers are given its cards. */
+function declaredForm(ids: readonly string[], cards: readonly Accelerator[], where: string): ContainerDevices {
+  const [first] = cards;
+  if (first?.declared === undefined || cards.some(({ deviceFiles = [] }) => deviceFiles.length === 0))
+    throw unfit(where, first?.type ?? "unknown");
+  const { variable, driverFiles } = first.declared;
+  return {
+    ...{ form: "declaredNodes", ids: [...ids] },
+    ...{ nodes: nodesOf(cards), groups: groupsOf(cards), driverFiles: driverFiles ?? [] },
+    ...(variable === undefined ? {} : { variable }),
+  };
 }
 
 /** Files of root's group alone are none that its user is given that group for. */
@@ -75,7 +88,7 @@ function unfit(where: string, got: string): BerthError {
     where,
     what: "Berth does not know how to give these devices, and no others, to a container",
     got,
-    expected: "devices of one type: cuda, rocm, cann, dtk, musa, maca, corex, hggc or neuware",
+    expected: `devices of one type: cuda, ${[...byGraphicsFiles, ...byNumber].join(", ")} or musa, or of one whose file in backends/runners tells \`nodes\` that the host has`,
     hint: "run it as a process: a version with binary, pipx or manual",
   });
 }

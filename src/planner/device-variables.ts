@@ -1,9 +1,10 @@
 /** How a process is told which accelerators are its own. Pure. */
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 
 /** What vendors' libraries read; those that know no identities count as their tools do. */
-const variables: Readonly<Partial<Record<Accelerator["type"], { name: string; by: "uuid" | "index" }>>> = {
+const variables: Readonly<Record<string, { name: string; by: "uuid" | "index" }>> = {
   // https://docs.nvidia.com/cuda/cuda-c-programming-guide/#env-vars; a MIG device too
   cuda: { name: "CUDA_VISIBLE_DEVICES", by: "uuid" },
   // https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html
@@ -27,9 +28,11 @@ export function deviceVariables(devices: readonly string[], facts: Cards | undef
   return { [name]: cards.map(({ value }) => value).join(",") };
 }
 
-/** Whether a process may be told its devices by numbers, as far as its environment shows. */
-export function hasNumbers(environment: Readonly<Record<string, string>>): boolean {
-  return Object.values(variables).some(({ name }) => /^\d+(?:,\d+)*$/.test(environment[name] ?? ""));
+/** Whether a process may be told its devices by numbers, as far as its environment shows: catalogues name variables. */
+export function hasNumbers(environment: Readonly<Record<string, string>>, devices: readonly string[]): boolean {
+  return Object.values(environment).some(
+    (value) => /^\d+(?:,\d+)*$/.test(value) && value.split(",").length === devices.length,
+  );
 }
 
 /**
@@ -61,13 +64,19 @@ function findVariable(devices: readonly string[], accelerators: readonly Acceler
     return card === undefined ? [] : [{ id, card }];
   });
   const [first] = cards;
-  const variable = first === undefined ? undefined : variables[first.card.type];
+  const variable = first === undefined ? undefined : variableOf(first.card);
   if (variable === undefined || cards.length < devices.length) return undefined;
   const told = cards.map(({ id, card }) => {
     const isNumber = variable.by === "index" || !isToldApart(card);
     return { id, isNumber, value: isNumber ? String(card.index) : id };
   });
   return { name: variable.name, cards: told };
+}
+
+/** Of a type that Berth does not know its file of runner images tells it. */
+function variableOf({ type, declared }: Accelerator): { name: string; by: "uuid" | "index" } | undefined {
+  const name = declared?.variable;
+  return lookUp(variables, type) ?? (name === undefined ? undefined : { name, by: "index" });
 }
 
 /**

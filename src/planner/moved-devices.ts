@@ -15,7 +15,7 @@ export function findMoved(devices: ContainerDevices | undefined, accelerators: r
       const before = devices.indexes[place];
       return before === now.index ? [] : [`${id} has the number ${now.index}, and had ${before ?? "none"}`];
     }
-    if (devices.form !== "drmNodes") return [];
+    if (!("nodes" in devices)) return [];
     const files = (now.deviceFiles ?? []).map(({ path }) => path);
     const added = files.filter((path) => !devices.nodes.includes(path));
     return added.length === 0 ? [] : [`${id} has ${added.join(", ")}, and had another file`];

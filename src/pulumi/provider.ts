@@ -10,6 +10,7 @@ import { createContent } from "../install/content.js";
 import { systemClock } from "../lib/clock.js";
 import type { Log } from "../lib/log.js";
 import { createFileLog } from "../lib/log-file.js";
+import { readDeclaredDevices } from "../lock/runner-files.js";
 import { Contexts } from "../resources/context.js";
 import { resourceKinds } from "../resources/kinds.js";
 import { Rollouts, type RolloutOptions } from "../resources/rollout.js";
@@ -43,6 +44,7 @@ export async function createSurroundings(engineAddress: string | undefined): Pro
     interrupted: engine.interrupted,
     log,
     newId,
+    declared: () => readDeclaredDevices(projectRoot, packageRoot),
   });
   const leases = new HostLeases({
     machine: await machineIdentity(),

@@ -8,6 +8,7 @@ import { createContent } from "../install/content.js";
 import { currentLock } from "../lock/current.js";
 import { createLockEdges } from "../lock/edges.js";
 import { readProject } from "../lock/project.js";
+import { readDeclaredDevices } from "../lock/runner-files.js";
 import { readHostClaims } from "../lock/host-claims.js";
 import { createReserve, reservedLock } from "../lock/reservation.js";
 import { desiredExtras } from "../planner/desired-commands.js";
@@ -154,6 +155,7 @@ async function solve(args: StackArgs, root: string): Promise<Solved> {
     root,
     workDir: join(root, ".berth", "python"),
     content: createContent(packageRoot, root),
+    declared: readDeclaredDevices(root, packageRoot),
     environment: process.env,
     registryLogins: project.stack.registryLogins,
     now,

@@ -9,6 +9,7 @@ import type { Log } from "../lib/log.js";
 import type { Redact } from "../lib/redact.js";
 import { Serial } from "../lib/serial.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
+import type { DeclaredType } from "../schema/declared-devices.js";
 import { Docker } from "../runtime/docker.js";
 import { createContainerEngine } from "../runtime/docker-engine.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
@@ -30,6 +31,8 @@ export interface ContextOptions {
   readonly interrupted?: AbortSignal;
   readonly log: Log;
   readonly newId: () => string;
+  /** Types of devices that Berth's own code does not know. Default: none. */
+  readonly declared?: () => readonly DeclaredType[];
 }
 
 /** Makes the contexts of one process: what is known or being done about a host is shared by all resources on it. */
@@ -60,6 +63,7 @@ export class Contexts {
       serial: this.#serial,
       log: (event) => log({ ...event, text: redact(event.text) }),
       facts: () => this.#factsOf(host, reference),
+      lookAgain: () => this.#lookAt(host, reference),
       findPython: () => this.#pythonOf(host, reference),
       acceleratorUse: this.#usesOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
@@ -71,9 +75,13 @@ export class Contexts {
   #factsOf(host: Host, reference: HostReference): Promise<SharedFacts> {
     // Whoever comes another way may be another user there.
     const key = canonicalJson(reference);
-    const known = this.#facts.get(key) ?? gatherSharedFacts(host, reference.dataDir, lookAtDocker);
+    const known = this.#facts.get(key) ?? this.#lookAt(host, reference);
     this.#facts.set(key, known);
     return known;
+  }
+
+  async #lookAt(host: Host, { dataDir }: HostReference): Promise<SharedFacts> {
+    return gatherSharedFacts(host, dataDir, { lookAtDocker, declared: this.#options.declared?.() });
   }
 
   #usesOf(host: Host, reference: HostReference): AcceleratorUses {

@@ -8,14 +8,13 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
-import { gatherSharedFacts, type SharedFacts } from "../host/facts.js";
+import type { SharedFacts } from "../host/facts.js";
 import type { Holder } from "../host/claim-conflict.js";
 import { instanceKey, releaseClaims } from "../host/claims.js";
 import { listEntries, removeEntry, writeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { assertOwn, assertOwner } from "../host/own-folder.js";
 import { dataPaths, type DataPaths } from "../host/paths.js";
-import { lookAtDocker } from "../runtime/docker-sight.js";
 import { runtimes } from "../runtime/supervisor.js";
 import { commonInputs } from "./common.js";
 import { hostChange } from "./host-change.js";
@@ -86,9 +85,9 @@ export function hostKind(removeOrphan: RemoveOrphan): ResourceKind<HostInputs, H
     uses: () => "host",
     secrets: () => [],
 
-    async observe({ host, reference }) {
+    async observe({ host, reference, lookAgain }) {
       const marker = await host.status(dataPaths(reference.dataDir).marker);
-      const facts = await gatherSharedFacts(host, reference.dataDir, lookAtDocker);
+      const facts = await lookAgain();
       return { facts, drift: marker === undefined ? [`${reference.dataDir} is gone`] : [] };
     },
 

@@ -62,7 +62,7 @@ export async function deviceDrift(context: Context, inputs: InstanceInputs, pid:
   const { devices = [], container, env } = inputs;
   const byFiles = container?.devices !== undefined && "nodes" in container.devices;
   if (byFiles) return findMoved(container.devices, (await context.facts()).accelerators);
-  if (container === undefined && hasNumbers(env)) {
+  if (container === undefined && hasNumbers(env, devices)) {
     const moved = findRenumbered(devices, env, (await context.facts()).accelerators);
     if (moved.length > 0) return moved;
   }

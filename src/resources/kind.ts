@@ -45,6 +45,8 @@ export interface Context {
   /** A new random identity. */
   readonly newId: () => string;
   readonly facts: () => Promise<SharedFacts>;
+  /** The same by a look of its own. */
+  readonly lookAgain: () => Promise<SharedFacts>;
   /** Starts one Python after another, so it is for those who need one. */
   readonly findPython: () => Promise<PythonFacts>;
   readonly acceleratorUse: AcceleratorUses;

@@ -22,7 +22,9 @@ export interface DeviceGrant {
   readonly runtime: string | undefined;
 }
 
-type AcceleratorType = ContainerDevices["acceleratorType"];
+/** Devices of types that Berth itself knows. */
+export type KnownDevices = Exclude<ContainerDevices, { form: "declaredNodes" }>;
+type AcceleratorType = KnownDevices["acceleratorType"];
 
 /** How a type of accelerator is given to containers. */
 interface DeviceRow {
@@ -143,7 +145,7 @@ export function grantDevices(
   devices: ContainerDevices | undefined,
   environment: Readonly<Record<string, string>>,
 ): DeviceGrant {
-  const grant = devices === undefined ? nothing : grantOf(devices);
+  const grant = grantAny(devices);
   for (const [name, value] of Object.entries(grant.environment)) {
     if ((lookUp(environment, name) ?? value) !== value) throw setTwice(name, value);
   }
@@ -159,7 +161,26 @@ const nothing: DeviceGrant = {
   runtime: undefined,
 };
 
-function grantOf(devices: ContainerDevices): DeviceGrant {
+function grantAny(devices: ContainerDevices | undefined): DeviceGrant {
+  if (devices === undefined) return nothing;
+  return devices.form === "declaredNodes" ? grantDeclared(devices) : grantOf(devices);
+}
+
+/** All that it is given was told by the file of its type, and decided by the planner. */
+function grantDeclared(devices: Extract<ContainerDevices, { form: "declaredNodes" }>): DeviceGrant {
+  const variables = devices.variable === undefined ? [] : [devices.variable];
+  const environment = { ...nothing.environment, ...variablesOf(devices, { ...none, variables }) };
+  const { driverFiles } = devices;
+  return {
+    ...nothing,
+    environment,
+    driverFiles,
+    nodes: unique(devices.nodes),
+    groups: unique(devices.groups.map(String)),
+  };
+}
+
+function grantOf(devices: KnownDevices): DeviceGrant {
   const row = rows[devices.acceleratorType];
   const { driverFiles } = row;
   const own = { ...nothing.environment, ...variablesOf(devices, row) };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { backendContainer } from "./container-options.js";
-import { acceleratorTypes } from "./facts.js";
+import { acceleratorType } from "./accelerator-type.js";
 import { pythonRange } from "./python-range.js";
 import {
   category,
@@ -40,7 +40,7 @@ function isRegularExpression(text: string): boolean {
 }
 
 const acceleratorList = z
-  .array(z.enum(acceleratorTypes))
+  .array(acceleratorType)
   .min(1)
   .describe("Accelerator types that it serves; a hard filter. `cpu` is a host, or a placement, without devices");
 

@@ -40,6 +40,16 @@ const deviceFile = z
 
 const deviceFiles = z.array(deviceFile);
 
+const groups = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  )
+  .default([])
+  .describe("Numbers of the host's groups that own them, for a user other than root");
+
 /** Only the devices that are named, in the form that their type has. Rules and sources: `runtime/container-devices.ts`. */
 const devices = z
   .discriminatedUnion("form", [
@@ -65,15 +75,9 @@ const devices = z
         nodes: deviceFiles
           .min(1)
           .describe("Device files of exactly these, such as /dev/dri/renderD128, and the type's optional ones"),
-        groups: z
-          .array(
-            z
-              .int()
-              .min(0)
-              .max(2 ** 31 - 1),
-          )
-          .default([])
-          .describe("Numbers of the host's groups that own them, for a user other than root. Default: video alone"),
+        groups: groups.describe(
+          "Numbers of the host's groups that own them, for a user other than root. Default: video alone",
+        ),
       })
       .describe("Cards that a container is given as device files without a number of the card's own"),
     z
@@ -95,6 +99,18 @@ const devices = z
       })
       .refine(isPaired, { path: ["indexes"], error: "expected one index for each of `ids`" })
       .describe("Cards that a container is given by a runtime that reads a variable"),
+    z
+      .strictObject({
+        form: z.literal("declaredNodes").describe("As the type's own file in `backends/runners` says"),
+        ids,
+        nodes: deviceFiles.min(1).describe("Device files of exactly these, and those that all of the type share"),
+        groups,
+        driverFiles: z.array(containerPath).default([]).describe("What of the host's driver it is given to read"),
+        variable: variable
+          .optional()
+          .describe("Variable that tells programs which of the container's devices are theirs"),
+      })
+      .describe("Cards of a type that Berth's own code does not know"),
   ])
   .describe("Accelerators that the container is given; none without it");
 

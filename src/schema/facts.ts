@@ -1,31 +1,6 @@
 import { z } from "zod";
 
-export const acceleratorTypes = [
-  "cuda",
-  "rocm",
-  "cann",
-  "musa",
-  "dtk",
-  "corex",
-  "maca",
-  "hggc",
-  "neuware",
-  "metal",
-  "cpu",
-] as const;
-
-export const vendors = [
-  "nvidia",
-  "amd",
-  "huawei",
-  "mthreads",
-  "hygon",
-  "metax",
-  "iluvatar",
-  "cambricon",
-  "thead",
-  "apple",
-] as const;
+import { acceleratorType, word } from "./accelerator-type.js";
 
 /** A part of an NVIDIA GPU that programs can be given instead of the whole. */
 const migDevice = z
@@ -48,8 +23,8 @@ const deviceFile = z
 
 export const accelerator = z
   .strictObject({
-    type: z.enum(acceleratorTypes).describe("Accelerator type"),
-    vendor: z.enum(vendors).optional().describe("Vendor"),
+    type: acceleratorType.describe("Accelerator type"),
+    vendor: word.optional().describe("Vendor"),
     name: z.string().describe("Product name"),
     index: z.int().min(0).describe("Index that the driver gives at present; it may change over a reboot"),
     uuid: z.string().describe("Identity that stays, as far as `identifiedBy` allows"),
@@ -89,6 +64,15 @@ export const accelerator = z
       .optional()
       .describe(
         "Device files by which containers are given it, beside those that its type and index name; they may change over a reboot",
+      ),
+    declared: z
+      .strictObject({
+        variable: z.string().optional().describe("Variable that tells programs the numbers of their devices"),
+        driverFiles: z.array(z.string()).optional().describe("What of the driver containers are given"),
+      })
+      .optional()
+      .describe(
+        "How runners are given it, where its type's own file says that: then `deviceFiles` has all of its files",
       ),
   })
   .describe("A GPU or NPU");
@@ -217,4 +201,4 @@ export type HostWarning = z.output<typeof hostWarning>;
 export type Accelerator = z.output<typeof accelerator>;
 export type AcceleratorUsage = z.output<typeof acceleratorUsage>;
 export type AcceleratorProcess = z.output<typeof acceleratorProcess>;
-export type Vendor = (typeof vendors)[number];
+export type Vendor = string;

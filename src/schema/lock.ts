@@ -5,7 +5,8 @@ import { placedSetup, placedVerification } from "./commands.js";
 import { containerLimits, lockedContainer } from "./container-options.js";
 import { dockerNetwork } from "./container-parts.js";
 import { networks, volumes } from "./docker.js";
-import { acceleratorTypes, hostFacts, hostUsage } from "./facts.js";
+import { acceleratorType } from "./accelerator-type.js";
+import { hostFacts, hostUsage } from "./facts.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
 import { placedMemory } from "./placement.js";
@@ -111,8 +112,7 @@ export const lockedDeployment = z
     id: sha256.describe("Digest of the rest: equal for equal releases in every environment"),
     backend: name,
     backendVersion: version,
-    acceleratorType: z
-      .enum(acceleratorTypes)
+    acceleratorType: acceleratorType
       .optional()
       .describe("Type of the accelerators that it is for, or cpu; locks of earlier versions do not tell"),
     tensorParallelSize: z.int().min(1).optional().describe("Devices of one instance, where the parameters told"),

@@ -1,11 +1,7 @@
 import { z } from "zod";
 
-import { vendors } from "./facts.js";
-
-/** Letters alone, since a version follows it in an image's tag without anything between. */
-const word = z
-  .string()
-  .regex(/^[a-z]+$/, { error: "expected small letters alone, because its version follows it in tags" });
+import { nativeTypes, word } from "./accelerator-type.js";
+import { declaredDevices } from "./declared-devices.js";
 
 const variantName = z.string().regex(/^[a-z0-9]+$/, { error: "expected small letters and digits" });
 
@@ -70,8 +66,9 @@ export const runnerFile = z
     schemaVersion: z.literal(1).describe("Version of this format"),
     acceleratorType: word.describe("Accelerator type, as facts and tags name it"),
     name: z.string().describe("Name for people"),
-    vendor: z.enum(vendors).describe("Vendor of the devices"),
+    vendor: word.describe("Vendor of the devices"),
     device: z.string().describe("What the devices are called"),
+    devices: declaredDevices.optional(),
     hostRuntime: z
       .strictObject({
         comparable: z
@@ -96,10 +93,12 @@ export const runnerFile = z
       .describe("Variants of the images, by the SoC of the host"),
     versions: z.array(runnerVersion).describe("Versions of the vendor's runtime, newest first"),
   })
-  .superRefine(({ services, variants, versions }, context) => {
+  .superRefine(({ acceleratorType, devices, services, variants, versions }, context) => {
     const refuse = (path: PropertyKey[], message: string) => {
       context.addIssue({ code: "custom", path, message });
     };
+    if (devices !== undefined && nativeTypes.some((type) => type === acceleratorType))
+      refuse(["devices"], `Berth itself finds devices of type ${acceleratorType}`);
     const seen = new Set<string>();
     for (const [index, { version, variant, images }] of versions.entries()) {
       const path = ["versions", index];

@@ -12,6 +12,7 @@ import { withinSeconds } from "../../lib/deadline.js";
 import { lookAtDocker } from "../../runtime/docker-sight.js";
 import { supervisordPaths } from "../../runtime/supervisord-configuration.js";
 import { readBinFolder } from "../../runtime/supervisord-control.js";
+import type { DeclaredType } from "../../schema/declared-devices.js";
 import type { HostWarning } from "../../schema/facts.js";
 import type { HostEntry } from "../../schema/hosts.js";
 import { judgeAccelerators } from "./accelerators.js";
@@ -38,6 +39,8 @@ export interface HostExamination {
   readonly entry: ExaminedEntry;
   /** Where relative data directories begin. */
   readonly root: string;
+  /** Types of devices that Berth's own code does not know. */
+  readonly declared?: readonly DeclaredType[];
   readonly clock: Clock;
 }
 
@@ -70,12 +73,12 @@ async function examine(examination: HostExamination, signal: AbortSignal): Promi
 
 /** All that the host's facts tell of. */
 async function examineSystem(
-  { host, entry }: HostExamination,
+  { host, entry, declared }: HostExamination,
   survey: HostSurvey,
   dataDir: string,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { facts, warnings } = await gatherHost(host, { dataDir, signal, lookAtDocker });
+  const { facts, warnings } = await gatherHost(host, { dataDir, signal, lookAtDocker, declared });
   const about = (subject: HostWarning["subject"]) =>
     warnings.filter((warning) => warning.subject === subject).map(({ text }) => text);
   return [

@@ -1,3 +1,5 @@
+import { lookUp } from "../../lib/record.js";
+import type { DeclaredType } from "../../schema/declared-devices.js";
 import type { Accelerator } from "../../schema/facts.js";
 import type { Host } from "../host.js";
 import { readBusId, wholeNumber } from "./values.js";
@@ -11,7 +13,7 @@ const filesSeconds = 15;
 const graphicsTypes: readonly Type[] = ["rocm", "dtk", "maca"];
 
 /** Further device files that only some hosts of a type have, for all of its cards. */
-const sharedFiles: Readonly<Partial<Record<Type, readonly string[]>>> = {
+const sharedFiles: Readonly<Record<string, readonly string[]>> = {
   cann: ["/dev/dvpp_cmdlist", "/dev/uburma", "/dev/ummu"],
   corex: ["/dev/itrlink", "/dev/itr_peerm_dev0"],
   maca: ["/dev/mxgd", "/dev/mxnd"],
@@ -37,34 +39,47 @@ done`;
  * The accelerators with the device files by which containers are given them. Nothing is asked where there is none that
  * has any, and what the host does not tell is left out.
  *
+ * @param declared types that Berth's own code does not know
  * @param root what comes before every path, for tests
  */
 export async function withDeviceFiles(
   host: Pick<Host, "run">,
   accelerators: readonly Accelerator[],
+  declared: readonly DeclaredType[] = [],
   root = "",
 ): Promise<Accelerator[]> {
   const types = new Set(accelerators.map(({ type }) => type));
-  const shared = [...types].flatMap((type) => sharedFiles[type] ?? []);
+  const shared = [...new Set(accelerators.flatMap((each) => filesBeside(each, declared)))];
   if (shared.length === 0 && !graphicsTypes.some((type) => types.has(type))) return [...accelerators];
   const argv = ["/bin/sh", "-c", script, "sh", root, ...shared] as const;
   const { exitCode, stdout } = await host.run(argv, { timeoutSeconds: filesSeconds });
-  return exitCode === 0 ? addDeviceFiles(accelerators, stdout) : [...accelerators];
+  return exitCode === 0 ? addDeviceFiles(accelerators, stdout, declared) : [...accelerators];
 }
 
 /** Pure: `found` is what the script printed. */
-export function addDeviceFiles(accelerators: readonly Accelerator[], found: string): Accelerator[] {
+export function addDeviceFiles(
+  accelerators: readonly Accelerator[],
+  found: string,
+  declared: readonly DeclaredType[] = [],
+): Accelerator[] {
   const lines = found.split("\n").flatMap(readLine);
   return accelerators.map((accelerator) => {
     const { type, pciBusId } = accelerator;
+    const beside = filesBeside(accelerator, declared);
     const own = lines.filter(
       ({ busId, path }) =>
         (busId !== undefined && busId === pciBusId && graphicsTypes.includes(type)) ||
-        (busId === undefined && sharedFiles[type]?.includes(path) === true),
+        (busId === undefined && beside.includes(path)),
     );
     const deviceFiles = own.map(({ path, groupId }): DeviceFile => ({ path, groupId }));
     return deviceFiles.length === 0 ? accelerator : { ...accelerator, deviceFiles };
   });
+}
+
+/** Files that are looked for by their paths. */
+function filesBeside({ type, index }: Accelerator, declared: readonly DeclaredType[]): readonly string[] {
+  const nodes = declared.find((each) => each.type === type)?.nodes ?? [];
+  return [...(lookUp(sharedFiles, type) ?? []), ...nodes.map((node) => node.replaceAll("{{index}}", String(index)))];
 }
 
 function readLine(line: string): (DeviceFile & { busId: string | undefined })[] {

@@ -2,7 +2,7 @@
  * What placement over a fleet is asked, and what it answers. Plain values: nothing here knows stack files or locks.
  * The order of any list says nothing; the same problem in another order has the same plan, byte for byte.
  */
-import type { acceleratorTypes } from "../../schema/facts.js";
+import type { Accelerator } from "../../schema/facts.js";
 import type { HostSelector } from "../../schema/selector.js";
 import type { Labels } from "../selector.js";
 
@@ -26,7 +26,7 @@ export interface FleetHost {
 export interface FleetDevice {
   /** Unique on its host. */
   readonly id: string;
-  readonly type: (typeof acceleratorTypes)[number];
+  readonly type: Accelerator["type"];
   /** CUDA compute capability, LLVM target or SoC. */
   readonly capability?: string;
   readonly totalBytes: number;

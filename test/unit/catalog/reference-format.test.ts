@@ -5,11 +5,11 @@ import { fromReference, referenceBackend, type ReferenceBackend } from "../../..
 import { berthName } from "../../../src/catalog/reference-name.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import { backendFile } from "../../../src/schema/backend.js";
-import { acceleratorTypes } from "../../../src/schema/facts.js";
+import { nativeTypes } from "../../../src/schema/accelerator-type.js";
 import { thrownBy } from "../support/thrown.js";
 
 const convert = (document: object) =>
-  fromReference(referenceBackend.parse(document), (path) => `x.yaml ${path.join(".")}`);
+  fromReference(referenceBackend.parse(document), (path) => `x.yaml ${path.join(".")}`, nativeTypes);
 const image = { image_name: "team/engine:1" };
 
 describe("fromReference", () => {
@@ -90,7 +90,7 @@ describe("fromReference", () => {
     expect(notes.map(({ text }) => text)).toEqual(given === name ? [] : [`${given} is ${name} here`]);
   });
 
-  it.each(acceleratorTypes)("takes %s as an accelerator type, in capitals too", (type) => {
+  it.each(nativeTypes)("takes %s as an accelerator type, in capitals too", (type) => {
     for (const framework of [type, type.toUpperCase()]) {
       const { file } = convert({
         backend_name: "e",
@@ -200,7 +200,7 @@ describe("fromReference", () => {
       fc.record(
         {
           image_name: fc.constantFrom("a:1", "r.example.net/b/c", "", null),
-          custom_framework: fc.oneof(fc.constantFrom(...acceleratorTypes, "npu"), text),
+          custom_framework: fc.oneof(fc.constantFrom(...nativeTypes, "npu"), text),
           env,
           entrypoint: text,
           run_command: text,
@@ -227,7 +227,7 @@ describe("fromReference", () => {
       fc.property(documents, (document) => {
         const parsed: ReferenceBackend = referenceBackend.parse(document);
         try {
-          expect(backendFile.safeParse(fromReference(parsed, () => "x.yaml").file).error).toBeUndefined();
+          expect(backendFile.safeParse(fromReference(parsed, () => "x.yaml", nativeTypes).file).error).toBeUndefined();
         } catch (error) {
           if (!(error instanceof BerthError)) throw error;
         }

@@ -10,7 +10,7 @@ import {
   type ServedModel,
 } from "../../../src/catalog/selection.js";
 import { backendVersion, installMethods, type InstallMethod } from "../../../src/schema/backend.js";
-import { acceleratorTypes } from "../../../src/schema/facts.js";
+import { nativeTypes } from "../../../src/schema/accelerator-type.js";
 
 describe("selectBackend", () => {
   const served: ServedModel = { format: "safetensors", category: "llm", acceleratorType: "cuda", canServe: () => true };
@@ -42,7 +42,7 @@ describe("selectBackend", () => {
     const model = fc.record({
       format: fc.constantFrom("gguf", "safetensors", "other"),
       category: fc.constantFrom("llm", "vlm", "embedding", "reranker", "stt", "tts", "image"),
-      acceleratorType: fc.constantFrom(...acceleratorTypes),
+      acceleratorType: fc.constantFrom(...nativeTypes),
       prefer: fc.constantFrom(undefined, "llama-box", "llama-cpp"),
       canServe: fc.constantFrom(
         () => true,
@@ -198,7 +198,7 @@ describe("chooseInstall", () => {
 
   it("takes an image and an administrator's executable for any accelerator, where they name none", () => {
     const { acceleratorTypes: _, ...anyImage } = image;
-    for (const type of acceleratorTypes) {
+    for (const type of nativeTypes) {
       expect(chooseInstall(entryOf({ image: anyImage }), on("linux", "x64", type))).toMatchObject({ method: "image" });
       expect(chooseInstall(entryOf({ manual: {} }), on("windows", "arm64", type))).toMatchObject({ method: "manual" });
     }
@@ -228,7 +228,7 @@ describe("chooseInstall", () => {
   });
 
   it("gives what serves the platform, or a reason for each method, for any version", () => {
-    const types = fc.option(fc.uniqueArray(fc.constantFrom(...acceleratorTypes), { minLength: 1, maxLength: 3 }), {
+    const types = fc.option(fc.uniqueArray(fc.constantFrom(...nativeTypes), { minLength: 1, maxLength: 3 }), {
       nil: undefined,
     });
     const os = fc.constantFrom("linux", "darwin", "windows" as const);
@@ -253,7 +253,7 @@ describe("chooseInstall", () => {
       ),
       manual: optional(fc.record({ acceleratorTypes: types })),
     });
-    const platform = fc.record({ os, arch, acceleratorType: fc.constantFrom(...acceleratorTypes) });
+    const platform = fc.record({ os, arch, acceleratorType: fc.constantFrom(...nativeTypes) });
     const asked = optional(fc.constantFrom(...installMethods));
     fc.assert(
       fc.property(install, platform, asked, (written, place, method) => {
@@ -267,8 +267,8 @@ describe("chooseInstall", () => {
         const served = {
           binary: () => choice.method === "binary" && (choice.artifact.acceleratorTypes ?? ["cpu"]),
           pipx: () => choice.method === "pipx" && (choice.pipx.acceleratorTypes ?? ["cpu"]),
-          image: () => choice.method === "image" && (choice.image.acceleratorTypes ?? acceleratorTypes),
-          manual: () => choice.method === "manual" && (choice.manual.acceleratorTypes ?? acceleratorTypes),
+          image: () => choice.method === "image" && (choice.image.acceleratorTypes ?? nativeTypes),
+          manual: () => choice.method === "manual" && (choice.manual.acceleratorTypes ?? nativeTypes),
         }[choice.method]();
         expect(served).toContain(place.acceleratorType);
         if (choice.method === "binary") expect(choice.artifact).toMatchObject({ os: place.os, arch: place.arch });

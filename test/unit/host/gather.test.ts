@@ -97,7 +97,7 @@ describe("what is known of a host", () => {
     process.on("unhandledRejection", hear);
     const looking = { lookAtDocker: () => Promise.reject(lost) };
     await expect(gatherHost(new LostMachine({}), looking)).rejects.toBe(lost);
-    await expect(gatherSharedFacts(new LostMachine({}), undefined, looking.lookAtDocker)).rejects.toBe(lost);
+    await expect(gatherSharedFacts(new LostMachine({}), undefined, looking)).rejects.toBe(lost);
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", hear);
     expect(untold).toEqual([]);

@@ -119,6 +119,10 @@ describe("readBackendDocument", () => {
       "backend_name: e\ndefault_version: 0.10\n",
       '2:18: "default_version": expected a string; put the version in quotes, because 0.10 without them is the number 0.1; got 0.10',
     ],
+    [
+      'schemaVersion: 1\nname: e\nversions:\n  "1": { install: { manual: { acceleratorTypes: [cpu, cudda] } } }\n',
+      "4:55: no accelerator type is called cudda; expected one of cann, corex, cpu, cuda, dtk, hggc, maca, metal, musa, neuware, rocm; did you mean cuda?",
+    ],
     ["- backend_name: e\n", "1:1: the document: expected a map; got - backend_name: e"],
   ])("refuses %j with the place and what is expected", (text, problem) => {
     expect(thrownBy(() => readBackendDocument(text, "e.yaml")).message).toBe(`e.yaml:${problem}`);

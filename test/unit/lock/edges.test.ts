@@ -29,6 +29,7 @@ describe("an index that asks for user and password", () => {
       root: "/nowhere",
       workDir: "/nowhere",
       content: createContent("/nowhere", "/nowhere"),
+      declared: [],
       environment: {},
       now: () => new Date(),
       findSecret: () => Promise.resolve(undefined),
@@ -64,6 +65,7 @@ describe("a host that a lock is solved for", () => {
     workDir: "/nowhere",
     findSecret: () => Promise.resolve(undefined),
     content: createContent("/nowhere", "/nowhere"),
+    declared: [],
     environment: {},
     now: () => new Date(),
   });

@@ -57,6 +57,21 @@ describe("the devices of a container", () => {
     expect(containerDevices(["npu-a"], { accelerators }, where)).toMatchObject({ nodes: ["/dev/dvpp_cmdlist"] });
   });
 
+  it("are given as the file of their type says, which facts have", () => {
+    const declared = { variable: "NEW_VISIBLE_DEVICES", driverFiles: ["/opt/new/lib"] };
+    const cardOf = (index: number) => ({
+      ...card("newtype", index, `NEW-${index}`),
+      ...{ declared, deviceFiles: [control, { path: `/dev/new${index}`, groupId: 992 }] },
+    });
+    const control = { path: "/dev/new_ctl", groupId: 0 };
+    expect(containerDevices(["NEW-3"], { accelerators: [cardOf(2), cardOf(3)] }, where)).toEqual({
+      ...{ form: "declaredNodes", ids: ["NEW-3"] },
+      ...{ nodes: ["/dev/new3", "/dev/new_ctl"], groups: [992], ...declared },
+    });
+    const without = { ...cardOf(2), deviceFiles: [] };
+    expect(() => containerDevices(["NEW-2"], { accelerators: [without] }, where)).toThrow("got: newtype");
+  });
+
   it.each<[string, Accelerator[], string[], string]>([
     ["two types", [card("cuda", 0, "GPU-0"), card("cann", 0, "npu")], ["GPU-0", "npu"], "got: cuda, cann"],
     ["files that nobody knows", [card("rocm", 0, "amd-0")], ["amd-0"], "got: rocm, without a PCI bus id"],

@@ -32,6 +32,13 @@ describe("assertSameDevices", () => {
 });
 
 describe("deviceVariables", () => {
+  it("tells devices of a type that Berth does not know by the variable of its file, which facts tell", () => {
+    const card = gpu(2, { type: "newtype", uuid: "NEW-2", declared: { variable: "NEW_VISIBLE_DEVICES" } });
+    expect(deviceVariables(["NEW-2"], { accelerators: [card] })).toEqual({ NEW_VISIBLE_DEVICES: "2" });
+    const silent = { ...card, declared: {} };
+    expect(deviceVariables(["NEW-2"], { accelerators: [silent] })).toEqual({});
+  });
+
   it.each([
     ["NVIDIA's by identity", [gpu(0), gpu(1)], ["GPU-1", "GPU-0"], { CUDA_VISIBLE_DEVICES: "GPU-1,GPU-0" }],
     [
@@ -65,7 +72,7 @@ describe("findRenumbered", () => {
 
   it("tells of each device whose number is another's since the process was told, with both numbers", () => {
     const before = deviceVariables(ids, { accelerators: cards(0, 1) });
-    expect(hasNumbers(before)).toBe(true);
+    expect(hasNumbers(before, ids)).toBe(true);
     expect(findRenumbered(ids, before, cards(1, 0))).toEqual([
       "0000:00:00.0 has the number 1, and had 0",
       "0000:01:00.0 has the number 0, and had 1",

@@ -2,13 +2,20 @@ import fc from "fast-check";
 
 import { digest } from "../../../src/lib/canonical.js";
 import { containerSettings, type ContainerSettings } from "../../../src/schema/container.js";
-import { devicesOf, fullSettings, privilegedSettings, settingsOf, type WrittenSettings } from "./container-specs.js";
+import {
+  declaredCards,
+  devicesOf,
+  fullSettings,
+  privilegedSettings,
+  settingsOf,
+  type WrittenSettings,
+} from "./container-specs.js";
 
 /** Together they say everything that there is to say of a container. */
 const examples: readonly WrittenSettings[] = [
   fullSettings,
   privilegedSettings,
-  ...Object.values(devicesOf).map((devices) => settingsOf({ devices })),
+  ...[...Object.values(devicesOf), declaredCards].map((devices) => settingsOf({ devices })),
 ];
 
 /** Every field that an example has, as `.mounts.source`. */

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 
 import type { ContainerBody } from "../../../src/runtime/container-body.js";
-import { containerSpec, type ContainerDevices, type ContainerSpec } from "../../../src/schema/container.js";
+import type { KnownDevices } from "../../../src/runtime/container-devices.js";
+import { containerSpec, type ContainerSpec } from "../../../src/schema/container.js";
 
 export type WrittenSpec = z.input<typeof containerSpec>;
 export type WrittenSettings = WrittenSpec["settings"];
@@ -43,7 +44,7 @@ export function specOf(changes: Partial<WrittenSpec> = {}): ContainerSpec {
 }
 
 /** Two cards of each type that containers can be given, in the form that it has. */
-export const devicesOf: Readonly<Record<ContainerDevices["acceleratorType"], WrittenDevices>> = {
+export const devicesOf: Readonly<Record<KnownDevices["acceleratorType"], WrittenDevices>> = {
   cuda: {
     form: "request",
     acceleratorType: "cuda",
@@ -102,6 +103,16 @@ export const devicesOf: Readonly<Record<ContainerDevices["acceleratorType"], Wri
   },
 };
 
+/** Two cards of a type that its own file describes. */
+export const declaredCards: WrittenDevices = {
+  form: "declaredNodes",
+  ids: ["NEW-5", "NEW-7"],
+  nodes: ["/dev/new5", "/dev/new7", "/dev/new_ctl"],
+  groups: [992],
+  driverFiles: ["/opt/new/lib"],
+  variable: "NEW_VISIBLE_DEVICES",
+};
+
 /** One container for each type, and one without devices. */
 export const specsByType: Readonly<Record<string, ContainerSpec>> = {
   cpu: specOf(),
@@ -139,6 +150,7 @@ export const privilegedSettings: WrittenSettings = settingsOf({
 /** Specs whose bodies are fixtures. */
 export const goldenSpecs: Readonly<Record<string, ContainerSpec>> = {
   ...specsByType,
+  declared: specOf({ settings: settingsOf({ devices: declaredCards }) }),
   "cuda-cdi": specOf({
     settings: settingsOf({ devices: { form: "cdi", acceleratorType: "cuda", ids: devicesOf.cuda.ids } }),
   }),

@@ -35,6 +35,7 @@ export function contextOf(
     },
     newId: () => `id-${(ids += 1)}`,
     facts: () => Promise.resolve(facts),
+    lookAgain: () => Promise.resolve(facts),
     findPython: () => Promise.resolve(facts),
     acceleratorUse: new AcceleratorUses(host),
     supervisor: () => supervisor,

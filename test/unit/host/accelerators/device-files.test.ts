@@ -87,12 +87,12 @@ describe("a host that is asked for device files", () => {
 
   it("tells them as its kernel has them", async () => {
     const gid = process.getgid?.() ?? 0;
-    const [card] = await withDeviceFiles(host, seen("amd/synthetic-rocm62-mi300x").accelerators, root);
+    const [card] = await withDeviceFiles(host, seen("amd/synthetic-rocm62-mi300x").accelerators, [], root);
     expect(card?.deviceFiles).toEqual([
       { path: "/dev/dri/card1", groupId: gid },
       { path: "/dev/dri/renderD128", groupId: gid },
     ]);
-    const metax = await withDeviceFiles(host, seen("metax/synthetic-c500").accelerators, root);
+    const metax = await withDeviceFiles(host, seen("metax/synthetic-c500").accelerators, [], root);
     expect(metax[0]?.deviceFiles).toEqual([{ path: "/dev/mxgd", groupId: gid }]);
   });
 
