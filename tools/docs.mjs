@@ -12,6 +12,7 @@ const titles = {
   environments: "Environments file",
   backend: "Backend file",
   runner: "Runner image file",
+  "runner-matrix": "Runner build matrix",
   lock: "Lock file",
   plan: "Plan",
   evidence: "Evidence",

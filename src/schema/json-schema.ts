@@ -7,10 +7,12 @@ import { lockFile } from "./lock.js";
 import { ownerMark } from "./ownership.js";
 import { planReport } from "./plan.js";
 import { promotionRecord } from "./promotion.js";
+import { runnerMatrix } from "./runner-matrix.js";
 import { runnerFile } from "./runner.js";
 import { stackFile } from "./stack.js";
 
-export type DocumentName = "stack" | "environments" | "backend" | "runner" | "lock" | "plan" | "evidence" | "promotion";
+export type DocumentName =
+  "stack" | "environments" | "backend" | "runner" | "runner-matrix" | "lock" | "plan" | "evidence" | "promotion";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -29,6 +31,7 @@ export function jsonSchemas(): Record<DocumentName, object> {
     environments: convert(environmentsFile),
     backend: convert(backendFile, withoutOwner),
     runner: convert(runnerFile, withoutOwner),
+    "runner-matrix": convert(runnerMatrix, withoutOwner),
     lock: convert(lockFile),
     plan: convert(planReport),
     promotion: convert(promotionRecord),

@@ -32,7 +32,7 @@ function addSchema(program: Command, { here }: Caller): void {
   program
     .command("schema [document]")
     .description(
-      "print the JSON Schema of a document: stack, environments, backend, runner, lock, plan, evidence or promotion",
+      "print the JSON Schema of a document: stack, environments, backend, runner, runner-matrix, lock, plan, evidence or promotion",
     )
     .action(async (document = "stack") => {
       const { printSchema } = await import("../schema.js");
