@@ -4,12 +4,14 @@ import { runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js"
 import type { RunnerListOptions } from "../runner-list.js";
 import type { RunnerResolveOptions } from "../runner-resolve.js";
 import type { Caller } from "./caller.js";
+import { addRunnerBuildVerbs } from "./runner-build.js";
 
 /** Verbs of runner images: what there is, and which of them a host is to run. */
 export function addRunnerVerbs(program: Command, caller: Caller): void {
   const runner = program.command("runner").description("runner images: a service on a version of a vendor's runtime");
   addList(runner, caller);
   addResolve(runner, caller);
+  addRunnerBuildVerbs(runner, caller);
 }
 
 function addList(runner: Command, { here }: Caller): void {

@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { serviceArguments } from "../catalog/dockerfile-arguments.js";
+import type { LintFinding } from "../catalog/dockerfile-finding.js";
+import { lintDockerfile } from "../catalog/dockerfile-lint.js";
+import { parseDockerfile } from "../catalog/dockerfile.js";
+import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
+import { BerthError, systemCode } from "../lib/errors.js";
+import { shown } from "../lib/shown.js";
+import { isDockerfile, readRecipes, type FoundRecipe } from "../lock/build-recipes.js";
+import { readRunners } from "../lock/runner-files.js";
+import type { buildFormats } from "./arguments.js";
+import { packageRoot, type Workplace } from "./workplace.js";
+
+export interface RunnerLintOptions {
+  format: (typeof buildFormats)[number];
+}
+
+/**
+ * Prints where Dockerfiles do not follow the convention: those given, else the project's and Berth's. What services a
+ * file is for is told by its matrix, its name, and its arguments.
+ *
+ * @returns the exit code: 1 when something was found
+ */
+export function lintRunners(workplace: Workplace, files: readonly string[], { format }: RunnerLintOptions): number {
+  const { root } = workplace;
+  const catalogue = readRunners(root, packageRoot);
+  const recipes = readRecipes(root, packageRoot);
+  const paths = files.length > 0 ? files.map((file) => resolve(file)) : recipes.flatMap(dockerfilesOf);
+  const found = paths.flatMap((path) => lintFile(shown(root, path), path, catalogue, recipes));
+  if (format === "json") workplace.print(JSON.stringify(found, undefined, 2));
+  else
+    for (const { file, line, column, rule, text } of found)
+      workplace.print(`${file}:${line}:${column}: ${rule}: ${text}`);
+  workplace.note(`${paths.length} Dockerfiles, ${found.length === 0 ? "no" : found.length} findings`);
+  return found.length === 0 ? 0 : 1;
+}
+
+function dockerfilesOf({ folder }: FoundRecipe): string[] {
+  return readdirSync(folder)
+    .filter(isDockerfile)
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+function lintFile(
+  file: string,
+  path: string,
+  { files }: RunnerCatalogue,
+  recipes: readonly FoundRecipe[],
+): (LintFinding & { readonly file: string })[] {
+  const text = read(file, path);
+  const acceleratorType = basename(dirname(path));
+  const known = files[acceleratorType];
+  if (known === undefined)
+    throw new BerthError("usage", {
+      ...{ where: file, what: "the Dockerfile's folder has not the name of an accelerator type", got: acceleratorType },
+      expected: Object.keys(files).join(", "),
+    });
+  const recipe = recipes.find(({ folder }) => folder === dirname(path));
+  const services = servicesOf(basename(path), text, Object.keys(known.services), recipe);
+  return lintDockerfile(text, file, { acceleratorType, services }).map((finding) => ({ file, ...finding }));
+}
+
+/** The services that a file is to have a target for. */
+function servicesOf(name: string, text: string, known: readonly string[], recipe: FoundRecipe | undefined): string[] {
+  const own = known.find((service) => name === `Dockerfile.${service}`);
+  if (own !== undefined) return [own];
+  const built = (recipe?.matrix.rules ?? [])
+    .filter((rule) => (rule.dockerfile ?? "Dockerfile") === name)
+    .flatMap(({ services }) => services);
+  const apart = Object.keys(recipe?.dockerfiles ?? {}).map((file) => file.replace(/^Dockerfile\.?/, ""));
+  const { arguments: declared } = parseDockerfile(text, name);
+  const told = known.filter((service) => declared.some((one) => one.name === serviceArguments(service).version));
+  return [...new Set([...built.filter((service) => !apart.includes(service)), ...told])];
+}
+
+function read(file: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    throw new BerthError("file-not-found", { where: file, what: "there is no such file" });
+  }
+}
