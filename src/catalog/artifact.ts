@@ -3,6 +3,7 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import type { BackendFile, BinaryArtifact, PipxInstall } from "../schema/backend.js";
 import type { LockedInstall } from "../schema/lock.js";
+import type { LockedRunnerImage } from "../schema/runner-image.js";
 import type { ImageSignature, LockedFileSignature } from "../schema/signature.js";
 import type { Catalogue } from "./catalogue.js";
 
@@ -14,6 +15,8 @@ export type DraftInstall =
       readonly reference: string;
       readonly digest?: string;
       readonly signature?: ImageSignature;
+      /** Of an image of the catalogue. What was locked of its tag counts before the digest here. */
+      readonly runnerImage?: LockedRunnerImage;
     }
   | { readonly method: "pipx"; readonly pipx: PipxInstall; readonly version: string }
   | { readonly method: "binary"; readonly artifacts: readonly BinaryArtifact[] }
@@ -48,8 +51,9 @@ export function pinnedInstall(
     case "locked":
       return install.install;
     case "image": {
-      const { method, reference, digest, signature } = install;
-      return digest === undefined || signature !== undefined ? undefined : { method, reference, digest };
+      const { method, reference, digest, signature, runnerImage } = install;
+      const isLookedUp = digest === undefined || signature !== undefined || runnerImage !== undefined;
+      return isLookedUp ? undefined : { method, reference, digest };
     }
     case "pipx": {
       const { requirements } = install.pipx;

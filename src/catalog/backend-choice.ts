@@ -3,11 +3,13 @@ import { lookUp } from "../lib/record.js";
 import { backendFile, backendVersion, type BackendVersionEntry, type ImageInstall } from "../schema/backend.js";
 import { version as versionName } from "../schema/scalars.js";
 import type { StackFile } from "../schema/stack.js";
-import { parseConstraint, sameVersion } from "../schema/version-constraint.js";
+import { parseConstraint, sameVersion, withoutV } from "../schema/version-constraint.js";
 import { findBackend, type ResolvedBackend } from "./catalogue.js";
 import { parseImageReference } from "./image-reference.js";
 import type { EngineProblem } from "./release-problem.js";
-import { chooseInstall, formatOf, selectBackend, type Platform } from "./selection.js";
+import type { RunnerCatalogue } from "./runner-catalogue.js";
+import { requestRunnerImage } from "./runner-install.js";
+import { chooseInstall, formatOf, selectBackend, type AskRunnerImage, type Platform } from "./selection.js";
 
 /** Backends from which `backend: auto` chooses. */
 export const autoBackends: readonly string[] = ["llama-box", "llama-cpp", "mindie", "vllm", "vox-box"];
@@ -46,8 +48,15 @@ function namedBackend(problem: EngineProblem, name: string): ResolvedBackend {
   if (imageName === undefined && asked !== "manual") {
     const kept = before?.backend === name ? before.backendVersion : undefined;
     const order = backend?.installOrder;
-    const fits = (on: Platform) => (entry: BackendVersionEntry) => chooseInstall(entry, on, asked, order).ok;
-    const preferences = [fits(platform), fits({ ...platform, acceleratorType: "cpu" })];
+    const choose = (on: Platform, entry: BackendVersionEntry, version: string) =>
+      chooseInstall(restrictInstall(entry, deployment), on, asked, order, askFor(problem, version));
+    const fits = (on: Platform) => (entry: BackendVersionEntry, version: string) => choose(on, entry, version).ok;
+    // Of versions that nobody named one is better whose runner image is not above the host's runtime.
+    const fitsWell = (entry: BackendVersionEntry, version: string) => {
+      const way = choose(platform, entry, version);
+      return way.ok && !(way.method === "image" && way.runnerImage?.isAbove === true);
+    };
+    const preferences = [fitsWell, fits(platform), fits({ ...platform, acceleratorType: "cpu" })];
     return findBackend(catalogue, { name, version: deployment.backendVersion, before: kept, preferences, where });
   }
   // A version that nobody knows is allowed, because the deployment says how to install it.
@@ -59,6 +68,23 @@ function namedBackend(problem: EngineProblem, name: string): ResolvedBackend {
   }
   const found = findBackend(catalogue, { name, version, where });
   return { ...found, entry: { ...found.entry, install: ownInstall(deployment, found.entry) } };
+}
+
+/** What a deployment's runner image leaves of the ways to install a version. */
+export function restrictInstall(
+  entry: BackendVersionEntry,
+  { runnerImage }: Pick<EngineProblem["deployment"], "runnerImage">,
+): BackendVersionEntry {
+  if (runnerImage === undefined) return entry;
+  const { runnerImage: own } = entry.install;
+  return { ...entry, install: own === undefined ? {} : { runnerImage: own } };
+}
+
+/** Asks for runner images of a version, where the problem says of whom. */
+export function askFor({ findRunnerImage, deployment }: EngineProblem, version: string): AskRunnerImage | undefined {
+  if (findRunnerImage === undefined) return undefined;
+  return (install, acceleratorType) =>
+    findRunnerImage(requestRunnerImage(install, version, { asked: deployment.backendVersion, acceleratorType }));
 }
 
 /** How a deployment itself says that it is installed: its image, or what an administrator put on the host. */
@@ -98,16 +124,26 @@ function engineOfImage({ where }: EngineProblem, imageName: string): BerthError 
 function canServe({ catalogue, deployment, platform, where }: EngineProblem, name: string): boolean {
   if (lookUp(catalogue.backends, name) === undefined) return false;
   try {
-    const { entry } = findBackend(catalogue, { name, version: deployment.backendVersion, where });
-    return acceleratorsOf(entry).includes(platform.acceleratorType);
+    const { entry, version } = findBackend(catalogue, { name, version: deployment.backendVersion, where });
+    return acceleratorsOf(entry, version, catalogue.runners).includes(platform.acceleratorType);
   } catch {
     return false;
   }
 }
 
-function acceleratorsOf({ install }: BackendVersionEntry): readonly string[] {
-  const { binary = [], pipx, image, manual } = install;
-  return [...binary, pipx, image, manual].flatMap((way) => way?.acceleratorTypes ?? []);
+function acceleratorsOf(
+  { install }: BackendVersionEntry,
+  version: string,
+  runners: RunnerCatalogue | undefined,
+): readonly string[] {
+  const { binary = [], pipx, image, manual, runnerImage } = install;
+  const own = [...binary, pipx, image, manual].flatMap((way) => way?.acceleratorTypes ?? []);
+  if (runnerImage === undefined) return own;
+  const { service, serviceVersion = withoutV(version) } = runnerImage;
+  const images = (runners?.images ?? []).filter(
+    (each) => each.service === service && each.serviceVersion === serviceVersion && each.published,
+  );
+  return [...own, ...images.map(({ acceleratorType }) => acceleratorType)];
 }
 
 /** `backend: custom`: an image and its command need no file. */

@@ -1,6 +1,8 @@
 import { BerthError } from "../lib/errors.js";
 import { createRedact } from "../lib/redact.js";
 import type { BackendFile, BackendVersionEntry, HealthRequest } from "../schema/backend.js";
+import { runnerRepository } from "../schema/runner.js";
+import { withoutV } from "../schema/version-constraint.js";
 import { isSecretVariable } from "./backend-secrets.js";
 import {
   chooseImage,
@@ -17,7 +19,7 @@ export interface InstallSummary {
   readonly method: "binary" | "pipx" | "image" | "manual";
   readonly os: readonly string[];
   readonly arch: readonly string[];
-  /** Undefined is any. */
+  /** Undefined is any, and none those of the runner images that there are. */
   readonly acceleratorTypes: readonly string[] | undefined;
   /** What is installed, for people. */
   readonly artifact: string;
@@ -92,7 +94,7 @@ function maskCommand({ entrypoint, argv, env }: RunnerCommand): RunnerCommand {
 /** The forms in which an example deployment of a version could run. */
 export function exampleForms(name: string, version: string, entry: Pick<BackendVersionEntry, "install">): RunnerForm[] {
   const { binary, pipx, manual } = entry.install;
-  const image = chooseImage(undefined, entry);
+  const image = chooseImage(undefined, entry, entry.install.runnerImage === undefined ? undefined : runnerRepository);
   const isProcess = [binary, pipx, manual].some((install) => install !== undefined);
   return [
     ...(isProcess ? [{ kind: "process" as const, executable: `${name}_${version}` }] : []),
@@ -119,7 +121,7 @@ function exampleParameters({ contextLengthFlag, defaultParameters }: BackendFile
 function summarizeInstalls(
   name: string,
   version: string,
-  { install: { binary = [], pipx, image, manual } }: Pick<BackendVersionEntry, "install">,
+  { install: { binary = [], pipx, image, runnerImage, manual } }: Pick<BackendVersionEntry, "install">,
 ): InstallSummary[] {
   const installs: InstallSummary[] = binary.map(({ os, arch, acceleratorTypes = ["cpu"], url, sha256 }) => {
     return { method: "binary", os: [os], arch: [arch], acceleratorTypes, artifact: url, pin: sha256 };
@@ -133,6 +135,11 @@ function summarizeInstalls(
     const arch = image.platforms.map((platform) => (platform === "linux/arm64" ? "arm64" : "x64"));
     const { reference: artifact, digest: pin, acceleratorTypes } = image;
     installs.push({ method: "image", os: ["linux"], arch, acceleratorTypes, artifact, pin });
+  }
+  if (runnerImage !== undefined) {
+    const { service, serviceVersion = withoutV(version) } = runnerImage;
+    const artifact = `a runner image of ${service} ${serviceVersion}, as the hosts need`;
+    installs.push({ method: "image", os: ["linux"], arch: [], acceleratorTypes: [], artifact, pin: undefined });
   }
   if (manual !== undefined) {
     const { acceleratorTypes, sha256: pin } = manual;

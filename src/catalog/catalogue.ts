@@ -3,6 +3,7 @@ import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { backendFile, type BackendFile, type BackendVersionEntry } from "../schema/backend.js";
 import { parseConstraint, sameVersion } from "../schema/version-constraint.js";
+import type { RunnerCatalogue } from "./runner-catalogue.js";
 import { highestOf, resolveVersion, type ChoiceOfVersion } from "./version-choice.js";
 import { satisfies } from "./version.js";
 
@@ -18,6 +19,8 @@ export interface Catalogue {
   readonly sources: Readonly<Record<string, Readonly<Record<string, BackendSource>>>>;
   /** SHA-256 of each file that a version names, by its path below the folder of its backend file. */
   readonly files: Readonly<Record<string, string>>;
+  /** Read where one of the backends takes images from it. */
+  readonly runners?: RunnerCatalogue | undefined;
   /** Names of backends that are there too, and were not read. */
   readonly unread: readonly string[];
 }
@@ -50,7 +53,7 @@ export interface BackendRequest {
   /** The version that was locked before: it stays while it fits. */
   readonly before?: string | undefined;
   /** Whether a version can be had where it is to run. Where it matters, the first test that some version passes counts. */
-  readonly preferences?: readonly ((entry: BackendVersionEntry) => boolean)[] | undefined;
+  readonly preferences?: readonly ((entry: BackendVersionEntry, version: string) => boolean)[] | undefined;
   /** What asks, for errors. */
   readonly where: string;
 }
@@ -90,9 +93,9 @@ function choosePreferred(backend: BackendFile, available: readonly string[], req
   const { version: asked, preferences = [], where } = request;
   const plain = resolveVersion(available, asked, backend, where);
   if (asked !== undefined && available.some((version) => sameVersion(version, asked))) return plain;
-  const passes = (version: string, test: (entry: BackendVersionEntry) => boolean) => {
+  const passes = (version: string, test: (typeof preferences)[number]) => {
     const entry = lookUp(backend.versions, version);
-    return entry !== undefined && test(entry);
+    return entry !== undefined && test(entry, version);
   };
   for (const test of preferences) {
     if (passes(plain.version, test)) return plain;

@@ -8,7 +8,9 @@ export interface NamedFile {
 }
 
 /** The files that a version names: requirements, launchers and the keys of signers. Pure. */
-export function namedFiles({ install: { binary = [], pipx, image } }: Pick<BackendVersionEntry, "install">) {
+export function namedFiles({
+  install: { binary = [], pipx, image, runnerImage },
+}: Pick<BackendVersionEntry, "install">) {
   const named: { file: string | undefined; path: readonly PropertyKey[] }[] = [
     { file: pipx?.requirements, path: ["install", "pipx", "requirements"] },
     { file: pipx?.launcher, path: ["install", "pipx", "launcher"] },
@@ -17,6 +19,7 @@ export function namedFiles({ install: { binary = [], pipx, image } }: Pick<Backe
       path: ["install", "binary", index, "signature", "key"],
     })),
     { file: image?.signature?.key, path: ["install", "image", "signature", "key"] },
+    { file: runnerImage?.signature?.key, path: ["install", "runnerImage", "signature", "key"] },
   ];
   return named.flatMap(({ file, path }): NamedFile[] => (file === undefined ? [] : [{ file, path }]));
 }

@@ -6,6 +6,8 @@ import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
 import { parseConstraint } from "../schema/version-constraint.js";
 import type { Catalogue } from "./catalogue.js";
 import type { DraftRelease } from "./release.js";
+import { runsLocked } from "./runner-lock.js";
+import type { RunnerFacts } from "./runner-resolution.js";
 import type { Platform } from "./selection.js";
 import { covers } from "./version.js";
 
@@ -15,6 +17,7 @@ export interface PromotedProblem {
   readonly catalogue: Catalogue;
   /** Of the host that it is for. */
   readonly platform: Platform;
+  readonly facts: RunnerFacts;
   /** What names the deployment, for errors. */
   readonly where: string;
 }
@@ -24,8 +27,10 @@ export interface PromotedProblem {
  *
  * @throws BerthError `host-unsuitable` when it is not for such hosts
  */
-export function draftPromoted({ locked, catalogue, platform, where }: PromotedProblem): DraftRelease {
+export function draftPromoted({ locked, catalogue, platform, facts, where }: PromotedProblem): DraftRelease {
   const { id: _, install, ...release } = locked;
+  const placed = placeOn(locked, platform, where);
+  const notes = runnerNotes(install, facts, where);
   const { backendVersion, tensorParallelSize } = release;
   const backend = lookUp(catalogue.backends, release.backend) ?? unknownBackend(locked);
   const exact = backend.memory?.exact;
@@ -33,12 +38,25 @@ export function draftPromoted({ locked, catalogue, platform, where }: PromotedPr
     release,
     install: { method: "locked", install },
     backend,
-    platform: placeOn(locked, platform, where),
+    platform: placed,
     constraints: { tensorParallelSize },
     isExact: exact !== undefined && covers(backendVersion, parseConstraint(exact, where), backend.buildNumber),
     reason: `${release.backend} ${backendVersion}: promoted`,
-    warnings: [],
+    warnings: notes,
   };
+}
+
+/** What to know of a runner image on the host; one that it cannot run is refused, as a lock of its own would. */
+function runnerNotes(install: LockedInstall, facts: RunnerFacts, where: string): string[] {
+  if (install.method !== "image" || install.runnerImage === undefined) return [];
+  const on = runsLocked(install.runnerImage, facts);
+  if (on.kind === "runs") return on.notes.map((note) => `${where}: ${install.reference}: ${note}`);
+  throw new BerthError("host-unsuitable", {
+    where,
+    what: `the runner image that was promoted cannot run on the host: ${on.reason}`,
+    got: install.reference,
+    hint: "choose other hosts, or release an image for them in the environment before",
+  });
 }
 
 function unknownBackend({ backend: name, runCommand }: LockedDeployment): BackendFile {

@@ -2,6 +2,7 @@ import type { LockedDeployment } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 import type { Catalogue } from "./catalogue.js";
+import type { FindRunnerImage } from "./runner-install.js";
 import type { Platform } from "./selection.js";
 
 /** What of a deployment does not depend on its environment. */
@@ -12,6 +13,7 @@ export type DeployedEngine = Pick<
   | "prefer"
   | "install"
   | "imageName"
+  | "runnerImage"
   | "entrypoint"
   | "runCommand"
   | "category"
@@ -33,6 +35,8 @@ export interface EngineProblem {
   readonly platform: Platform;
   /** What was decided before, of the same deployment. */
   readonly before?: Pick<LockedDeployment, "backend" | "backendVersion"> | undefined;
+  /** Chooses runner images for the host; without it none is taken. */
+  readonly findRunnerImage?: FindRunnerImage | undefined;
   /** What names the deployment, for errors. */
   readonly where: string;
 }

@@ -1,7 +1,8 @@
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import type { BackendFile, BackendVersionEntry, BinaryArtifact } from "../schema/backend.js";
+import type { BackendFile, BackendVersionEntry } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
+import { runnerRepository } from "../schema/runner.js";
 import { parseConstraint } from "../schema/version-constraint.js";
 import { refuseAbbreviations } from "./abbreviation.js";
 import { pinnedInstall, type DraftInstall } from "./artifact.js";
@@ -9,10 +10,12 @@ import type { ResolvedBackend } from "./catalogue.js";
 import { checkArchitecture, readParameters, splitParameters, unknownFlags } from "./parameters.js";
 import { chooseCategory } from "./category.js";
 import { lockContainer } from "./container.js";
-import { chooseRunnerTemplates } from "./runner-command.js";
+import { chooseRunnerTemplates, type RunnerForm } from "./runner-command.js";
 import { chooseBackend } from "./backend-choice.js";
+import { chooseWay, draftInstall, runnerNotes, runnerOf, type ChosenWay } from "./install-way.js";
 import type { EngineProblem, ReleaseProblem } from "./release-problem.js";
-import { chooseInstall, isHostSystem, type InstallChoice, type ModelCategory, type Platform } from "./selection.js";
+import type { ChosenRunnerImage } from "./runner-install.js";
+import type { ModelCategory, Platform } from "./selection.js";
 import { covers } from "./version.js";
 
 /** Values that a deployment's parameters give and Berth decides otherwise: they bind it. */
@@ -33,6 +36,8 @@ export interface DraftEngine {
   readonly reason: string;
   /** What is odd but allowed, one sentence each. */
   readonly warnings: readonly string[];
+  /** The image of the catalogue, where it is one. */
+  readonly runnerImage?: ChosenRunnerImage | undefined;
 }
 
 export interface DraftRelease extends DraftEngine {
@@ -59,8 +64,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     version,
     entry,
     deployment,
-    form:
-      way.method === "image" ? { kind: "container", image: way.image.reference } : { kind: "process", executable: "" },
+    form: formOf(way),
     satisfies,
   });
   const given = [...(deployment.parameters ?? backend.defaultParameters), ...deployment.extraParameters];
@@ -99,8 +103,15 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
     constraints: { host, port, tensorParallelSize },
     isExact: backend.memory?.exact !== undefined && satisfies(version, backend.memory.exact),
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
-    warnings: warningsOf(problem, chosen, rest, onCpu),
+    warnings: [...warningsOf(problem, chosen, rest, onCpu), ...runnerNotes(way, where)],
+    ...runnerOf(way),
   };
+}
+
+/** What a runner image starts is known by the repository of the release, wherever it is had from. */
+function formOf(way: ChosenWay): RunnerForm {
+  if (way.method !== "image") return { kind: "process", executable: "" };
+  return { kind: "container", image: way.runnerImage === undefined ? way.image.reference : runnerRepository };
 }
 
 /** How it is asked whether it is healthy, and how long it may take to stop. */
@@ -131,7 +142,8 @@ export function draftEngine(problem: EngineProblem): DraftEngine {
     backend,
     platform,
     reason: `${backend.name} ${version}: ${chosen.reason}; ${way.reason}`,
-    warnings: [],
+    warnings: runnerNotes(way, problem.where),
+    ...runnerOf(way),
   };
 }
 
@@ -142,20 +154,6 @@ function defaultContextLength(category: ModelCategory): number | undefined {
 
 function contextWords({ contextLengthFlag: flag }: BackendFile, contextLength: number | undefined): string[] {
   return flag === undefined || contextLength === undefined ? [] : [flag, String(contextLength)];
-}
-
-/** How the version is installed on the host; where it has nothing for the host's devices, for its processor. */
-function chooseWay(
-  problem: EngineProblem,
-  chosen: ResolvedBackend,
-): { way: Extract<InstallChoice, { ok: true }>; onCpu: boolean } {
-  const { platform, deployment } = problem;
-  const { entry, backend } = chosen;
-  const way = chooseInstall(entry, platform, deployment.install, backend.installOrder);
-  if (way.ok) return { way, onCpu: false };
-  const other = chooseInstall(entry, { ...platform, acceleratorType: "cpu" }, deployment.install, backend.installOrder);
-  if (other.ok) return { way: other, onCpu: true };
-  throw noInstall(problem, chosen, way.reasons);
 }
 
 function warningsOf(
@@ -211,56 +209,5 @@ export function resolveRelease(problem: ReleaseProblem): LockedDeployment {
     what: "the backend version is not pinned",
     got: `${backend} ${backendVersion}`,
     hint: `run \`berth backend add-version ${backend} ${backendVersion}\`, which fills in its digests, or use a stack file, whose lock does so and looks signatures up`,
-  });
-}
-
-function draftInstall(
-  { backend: { versionProbe }, version, entry }: ResolvedBackend,
-  { acceleratorType }: Platform,
-  way: Extract<InstallChoice, { ok: true }>,
-): DraftInstall {
-  const probe = versionProbe === undefined ? {} : { versionProbe };
-  switch (way.method) {
-    case "pipx":
-      return { method: "pipx", pipx: way.pipx, version };
-    case "binary":
-      return { method: "binary", artifacts: filesFor(entry, acceleratorType) };
-    case "manual": {
-      const { sha256 } = way.manual;
-      return { method: "manual", ...(sha256 === undefined ? {} : { sha256 }), ...probe };
-    }
-    case "image": {
-      const { reference, digest, signature } = way.image;
-      const pin = digest === undefined ? {} : { digest };
-      return { method: "image", reference, ...pin, ...(signature === undefined ? {} : { signature }) };
-    }
-  }
-}
-
-/** The release is the same in every environment, so it has the files of all platforms of hosts; of each platform one. */
-function filesFor(
-  { install: { binary = [] } }: BackendVersionEntry,
-  acceleratorType: Platform["acceleratorType"],
-): BinaryArtifact[] {
-  const fitting = binary.filter(
-    ({ os, acceleratorTypes = ["cpu"] }) => isHostSystem(os) && acceleratorTypes.includes(acceleratorType),
-  );
-  const isFirst = (file: BinaryArtifact) =>
-    fitting.find(({ os, arch }) => os === file.os && arch === file.arch) === file;
-  return fitting.filter(isFirst);
-}
-
-function noInstall(
-  { deployment, platform, where }: EngineProblem,
-  { backend, version }: ResolvedBackend,
-  reasons: readonly string[],
-): BerthError {
-  const { os, arch, acceleratorType } = platform;
-  return new BerthError("host-unsuitable", {
-    where,
-    what: `${backend.name} ${version} cannot be installed on the host`,
-    got: `${os}, ${arch}, ${acceleratorType}${deployment.install === undefined ? "" : `, install: ${deployment.install}`}`,
-    hint: "choose another version, host or way to install; `berth backend show` lists what there is",
-    detail: reasons.join("\n"),
   });
 }

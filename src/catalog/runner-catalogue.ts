@@ -6,6 +6,8 @@ import { formatRunnerTag, type RunnerVocabulary } from "./runner-name.js";
 export interface RunnerImage {
   /** The tag that it is released under: `cuda12.8-vllm0.10.2`. */
   readonly tag: string;
+  /** Where it is had from: `gpustack/runner`. */
+  readonly repository: string;
   readonly acceleratorType: string;
   /** Major and minor version of the vendor's runtime. */
   readonly acceleratorVersion: string;
@@ -71,7 +73,7 @@ export function assembleRunners(documents: readonly RunnerDocument[]): RunnerCat
   return { files, services, vocabulary, images: Object.values(files).flatMap(imagesOf) };
 }
 
-function imagesOf({ acceleratorType, versions }: RunnerFile): RunnerImage[] {
+function imagesOf({ acceleratorType, repository, versions }: RunnerFile): RunnerImage[] {
   return versions.flatMap(({ version: acceleratorVersion, variant, computeCapabilities, llvmTargets, images }) =>
     Object.entries(images).flatMap(([service, entries]) =>
       entries.map(({ version: serviceVersion, platforms = [], onlyTargets, withoutTargets = [], ...entry }) => {
@@ -79,7 +81,7 @@ function imagesOf({ acceleratorType, versions }: RunnerFile): RunnerImage[] {
         const { runtimeVersion, rc, deprecated, polished, listed, published, digest, warning } = entry;
         return {
           ...named,
-          ...{ tag: formatRunnerTag(named), runtimeVersion, platforms, computeCapabilities },
+          ...{ tag: formatRunnerTag(named), repository, runtimeVersion, platforms, computeCapabilities },
           llvmTargets: onlyTargets ?? llvmTargets?.filter((target) => !withoutTargets.includes(target)),
           ...{ rc, deprecated, polished, listed, published, digest, warning },
         };

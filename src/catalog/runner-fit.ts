@@ -1,5 +1,5 @@
 import { remember } from "../lib/remember.js";
-import type { Accelerator } from "../schema/facts.js";
+import type { Accelerator, HostFacts } from "../schema/facts.js";
 import { sameVersion, type Constraint } from "../schema/version-constraint.js";
 import { bareTarget, matchCapability, type CapabilityMatch } from "./runner-capability.js";
 import type { RunnerImage } from "./runner-catalogue.js";
@@ -14,6 +14,8 @@ export interface RunnerRequest {
   /** Instead of what the SoC tells. */
   readonly variant?: string | undefined;
   readonly allowRc?: boolean | undefined;
+  /** Tag of an image that is in use: whether it is deprecated or a release candidate does not count. */
+  readonly inUse?: string | undefined;
 }
 
 /** A host as images see it: its platform, and its devices of one accelerator type. */
@@ -24,6 +26,29 @@ export interface RunnerHost {
   /** Major and minor version of the oldest runtime that its devices tell; undefined where it cannot be compared. */
   readonly runtime: string | undefined;
   readonly variant: string | undefined;
+}
+
+/**
+ * A host as images see it.
+ *
+ * @param devices those of its devices that count
+ * @param comparable whether its runtime's version is of the same kind as those of the images
+ */
+export function runnerHostOf(
+  { os, arch }: Pick<HostFacts, "os" | "arch">,
+  devices: readonly Accelerator[],
+  { comparable, variant }: { readonly comparable: boolean; readonly variant: string | undefined },
+): RunnerHost {
+  const platform = `${os}/${arch === "x64" ? "amd64" : arch}`;
+  return { platform, devices, runtime: comparable ? runtimeOf(devices) : undefined, variant };
+}
+
+/** Of the device with the oldest; undefined where one does not tell it. */
+function runtimeOf(devices: readonly Accelerator[]): string | undefined {
+  const told = devices.map(({ runtimeVersion }) => /^(\d+)(?:\.(\d+))?/.exec(runtimeVersion ?? ""));
+  if (told.includes(null)) return undefined;
+  const versions = told.map((found) => `${found?.[1] ?? ""}.${found?.[2] ?? "0"}`);
+  return versions.sort((a, b) => majorOf(a) - majorOf(b) || compareVersions(a, b))[0];
 }
 
 /** How an image's runtime stands to the host's. */
@@ -69,11 +94,11 @@ export function orderRuntime(image: string, host: string | undefined): RuntimeOr
   return majorOf(image) === majorOf(host) ? "sameMajor" : "later";
 }
 
-export function majorOf(version: string): number {
+function majorOf(version: string): number {
   return Number.parseInt(version, 10);
 }
 
-function requestMisfits({ serviceVersion, acceleratorVersion, allowRc = false }: RunnerRequest) {
+function requestMisfits({ serviceVersion, acceleratorVersion, allowRc = false, inUse }: RunnerRequest) {
   const of = (constraint: Constraint | undefined, version: string) => ({
     isWanted: constraint === undefined || covers(version, constraint),
     isPinned: constraint?.clauses.some((clause) => clause.operator === "exact" && sameVersion(clause.version, version)),
@@ -86,7 +111,7 @@ function requestMisfits({ serviceVersion, acceleratorVersion, allowRc = false }:
     if (!isWanted) return `${image.service} ${serviceVersion?.text ?? ""} is asked for`;
     if (!runtime(image.acceleratorVersion).isWanted)
       return `${image.acceleratorType} ${acceleratorVersion?.text ?? ""} is asked for`;
-    if (isPinned === true) return undefined;
+    if (isPinned === true || image.tag === inUse) return undefined;
     if (image.deprecated) return "it is deprecated, and taken only when its version is asked for";
     if (!image.rc || allowRc) return undefined;
     return "it is made from a release candidate, which is taken only when allowed or asked for by its version";

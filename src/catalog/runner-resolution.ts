@@ -1,7 +1,7 @@
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 import type { RunnerFile } from "../schema/runner.js";
 import type { RunnerCatalogue, RunnerImage } from "./runner-catalogue.js";
-import { fitsOn, majorOf, type RunnerFit, type RunnerHost, type RunnerRequest } from "./runner-fit.js";
+import { fitsOn, runnerHostOf, type RunnerFit, type RunnerHost, type RunnerRequest } from "./runner-fit.js";
 import { ordersOf, type RunnerOrders } from "./runner-order.js";
 import { compareVersions } from "./version.js";
 
@@ -38,7 +38,18 @@ export interface RunnerQuestion extends RunnerRequest {
   readonly policy?: RunnerPolicy | undefined;
 }
 
+/** An image, and whether a host can run it. */
+export type LookedAt = RunnerImage & { readonly fit: RunnerFit };
+
 type Candidate = RunnerImage & { readonly fit: RunnerFit & { readonly kind: "fits" } };
+
+/** The images of a service as a host sees them, in the order in which they are listed. */
+export interface RunnerView {
+  readonly kind: "view";
+  readonly file: RunnerFile;
+  readonly host: RunnerHost;
+  readonly looked: readonly LookedAt[];
+}
 
 /**
  * The runner image that a host is to run for a service. Of those that its devices can run: the newest runtime that is
@@ -46,11 +57,33 @@ type Candidate = RunnerImage & { readonly fit: RunnerFit & { readonly kind: "fit
  * GPUStack's, which goes on to images that cannot run.
  */
 export function resolveRunner(
-  { files, images }: RunnerCatalogue,
-  facts: Pick<HostFacts, "os" | "arch" | "accelerators">,
+  catalogue: RunnerCatalogue,
+  facts: RunnerFacts,
   question: RunnerQuestion,
 ): RunnerResolution {
-  const refuse = (reason: string): RunnerResolution => ({ kind: "refused", reason, others: [] });
+  const view = viewImages(catalogue, facts, question);
+  if (view.kind === "refused") return view;
+  const { looked, host } = view;
+  const fitting = looked.filter((image): image is Candidate => image.fit.kind === "fits");
+  const [best] = [...runnable(fitting)].sort(preferenceOf(question.policy, ordersOf(looked)));
+  const others = looked
+    .filter((image) => image !== best)
+    .map((image) => ({ image: withoutFit(image), reason: passedOver(image, best, host) }));
+  if (best === undefined) return { kind: "refused", ...refusalOf(view, question), others };
+  const chosen = withoutFit(best);
+  return { kind: "resolved", image: chosen, reason: reasonOf(best, host, question), notes: best.fit.notes, others };
+}
+
+/** What of a host decides which images it can run. */
+export type RunnerFacts = Pick<HostFacts, "os" | "arch" | "accelerators">;
+
+/** Whether a host can run each image of a service; refused where it can run none whatever the images are. */
+export function viewImages(
+  { files, images }: RunnerCatalogue,
+  facts: RunnerFacts,
+  question: RunnerQuestion,
+): RunnerView | (RunnerResolution & { readonly kind: "refused" }) {
+  const refuse = (reason: string) => ({ kind: "refused" as const, reason, others: [] });
   const types = [...new Set(facts.accelerators.map(({ type }) => type))].filter((type) => Object.hasOwn(files, type));
   const { acceleratorType = types[0], service } = question;
   if (acceleratorType === undefined) return refuse("the host has no accelerator that there are runner images for");
@@ -62,33 +95,11 @@ export function resolveRunner(
   if (!Object.hasOwn(file.services, service)) return refuse(`there are no images of ${service} for ${file.name}`);
   const variant = variantOf(file, devices, question.variant);
   if ("reason" in variant) return refuse(variant.reason);
-  const host: RunnerHost = {
-    platform: `${facts.os}/${facts.arch === "x64" ? "amd64" : facts.arch}`,
-    devices,
-    runtime: file.hostRuntime.comparable ? runtimeOf(devices) : undefined,
-    variant: variant.name,
-  };
+  const host = runnerHostOf(facts, devices, { comparable: file.hostRuntime.comparable, variant: variant.name });
   const offered = images.filter((image) => image.acceleratorType === acceleratorType && image.service === service);
-  return choose(offered, file, host, question);
-}
-
-function choose(
-  offered: readonly RunnerImage[],
-  file: RunnerFile,
-  host: RunnerHost,
-  question: RunnerQuestion,
-): RunnerResolution {
   const fit = fitsOn(host, question);
-  const orders = ordersOf(offered);
-  const looked = [...offered].sort(orders.asListed).map((image) => ({ ...image, fit: fit(image) }));
-  const fitting = looked.filter((image): image is Candidate => image.fit.kind === "fits");
-  const [best] = [...runnable(fitting)].sort(preferenceOf(question.policy, orders));
-  const others = looked
-    .filter((image) => image !== best)
-    .map((image) => ({ image: withoutFit(image), reason: passedOver(image, best, host) }));
-  if (best === undefined) return { kind: "refused", ...refusalOf(fitting, file, host, question), others };
-  const chosen = withoutFit(best);
-  return { kind: "resolved", image: chosen, reason: reasonOf(best, host, question), notes: best.fit.notes, others };
+  const looked = [...offered].sort(ordersOf(offered).asListed).map((image) => ({ ...image, fit: fit(image) }));
+  return { kind: "view", file, host, looked };
 }
 
 /** Those not above the host; else those of the newest runtime of its major version; all where nothing is known of it. */
@@ -98,7 +109,8 @@ function runnable(fitting: readonly Candidate[]): readonly Candidate[] {
   return covered.length > 0 ? covered : of("sameMajor");
 }
 
-function preferenceOf(
+/** The better one first, of images that can run. */
+export function preferenceOf(
   policy: RunnerPolicy = "newestRuntime",
   { byRuntime, byService }: RunnerOrders,
 ): (a: RunnerImage, b: RunnerImage) => number {
@@ -122,11 +134,7 @@ function reasonOf({ fit, ...image }: Candidate, host: RunnerHost, { policy }: Ru
   }
 }
 
-function passedOver(
-  image: RunnerImage & { readonly fit: RunnerFit },
-  best: RunnerImage | undefined,
-  host: RunnerHost,
-): string {
+function passedOver(image: LookedAt, best: RunnerImage | undefined, host: RunnerHost): string {
   const { fit } = image;
   if (fit.kind === "misfit") return fit.reason;
   const above = `its runtime is above the host's ${host.runtime ?? ""}`;
@@ -136,12 +144,11 @@ function passedOver(
 }
 
 /** Why none can run, and what would have to be there. */
-function refusalOf(
-  fitting: readonly Candidate[],
-  file: RunnerFile,
-  host: RunnerHost,
+export function refusalOf(
+  { looked, file, host }: RunnerView,
   { service, serviceVersion }: RunnerQuestion,
 ): { readonly reason: string; readonly needed?: string } {
+  const fitting = looked.filter(({ fit }) => fit.kind === "fits");
   const what = [service, serviceVersion?.text].filter((part) => part !== undefined).join(" ");
   const oldest = fitting.map((image) => image.acceleratorVersion).sort((a, b) => compareVersions(a, b))[0];
   if (oldest === undefined) return { reason: `no image of ${what} for ${file.name} can run on the host` };
@@ -171,14 +178,7 @@ function variantOf(
   return { name: variant };
 }
 
-/** Of the device with the oldest; undefined where one does not tell it. */
-function runtimeOf(devices: readonly Accelerator[]): string | undefined {
-  const told = devices.map(({ runtimeVersion }) => /^(\d+)(?:\.(\d+))?/.exec(runtimeVersion ?? ""));
-  if (told.includes(null)) return undefined;
-  const versions = told.map((found) => `${found?.[1] ?? ""}.${found?.[2] ?? "0"}`);
-  return versions.sort((a, b) => majorOf(a) - majorOf(b) || compareVersions(a, b))[0];
-}
-
-function withoutFit({ fit: _, ...image }: RunnerImage & { readonly fit: RunnerFit }): RunnerImage {
+/** An image alone, as the catalogue has it. */
+export function withoutFit({ fit: _, ...image }: LookedAt): RunnerImage {
   return image;
 }

@@ -8,6 +8,8 @@ import {
   type PipxInstall,
 } from "../schema/backend.js";
 import type { Accelerator, HostFacts } from "../schema/facts.js";
+import type { RunnerImageInstall } from "../schema/runner-image.js";
+import type { ChosenRunnerImage, RunnerImageAnswer } from "./runner-install.js";
 
 export type ModelFormat = "gguf" | "safetensors" | "other";
 
@@ -69,10 +71,26 @@ export function isHostSystem(os: BinaryArtifact["os"]): os is HostFacts["os"] {
   return os !== "windows";
 }
 
+/** What of an image is needed once it fits. */
+export type FittingImage = Pick<ImageInstall, "reference" | "digest" | "signature" | "acceleratorTypes">;
+
+/** Chooses of the catalogue for a version; see {@link FindRunnerImage}. */
+export type AskRunnerImage = (
+  asked: RunnerImageInstall,
+  acceleratorType: Platform["acceleratorType"],
+) => RunnerImageAnswer;
+
+type ImagePlatform = ImageInstall["platforms"][number];
+
 type Fit =
   | { readonly method: "binary"; readonly artifact: BinaryArtifact }
   | { readonly method: "pipx"; readonly pipx: PipxInstall }
-  | { readonly method: "image"; readonly image: ImageInstall; readonly platform: ImageInstall["platforms"][number] }
+  | {
+      readonly method: "image";
+      readonly image: FittingImage;
+      readonly platform: ImagePlatform;
+      readonly runnerImage?: ChosenRunnerImage;
+    }
   | { readonly method: "manual"; readonly manual: ManualInstall };
 
 export type InstallChoice =
@@ -96,11 +114,12 @@ export function chooseInstall(
   platform: Platform,
   asked?: InstallMethod,
   order: readonly InstallMethod[] = installMethods,
+  askRunnerImage: AskRunnerImage = askNobody,
 ): InstallChoice {
   const refused: { method: InstallMethod; why: string; there: string }[] = [];
   for (const method of asked === undefined ? order : [asked]) {
-    const fit = fits[method](entry.install, platform);
-    if ("method" in fit) return { ok: true, ...fit, reason: reasonFor(fit.method, platform, refused) };
+    const fit = fits[method](entry.install, platform, askRunnerImage);
+    if ("method" in fit) return { ok: true, ...fit, reason: reasonFor(fit, platform, refused) };
     refused.push({ method, ...fit });
   }
   return { ok: false, reasons: refused.map(({ method, why, there }) => `${method}: ${why}${there}`) };
@@ -112,9 +131,20 @@ interface Refusal {
   readonly there: string;
 }
 
+const askNobody: AskRunnerImage = () => ({
+  kind: "refused",
+  reason: "runner images are chosen for the hosts of a stack, by its lock",
+});
+
 const absent: Refusal = { why: "this version has none", there: "" };
 
-const fits: Record<InstallMethod, (install: BackendVersionEntry["install"], platform: Platform) => Fit | Refusal> = {
+type Fitting = (
+  install: BackendVersionEntry["install"],
+  platform: Platform,
+  askRunnerImage: AskRunnerImage,
+) => Fit | Refusal;
+
+const fits: Record<InstallMethod, Fitting> = {
   binary({ binary }, platform) {
     if (binary === undefined) return absent;
     const artifact = binary.find(
@@ -137,16 +167,16 @@ const fits: Record<InstallMethod, (install: BackendVersionEntry["install"], plat
     return { method: "pipx", pipx };
   },
 
-  image({ image }, { os, arch, acceleratorType }) {
-    if (image === undefined) return absent;
-    if (os !== "linux") return { why: `not on ${os}`, there: ", only on linux" };
-    const platform = arch === "x64" ? "linux/amd64" : "linux/arm64";
-    if (!image.platforms.includes(platform)) {
-      return { why: `not for ${platform}`, there: `, only for ${image.platforms.join(", ")}` };
-    }
-    const { acceleratorTypes } = image;
-    if (acceleratorTypes?.includes(acceleratorType) === false) return notServed(acceleratorType, acceleratorTypes);
-    return { method: "image", image, platform };
+  image({ image, runnerImage }, platform, askRunnerImage) {
+    const named = fitImage(image, platform);
+    if ("method" in named || runnerImage === undefined) return named;
+    if (platform.acceleratorType === "cpu") return image === undefined ? noRunnerImage : named;
+    const answer = askRunnerImage(runnerImage, platform.acceleratorType);
+    if (answer.kind === "refused") return { why: answer.reason, there: "" };
+    const { reference, digest } = answer.image;
+    const { signature } = runnerImage;
+    const found = { reference, ...(digest && { digest }), ...(signature && { signature }) };
+    return { method: "image", image: found, platform: imagePlatform(platform), runnerImage: answer.image };
   },
 
   manual({ manual }, { acceleratorType }) {
@@ -157,17 +187,34 @@ const fits: Record<InstallMethod, (install: BackendVersionEntry["install"], plat
   },
 };
 
+const noRunnerImage: Refusal = { why: "does not serve cpu", there: ", for which there are no runner images" };
+
+function fitImage(image: ImageInstall | undefined, on: Platform): Fit | Refusal {
+  const { os, acceleratorType } = on;
+  if (image === undefined) return absent;
+  if (os !== "linux") return { why: `not on ${os}`, there: ", only on linux" };
+  const platform = imagePlatform(on);
+  if (!image.platforms.includes(platform)) {
+    return { why: `not for ${platform}`, there: `, only for ${image.platforms.join(", ")}` };
+  }
+  const { acceleratorTypes } = image;
+  if (acceleratorTypes?.includes(acceleratorType) === false) return notServed(acceleratorType, acceleratorTypes);
+  return { method: "image", image, platform };
+}
+
+function imagePlatform({ arch }: Platform): ImagePlatform {
+  return arch === "x64" ? "linux/amd64" : "linux/arm64";
+}
+
 function notServed(acceleratorType: string, served: readonly string[]): Refusal {
   return { why: `does not serve ${acceleratorType}`, there: `, only ${served.join(", ")}` };
 }
 
-function reasonFor(
-  method: InstallMethod,
-  platform: Platform,
-  refused: readonly (Refusal & { method: string })[],
-): string {
+function reasonFor(fit: Fit, platform: Platform, refused: readonly (Refusal & { method: string })[]): string {
   const before = refused.filter(({ why }) => why !== absent.why).map((other) => `${other.method}: ${other.why}`);
-  return `${method} for ${describe(platform)}${before.length === 0 ? "" : ` (${before.join("; ")})`}`;
+  const runner = fit.method === "image" ? fit.runnerImage : undefined;
+  const way = runner === undefined ? fit.method : `runner image ${runner.tag} (${runner.reason})`;
+  return `${way} for ${describe(platform)}${before.length === 0 ? "" : ` (${before.join("; ")})`}`;
 }
 
 function describe({ os, arch, acceleratorType }: Platform): string {

@@ -1,6 +1,5 @@
 import { readPreviousLock } from "../lock/current.js";
-import { explainPlacement } from "../lock/explain.js";
-import type { Explanation } from "../planner/explanation.js";
+import { explainPlacement, type DeploymentExplanation, type ExplainedRunnerImage } from "../lock/explain.js";
 import { supposeHosts } from "../lock/what-if.js";
 import { openLock } from "./lock.js";
 import { plainTable } from "./table.js";
@@ -24,7 +23,8 @@ export async function explain(workplace: Workplace, deployment: string, options:
 }
 
 /** For people. */
-export function formatExplanation({ deployment, replicas, note, problem, elsewhere, untried }: Explanation): string {
+export function formatExplanation(explained: DeploymentExplanation): string {
+  const { deployment, replicas, note, problem, elsewhere, untried, runnerImage } = explained;
   const alone = note === undefined ? [] : [`it has its devices alone: ${note}`];
   return [
     ...(problem === undefined ? [] : [problem]),
@@ -37,6 +37,7 @@ export function formatExplanation({ deployment, replicas, note, problem, elsewhe
           ),
         ]),
     ...alone,
+    ...(runnerImage === undefined ? [] : formatRunnerImage(runnerImage)),
     ...(elsewhere.length === 0
       ? [`${deployment} could be on no other host: there is none`]
       : [
@@ -47,4 +48,19 @@ export function formatExplanation({ deployment, replicas, note, problem, elsewhe
         ]),
     ...(untried === 0 ? [] : [`${untried} more hosts come into question and were not tried`]),
   ].join("\n");
+}
+
+function formatRunnerImage({ reference, reason, notes, others }: ExplainedRunnerImage): string[] {
+  return [
+    `its runner image is ${reference}: ${reason}`,
+    ...notes.map((note) => `note: ${note}`),
+    ...(others.length === 0
+      ? []
+      : [
+          plainTable(
+            ["NOT TAKEN", "BECAUSE"],
+            others.map(({ tag, why }) => [tag, why]),
+          ),
+        ]),
+  ];
 }

@@ -47,13 +47,15 @@ export async function pinVersion(
   report: (line: string) => void,
 ): Promise<PinnedVersion> {
   const { model, method } = wanted;
-  const { binary, pipx, image, manual } = model.install;
+  const { binary, pipx, image, runnerImage, manual } = model.install;
   const asked = (one: PinnedMethod) => method === undefined || method === one;
-  if (method !== undefined && model.install[method] === undefined) {
+  const isThere = (one: PinnedMethod) =>
+    model.install[one] !== undefined || (one === "image" && runnerImage !== undefined);
+  if (method !== undefined && !isThere(method)) {
     throw new BerthError("usage", {
       what: `${wanted.name} ${wanted.like} is not installed this way`,
       got: method,
-      expected: pinnedMethods.filter((one) => model.install[one] !== undefined).join(" or ") || "another version",
+      expected: pinnedMethods.filter(isThere).join(" or ") || "another version",
       hint: "name a version with --like that is",
     });
   }
@@ -64,6 +66,10 @@ export async function pinVersion(
   const locked = pipx !== undefined && asked("pipx") ? await pinPackages(work, pipx) : undefined;
   if (locked !== undefined) install.pipx = locked.pipx;
   if (image !== undefined && asked("image")) install.image = await pinImage(work, image);
+  // Which image it is, and its digest, is for a lock to say.
+  if (runnerImage !== undefined && asked("image")) {
+    install.runnerImage = told({ ...runnerImage, serviceVersion: undefined }, {});
+  }
   // What an administrator installs has a SHA-256 that nobody can look up.
   if (manual !== undefined && method === undefined) install.manual = told({ ...manual, sha256: undefined }, {});
   const entry = { ...told(withoutInstall(model), { env: {} }), install };

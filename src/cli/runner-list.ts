@@ -7,6 +7,7 @@ import { parseRunnerName } from "../catalog/runner-name.js";
 import { BerthError } from "../lib/errors.js";
 import { readRunners } from "../lock/runner-files.js";
 import { parseConstraint, type Constraint } from "../schema/version-constraint.js";
+import { runnerRepository } from "../schema/runner.js";
 import type { runnerFormats } from "./arguments.js";
 import { plainTable } from "./table.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -59,7 +60,7 @@ export function printRunners(workplace: Workplace, options: RunnerListOptions): 
 /** Where images are had from. */
 export interface ImagePlace {
   registry?: string;
-  namespace: string;
+  namespace?: string;
 }
 
 /** @throws BerthError `usage` when the place makes no name of an image */
@@ -75,8 +76,11 @@ export function assertPlace({ vocabulary, images }: RunnerCatalogue, place: Imag
   });
 }
 
-export function imageName({ tag }: RunnerImage, { registry, namespace }: ImagePlace): string {
-  return [registry, namespace, `runner:${tag}`].filter((part) => part !== undefined).join("/");
+/** Where the catalogue has it, unless another place is named. */
+export function imageName({ tag, repository }: RunnerImage, { registry, namespace }: ImagePlace): string {
+  if (registry === undefined && namespace === undefined) return `${repository}:${tag}`;
+  const [defaultNamespace = ""] = runnerRepository.split("/");
+  return [registry, namespace ?? defaultNamespace, `runner:${tag}`].filter((part) => part !== undefined).join("/");
 }
 
 export function constraintOf(text: string | undefined, option: string): Constraint | undefined {

@@ -50,10 +50,7 @@ export async function resolveForHost(workplace: Workplace, options: RunnerResolv
   return resolution.kind === "resolved" ? 0 : 1;
 }
 
-export function formatResolution(
-  resolution: RunnerResolution,
-  place: { registry?: string; namespace: string },
-): string {
+export function formatResolution(resolution: RunnerResolution, place: ImagePlace): string {
   const others = formatOthers(resolution.others);
   if (resolution.kind === "refused") {
     const needed = resolution.needed === undefined ? [] : [`needed: ${resolution.needed}`];

@@ -1,6 +1,4 @@
-import { usableBackends } from "../catalog/backend-choice.js";
 import type { Catalogue } from "../catalog/catalogue.js";
-import { namedFiles } from "../catalog/named-file.js";
 import { finishRelease, type DraftRelease } from "../catalog/release.js";
 import { digest, type Json } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
@@ -16,6 +14,7 @@ import type { PreloadEntry } from "../schema/preload.js";
 import type { HostSelector } from "../schema/selector.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { draftReleases, type Draft, type DraftEdges } from "./draft.js";
+import { lockInputs, type LockInputs } from "./inputs.js";
 import { findEdits, lockId } from "./integrity.js";
 import { assertOneRelease, kindOf } from "./kind.js";
 import { askOnce, type LookUps } from "./look-ups.js";
@@ -43,8 +42,6 @@ export interface LockProblem {
   /** What another environment has settled, for one that takes its releases from there alone. */
   readonly promoted?: Promotable | undefined;
 }
-
-type LockInputs = Pick<LockProblem, "stack" | "written" | "catalogue" | "promoted">;
 
 /** What has to be looked up outside. */
 export interface LockEdges extends LookUps, DraftEdges {
@@ -236,19 +233,4 @@ export function decideAlike(one: LockFile, other: LockFile): boolean {
 function withoutUsage({ placement, ...rest }: LockFile): Json {
   const hosts = Object.entries(placement.hosts).map(([name, { usage: _, ...host }]) => [name, host] as const);
   return { ...rest, placement: { ...placement, hosts: Object.fromEntries(hosts) } };
-}
-
-/** Digests of all that a lock depends on. Only the backends that the stack can use count, with the files they name. */
-function lockInputs({ stack, written, catalogue, promoted }: LockInputs): LockFile["inputs"] {
-  // Releases that were promoted have all that they take of backends.
-  if (promoted !== undefined) return { stack: digest(written), backends: digest([]) };
-  const backends = [...new Set(usableBackends(stack))].sort().map((name) => {
-    const versions = Object.values(lookUp(catalogue.backends, name)?.versions ?? {});
-    const beside = versions.flatMap((version) => namedFiles(version).map(({ file }) => file));
-    const files = Object.entries(catalogue.files).filter(
-      ([file]) => file.startsWith(`${name}/`) || beside.includes(file),
-    );
-    return { backend: lookUp(catalogue.written, name), files: Object.fromEntries(files) };
-  });
-  return { stack: digest(written), backends: digest(backends) };
 }

@@ -13,9 +13,10 @@ import type { LockedModel } from "../schema/model.js";
 import type { HostSelector } from "../schema/selector.js";
 import type { DeploymentEntry, StackFile } from "../schema/stack.js";
 import { chooseKind, type Chosen } from "./kind-choice.js";
-import { kindsOf } from "./kind.js";
 import { lockModel, type ModelEdges } from "./model.js";
+import { platformOf } from "./platform.js";
 import { knownEngine, knownModel } from "./previous.js";
+import { findRunnerImages } from "./runner-image.js";
 
 export interface DraftProblem {
   readonly stack: StackFile;
@@ -98,21 +99,21 @@ async function draftDeployment(
   const locked = lookUp(problem.promoted?.release ?? {}, name);
   const model = locked?.model ?? (await lockOwnModel(problem, { name, deployment }, edges));
   const before = knownEngine(previous, stack, { part: "release", name });
+  const placedBefore = Object.values(previous?.placement.instances ?? {})
+    .filter((instance) => instance.deployment === name)
+    .map(({ host }) => host);
+  const findRunnerImage = findRunnerImages({
+    ...{ runners: catalogue.runners, hosts, fitting, asked: deployment.runnerImage, where },
+    before: { engine: before, hosts: placedBefore },
+  });
   const draftFor = (host: string) => {
-    const [platform] = kindsOf([host], hosts);
-    if (platform === undefined) throw new Error(`no platform of host ${host}`);
-    if (locked !== undefined) return draftPromoted({ locked, catalogue, platform, where });
-    return draftRelease({ catalogue, deployment, model, platform, before, where });
+    const { facts } = knownHost(hosts, host);
+    const platform = platformOf(hosts[host]);
+    if (locked !== undefined) return draftPromoted({ locked, catalogue, platform, facts, where });
+    const found = findRunnerImage(host);
+    return draftRelease({ catalogue, deployment, model, platform, before, findRunnerImage: found, where });
   };
-  const placedBefore = Object.values(previous?.placement.instances ?? {}).filter(
-    (instance) => instance.deployment === name,
-  );
-  const chosen = chooseKind(
-    fitting,
-    hosts,
-    draftFor,
-    placedBefore.map(({ host }) => host),
-  );
+  const chosen = chooseKind(fitting, hosts, draftFor, placedBefore);
   const devices = stockFor(chosen);
   const engine = await readEngine({ name, deployment, model, chosen, devices }, stack, edges);
   return { name, deployment, selector, model, ...chosen, ways: waysOf({ deployment, chosen, devices, engine }) };

@@ -1,8 +1,21 @@
 import { BerthError } from "../lib/errors.js";
+import type { ChosenRunnerImage } from "../catalog/runner-install.js";
 import { explainDeployment, refusedBy, type Explanation, type Places } from "../planner/explanation.js";
 import { placeReplicas, type ReplicaProblem } from "../planner/replica-placement.js";
 import { knowHosts, replicaProblem, type LockEdges, type LockProblem } from "./build.js";
 import { draftReleases } from "./draft.js";
+
+/** Why a deployment has its runner image, and no other. */
+export interface ExplainedRunnerImage {
+  readonly reference: string;
+  readonly reason: string;
+  readonly notes: readonly string[];
+  readonly others: readonly { readonly tag: string; readonly why: string }[];
+}
+
+export interface DeploymentExplanation extends Explanation {
+  readonly runnerImage?: ExplainedRunnerImage;
+}
 
 /**
  * Why the replicas of a deployment are where a lock of the stack would have them now.
@@ -13,7 +26,7 @@ export async function explainPlacement(
   problem: Pick<LockProblem, "owner" | "stack" | "catalogue" | "previous">,
   name: string,
   edges: LockEdges,
-): Promise<Explanation> {
+): Promise<DeploymentExplanation> {
   const hosts = await knowHosts(problem, edges);
   const drafts = await draftReleases(problem, hosts, edges);
   const draft = drafts.find((each) => each.name === name);
@@ -24,7 +37,14 @@ export async function explainPlacement(
   const asked = replicaProblem(problem, hosts, drafts);
   const candidate = { ...draft, modelSha256: draft.model.sha256 };
   const { stack } = problem;
-  return explainDeployment({ ...asked, stack, selector: draft.selector, candidate }, placesOf(asked));
+  const explained = explainDeployment({ ...asked, stack, selector: draft.selector, candidate }, placesOf(asked));
+  const [{ runnerImage } = {}] = draft.kinds.values();
+  return runnerImage === undefined ? explained : { ...explained, runnerImage: explainRunnerImage(runnerImage) };
+}
+
+function explainRunnerImage({ reference, reason, notes, others }: ChosenRunnerImage): ExplainedRunnerImage {
+  const passedOver = others.map(({ image: { tag }, reason: why }) => ({ tag, why }));
+  return { reference, reason, notes, others: passedOver };
 }
 
 function placesOf(problem: ReplicaProblem): Places {

@@ -53,7 +53,8 @@ export function chooseKind(
     throw [...drafts.values()].find((draft) => draft instanceof BerthError) ?? new Error("no host");
   const own = new Set(best.hosts);
   const others = fitting.filter((host) => !own.has(host));
-  const leftOut = others.map((host) => [host, describeLeftOut(drafts.get(kindOf(host, hosts)))] as const);
+  const [first] = best.kinds.values();
+  const leftOut = others.map((host) => [host, describeLeftOut(drafts.get(kindOf(host, hosts)), first)] as const);
   return { ...best, leftOut: Object.fromEntries(leftOut) };
 }
 
@@ -74,9 +75,14 @@ function compare([one = ""]: readonly string[], [other = ""]: readonly string[])
   return one < other ? -1 : 1;
 }
 
-function describeLeftOut(draft: DraftRelease | BerthError | undefined): string {
-  if (draft instanceof BerthError) return draft.parts.what;
+function describeLeftOut(draft: DraftRelease | BerthError | undefined, best: DraftRelease | undefined): string {
+  if (draft instanceof BerthError) {
+    const { what, detail } = draft.parts;
+    return detail === undefined ? what : `${what}: ${detail.replaceAll("\n", "; ")}`;
+  }
   const { os, arch, acceleratorType } = draft?.platform ?? {};
+  const isAlike = acceleratorType === best?.platform.acceleratorType && os === best?.platform.os;
+  if (draft !== undefined && isAlike) return `it would have another release: ${draft.reason}`;
   return `it is of another kind: ${os}/${arch} with ${acceleratorType}`;
 }
 

@@ -1,21 +1,29 @@
 /** Hosts of different kinds may need different artifacts of one backend version. Pure. */
 import type { DraftRelease } from "../catalog/release.js";
-import type { Platform } from "../catalog/selection.js";
+import { outlookOf } from "../catalog/runner-choice.js";
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import type { KnownHost } from "../planner/host-choice.js";
+import { knownHost, type KnownHost } from "../planner/host-choice.js";
+import type { HostFacts } from "../schema/facts.js";
 import type { LockedInstall } from "../schema/lock.js";
 import { platformOf } from "./platform.js";
 
-/** What decides the artifacts of hosts, each kind once, in the order of the hosts. */
-export function kindsOf(names: readonly string[], hosts: Readonly<Record<string, KnownHost>>): Platform[] {
-  return [...new Map(names.map((name) => [kindOf(name, hosts), platformOf(hosts[name])])).values()];
+/** A host of each kind, in the order of the hosts. */
+export function oneOfEachKind(names: readonly string[], hosts: Readonly<Record<string, KnownHost>>): string[] {
+  const first = new Map<string, string>();
+  for (const name of names) if (!first.has(kindOf(name, hosts))) first.set(kindOf(name, hosts), name);
+  return [...first.values()];
 }
+
+/** Devices decide which images run: hosts with the same ones are of one kind. */
+const outlooks = new WeakMap<HostFacts, string>();
 
 /** A word for the kind of a host. */
 export function kindOf(name: string, hosts: Readonly<Record<string, KnownHost>>): string {
-  const { os, arch, acceleratorType } = platformOf(hosts[name]);
-  return `${os} ${arch} ${acceleratorType}`;
+  const { facts } = knownHost(hosts, name);
+  const outlook = outlooks.get(facts) ?? `${platformOf(hosts[name]).acceleratorType}; ${outlookOf(facts)}`;
+  outlooks.set(facts, outlook);
+  return outlook;
 }
 
 /** A release as it is for one kind of host. */

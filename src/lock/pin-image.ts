@@ -21,15 +21,18 @@ export async function pinImage(
   edges: LookUps,
 ): Promise<Pinned> {
   const { catalogue, previous, mirrors } = problem;
-  const { reference, digest } = asked;
+  const { reference, digest, runnerImage } = asked;
   const place = mirrorImage(reference, mirrors.registries);
   const known = locked(previous)
     .flatMap(({ install }) => (install.method === "image" ? [install] : []))
     .filter((image) => image.reference === reference);
-  const given: FoundImage | undefined = digest === undefined ? known[0] : { digest };
+  const told: FoundImage | undefined = digest === undefined ? undefined : { digest };
+  // The catalogue's digest of a runner image is what its tag had last; the lock moves only when it is asked to.
+  const given = runnerImage === undefined ? (told ?? known[0]) : (known[0] ?? told);
   const image = given ?? (await findImage(draft, place, edges));
   const platforms = image.platforms === undefined ? {} : { platforms: image.platforms };
-  const install = { method: "image" as const, reference, digest: image.digest, ...platforms };
+  const runner = runnerImage === undefined ? {} : { runnerImage };
+  const install = { method: "image" as const, reference, digest: image.digest, ...platforms, ...runner };
   if (asked.signature === undefined) return { install, warnings: [] };
   const before = known.find((one) => one.digest === install.digest && one.signature !== undefined)?.signature;
   const { backend } = draft;

@@ -10,12 +10,14 @@ import type { LockedInstall, LockedPreload, LockFile, Promotable } from "../sche
 import type { LockedModel } from "../schema/model.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { StackFile } from "../schema/stack.js";
-import { kindsOf } from "./kind.js";
+import { oneOfEachKind } from "./kind.js";
 import type { LookUps } from "./look-ups.js";
 import { lockModel, type ModelEdges } from "./model.js";
 import type { Pinned, PinProblem } from "./pin-problem.js";
 import { pinInstall } from "./pin.js";
+import { platformOf } from "./platform.js";
 import { knownEngine, knownModel } from "./previous.js";
+import { findRunnerImages } from "./runner-image.js";
 
 interface PreloadProblem {
   readonly stack: StackFile;
@@ -53,21 +55,44 @@ export async function draftPreloads(
     }
     const model = entry.model === undefined ? undefined : await lockPreloadModel(problem, name, entry.model, edges);
     const engines =
-      entry.backend === undefined
-        ? []
-        : kindsOf(chosen, hosts).map((platform) =>
-            draftEngine({
-              catalogue: problem.catalogue,
-              deployment: deployedBy(entry, entry.backend ?? ""),
-              model,
-              platform,
-              before: knownEngine(problem.previous, problem.stack, { part: "preload", name }),
-              where: `preload ${name}`,
-            }),
-          );
+      entry.backend === undefined ? [] : draftEngines(problem, { name, entry, backend, model, chosen }, hosts);
     drafts.push({ name, hosts: chosen, model, engines });
   }
   return drafts;
+}
+
+interface PreloadOnHosts {
+  readonly name: string;
+  readonly entry: PreloadEntry;
+  readonly backend: string;
+  readonly model: LockedModel | undefined;
+  readonly chosen: readonly string[];
+}
+
+function draftEngines(
+  { catalogue, previous, stack }: PreloadProblem,
+  { name, entry, backend, model, chosen }: PreloadOnHosts,
+  hosts: Readonly<Record<string, KnownHost>>,
+): DraftEngine[] {
+  const where = `preload ${name}`;
+  const before = knownEngine(previous, stack, { part: "preload", name });
+  const findRunnerImage = findRunnerImages({
+    ...{ runners: catalogue.runners, hosts, fitting: chosen, asked: entry.runnerImage, where },
+    before: { engine: before, hosts: chosen },
+  });
+  const deployment = deployedBy(entry, backend);
+  return oneOfEachKind(chosen, hosts).map((host) => {
+    const platform = platformOf(hosts[host]);
+    return draftEngine({
+      catalogue,
+      deployment,
+      model,
+      platform,
+      before,
+      findRunnerImage: findRunnerImage(host),
+      where,
+    });
+  });
 }
 
 /** Pins an entry's artifact. Files that are to be written come with it. */
@@ -106,11 +131,12 @@ async function lockPreloadModel(
 }
 
 /** What of a deployment decides its backend version. */
-function deployedBy({ backendVersion, install }: PreloadEntry, backend: string) {
+function deployedBy({ backendVersion, install, runnerImage }: PreloadEntry, backend: string) {
   return {
     backend,
     ...(backendVersion === undefined ? {} : { backendVersion }),
     ...(install === undefined ? {} : { install }),
+    ...(runnerImage === undefined ? {} : { runnerImage }),
     extraParameters: [],
     env: {},
   };

@@ -18,7 +18,7 @@ import { invalid, keyOffset, largestDocumentBytes, parseText, tooLarge, type Yam
 import { readBackendDocument } from "./backend-document.js";
 import { environmentOf, type Environment } from "./environment.js";
 import { lockPath, readLockNow } from "./lock-file.js";
-import { readAcceleratorTypes } from "./runner-files.js";
+import { readAcceleratorTypes, readRunners } from "./runner-files.js";
 import { completeStack, environmentPart, releasePaths, unpromotedNames } from "./promoted-stack.js";
 
 /** A stack file with all that is read beside it. */
@@ -168,11 +168,17 @@ export function readCatalogue(root: string, packageRoot: string, asked?: readonl
   ];
   const documents = folders.flatMap(({ documents: of }) => of);
   const named = new Set(folders.flatMap(({ named: of }) => of));
-  return assembleCatalogue(
+  const catalogue = assembleCatalogue(
     documents,
     digestFiles(named, backendFolders(root, packageRoot)),
     folders.flatMap(({ unread }) => unread),
   );
+  return hasRunnerImages(catalogue) ? { ...catalogue, runners: readRunners(root, packageRoot) } : catalogue;
+}
+
+function hasRunnerImages({ backends }: Catalogue): boolean {
+  const versions = Object.values(backends).flatMap((backend) => Object.values(backend.versions));
+  return versions.some(({ install }) => install.runnerImage !== undefined);
 }
 
 /** SHA-256 of the files that backends name, each from the first folder that has it; those of none are left out. */

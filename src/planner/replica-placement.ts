@@ -9,6 +9,7 @@ import type { Demand, FleetDevice, FleetHost, FleetPlan, PreviousReplica, Refusa
 import { describeRefusal } from "./fleet/refusal-text.js";
 import { knownHost, type KnownHost } from "./host-choice.js";
 import { instanceName } from "./replicas.js";
+import { foldNames } from "./report/names.js";
 import type { WayDetail, Ways } from "./way.js";
 
 /** A deployment that is to be placed. */
@@ -19,6 +20,8 @@ export interface Candidate {
   readonly hosts: readonly string[];
   readonly ways: Ways;
   readonly modelSha256: string;
+  /** Why hosts with the right labels do not come into question, by host. */
+  readonly leftOut?: Readonly<Record<string, string>>;
 }
 
 export interface ReplicaProblem {
@@ -161,8 +164,14 @@ function doesNotFit(refusals: readonly Refusal[], candidates: readonly Candidate
   const [first, ...others] = refusals.map(describeRefusal);
   if (first === undefined) throw new Error("a refusal without one");
   const notes = refusals.flatMap(({ deployment }) => {
-    const note = candidates.find(({ name }) => name === deployment)?.ways.note;
-    return note === undefined ? [] : [`deployment ${deployment} has its devices alone: ${note}`];
+    const { ways, leftOut = {} } = candidates.find(({ name }) => name === deployment) ?? {};
+    const alone = ways?.note === undefined ? [] : [`deployment ${deployment} has its devices alone: ${ways.note}`];
+    const reasons = [...new Set(Object.values(leftOut))];
+    const others = reasons.map((why) => {
+      const hosts = Object.keys(leftOut).filter((host) => leftOut[host] === why);
+      return `deployment ${deployment}: not on ${foldNames(hosts)}: ${why}`;
+    });
+    return [...alone, ...others];
   });
   const lines = [...notes, ...others.map((parts) => new BerthError("does-not-fit", parts).message)];
   return new BerthError("does-not-fit", { ...first, ...(lines.length === 0 ? {} : { detail: lines.join("\n") }) });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { backendContainer } from "./container-options.js";
 import { acceleratorType } from "./accelerator-type.js";
 import { pythonRange } from "./python-range.js";
+import { runnerImageInstall } from "./runner-image.js";
 import {
   category,
   duration,
@@ -198,9 +199,12 @@ export const backendVersion = z
         binary: z.array(binaryArtifact).min(1).optional().describe("Files of the release, one for each platform"),
         pipx: pipxInstall.optional(),
         image: imageInstall.optional(),
+        runnerImage: runnerImageInstall.optional(),
         manual: manualInstall.optional(),
       })
-      .describe("Ways to install this version. The first that fits the host is taken: binary, pipx, image, manual"),
+      .describe(
+        "Ways to install this version. The first that fits the host is taken: binary, pipx, image or runnerImage, manual",
+      ),
     runCommand: z.string().optional().describe("Arguments of the runner; overrides the backend's"),
     healthPath: z.string().regex(/^\//).optional().describe("HTTP path; overrides the backend's"),
     knownFlags: z

@@ -25,6 +25,7 @@ import {
   variable,
   version,
 } from "./scalars.js";
+import { lockedRunnerImage } from "./runner-image.js";
 import { lockedFileSignature, lockedImageSignature } from "./signature.js";
 
 const content = z.strictObject({
@@ -99,6 +100,7 @@ const lockedImage = z
     reference: z.string().describe("The image"),
     digest: imageDigest.describe("Its digest, or its index's"),
     platforms: imagePlatforms.optional(),
+    runnerImage: lockedRunnerImage.optional(),
     signature: lockedImageSignature.optional(),
   })
   .describe("A container image, exactly");

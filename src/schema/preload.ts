@@ -3,6 +3,7 @@ import { z } from "zod";
 import { installMethods } from "./backend.js";
 import { modelSource } from "./model.js";
 import { ofRelease } from "./ownership.js";
+import { runnerImageChoice } from "./runner-image.js";
 import { name } from "./scalars.js";
 import { hostSelector } from "./selector.js";
 import { versionConstraint } from "./version-range.js";
@@ -28,18 +29,21 @@ export const preloadEntry = z
         .optional()
         .describe("How the backend version is installed. Default: the first that fits the hosts"),
     ),
+    runnerImage: ofRelease(runnerImageChoice.optional()),
     model: ofRelease(modelSource.optional()),
     hosts: z.array(name).min(1).optional().describe("The hosts, by name. Default: all that have the labels"),
     hostSelector: hostSelector
       .optional()
       .describe("Labels that the hosts must have, as in a deployment. Default: the backend's, else all hosts"),
   })
-  .superRefine(({ backend, backendVersion, install, model }, context) => {
+  .superRefine(({ backend, backendVersion, install, runnerImage, model }, context) => {
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: "custom", path: [field], message, input: undefined });
     if (backend === undefined && model === undefined) refuse("backend", "expected a backend, a model or both");
-    if (backend === undefined && (backendVersion ?? install) !== undefined)
+    if (backend === undefined && (backendVersion ?? install ?? runnerImage) !== undefined)
       refuse("backend", "expected the backend whose version is meant");
+    if (runnerImage !== undefined && install !== undefined && install !== "image")
+      refuse("runnerImage", `expected no \`install: ${install}\` beside it`);
     if (backend === "auto" && model === undefined) refuse("model", "expected the model by which the backend is chosen");
   })
   .describe("A backend version, a model or both, kept on hosts before a deployment wants them");

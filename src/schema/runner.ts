@@ -8,6 +8,9 @@ const variantName = z.string().regex(/^[a-z0-9]+$/, { error: "expected small let
 /** As runner images name it: numbers, and a pre- or post-release after them. */
 export const serviceVersionPattern = /^\d+(?:\.\d+)*(?:\.?(?:a|b|rc|post|dev)\d+)*$/;
 
+/** Where the release has its images. Backends' rules for images know runner images by it, wherever they are. */
+export const runnerRepository = "gpustack/runner";
+
 const platform = z.enum(["linux/amd64", "linux/arm64"]);
 export type RunnerPlatform = z.infer<typeof platform>;
 
@@ -79,6 +82,13 @@ export const runnerFile = z
         source: z.string().describe("What hosts tell, or why they tell nothing"),
       })
       .describe("What is known of a host's runtime"),
+    repository: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._:/-]{0,200}\/[a-z0-9][a-z0-9._-]{0,100}$/, {
+        error: "expected a repository with its namespace, such as registry.example.net/team/runner",
+      })
+      .default(runnerRepository)
+      .describe("Where the images are had from; `mirrors: { registries }` of a stack puts another place before it"),
     services: z.record(word, z.string()).describe("Services that there are images of, with their names for people"),
     variants: z
       .record(

@@ -9,6 +9,7 @@ import { ofRelease } from "./ownership.js";
 import { placementEntry } from "./placement.js";
 import { preloadEntry } from "./preload.js";
 import { rolloutEntry } from "./rollout.js";
+import { runnerImageChoice } from "./runner-image.js";
 import {
   adoption,
   category,
@@ -108,6 +109,7 @@ export const deploymentEntry = z
           "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
         ),
     ),
+    runnerImage: ofRelease(runnerImageChoice.optional()),
     entrypoint: ofRelease(
       z.string().min(1).optional().describe("Container entrypoint of this deployment alone; split the POSIX way"),
     ),
@@ -178,7 +180,22 @@ export const deploymentEntry = z
     resources: resourcesEntry.optional(),
     verify: verifyCommands.optional(),
   })
+  .superRefine(refuseOtherInstalls)
   .describe("A model served by a backend version");
+
+/** A runner image is a way to install, of which there is one. */
+function refuseOtherInstalls(
+  entry: { runnerImage?: object | undefined; imageName?: string | undefined; install?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const { runnerImage, imageName, install } = entry;
+  const refuse = (message: string) => {
+    context.addIssue({ code: "custom", path: ["runnerImage"], message, input: runnerImage });
+  };
+  if (runnerImage === undefined) return;
+  if (imageName !== undefined) refuse("expected no `imageName` beside it, which is another image");
+  if (install !== undefined && install !== "image") refuse(`expected no \`install: ${install}\` beside it`);
+}
 
 export const mirrors = z
   .strictObject({

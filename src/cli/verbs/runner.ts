@@ -53,5 +53,5 @@ function addChoice(command: Command): Command {
     .option("--variant <variant>", "variant, such as 910b")
     .option("--service-version <version>", "version of the service")
     .option("--registry <registry>", "registry that images are had from, before their namespace")
-    .option("--namespace <namespace>", "namespace of the images", "gpustack");
+    .option("--namespace <namespace>", "namespace of the images");
 }

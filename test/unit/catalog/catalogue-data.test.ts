@@ -6,9 +6,12 @@ import { describe, expect, it } from "vitest";
 
 import { renderCommand } from "../../../src/catalog/command.js";
 import { splitWords } from "../../../src/catalog/words.js";
+import { readRunners } from "../../../src/lock/runner-files.js";
+import { runnerRepository } from "../../../src/schema/runner.js";
 import type { BackendFile, BackendVersionEntry } from "../../../src/schema/backend.js";
 import { backendsFolder, readBackendFiles, readBackendText } from "../../support/catalogue-files.js";
 import { parseRequirements } from "../../support/requirements.js";
+import { repository } from "../../support/toolchain.js";
 
 const files = readBackendFiles();
 const versions = files.flatMap(({ file, backend }) =>
@@ -55,7 +58,10 @@ function render(
 
 /** The rule of an image's repository that holds for a version; the bounds that these files use, and no others. */
 function ruleOf(backend: BackendFile, version: string, entry: BackendVersionEntry) {
-  const repository = entry.install.image?.reference.replace(/^[^/]*[.:][^/]*\//, "").replace(/:[^:]*$/, "");
+  const { image, runnerImage } = entry.install;
+  if (image === undefined && runnerImage !== undefined)
+    return backend.images.find((rule) => rule.repository === runnerRepository);
+  const repository = image?.reference.replace(/^[^/]*[.:][^/]*\//, "").replace(/:[^:]*$/, "");
   return backend.images.find((rule) => {
     if (rule.repository !== repository) return false;
     const [, operator, bound] = /^(>=|<)(.+)$/.exec(rule.versions) ?? [];
@@ -191,13 +197,29 @@ describe("the backend files that come with Berth", () => {
       infinity: "image 3 of 3",
       "llama-box": "binary 30 of 30",
       "llama-cpp": "binary 3 of 16, pipx 0 of 2, image 1 of 2",
-      mindie: "image 3 of 3",
+      mindie: "",
       ollama: "image 1 of 2",
       sglang: "pipx 3 of 4, image 2 of 4",
       "text-embeddings-inference": "image 2 of 4",
       vllm: "pipx 8 of 9, image 4 of 9",
-      "vox-box": "pipx 2 of 2, image 2 of 2",
+      "vox-box": "pipx 2 of 2",
     });
+  });
+});
+
+describe("a version that is a runner image", () => {
+  const { images: catalogue } = readRunners(repository, repository);
+  const named = versions.flatMap(({ entry, ...rest }) =>
+    entry.install.runnerImage === undefined ? [] : [{ ...rest, entry, runnerImage: entry.install.runnerImage }],
+  );
+
+  it.each(named)("of $file has images in the catalogue, and a command for them: $version", (each) => {
+    const { backend, version, runnerImage } = each;
+    const own = catalogue.filter(
+      (image) => image.service === runnerImage.service && image.serviceVersion === version && image.published,
+    );
+    expect(own).not.toEqual([]);
+    expect(backend.images.map((rule) => rule.repository)).toContain(runnerRepository);
   });
 });
 

@@ -12,7 +12,7 @@ const chat = (...lines: string[]) => `${head}deployments:\n  chat:\n    ${[...li
 
 const stackKeys = "schemaVersion, extends, hostDefaults, hosts, mirrors, registryLogins, deployments, preload, rollout";
 const deploymentKeys =
-  "backend, backendVersion, prefer, install, imageName, entrypoint, runCommand, category, architecture, model, " +
+  "backend, backendVersion, prefer, install, imageName, runnerImage, entrypoint, runCommand, category, architecture, model, " +
   "contextLength, parameters, extraParameters, env, secretEnv, replicas, host, hostSelector, port, bindAddress, apiKey, " +
   "insecure, update, adopt, container, placement, resources, verify";
 const nameRule = "expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit";

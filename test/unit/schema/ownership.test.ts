@@ -11,6 +11,7 @@ const owners = {
   prefer: "release",
   install: "release",
   imageName: "release",
+  runnerImage: "release",
   entrypoint: "release",
   runCommand: "release",
   category: "release",
