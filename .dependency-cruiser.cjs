@@ -5,6 +5,7 @@ const layers = [
   ["host", "model", "catalog"],
   ["planner", "runtime", "install", "health"],
   ["resources", "lock"],
+  ["bundle"],
   ["pulumi", "cli"],
 ];
 

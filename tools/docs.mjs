@@ -17,6 +17,7 @@ const titles = {
   plan: "Plan",
   evidence: "Evidence",
   promotion: "Promotion record",
+  bundle: "Bundle",
 };
 
 const pages = {};

@@ -8,6 +8,8 @@ export const planFormats = ["text", "json", "html"] as const;
 
 export const needFormats = ["table", "json", "names"] as const;
 
+export const bundlePlatforms = ["linux/amd64", "linux/arm64", "all"] as const;
+
 export const runnerFormats = ["table", "json", "yaml", "names"] as const;
 
 export const buildFormats = ["table", "json"] as const;

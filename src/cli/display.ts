@@ -89,6 +89,11 @@ export class Display {
     this.#print(`   ${text}: ${sizeText(current, total, parts)}`);
   }
 
+  /** Takes bars that are shown away. */
+  close(): void {
+    this.#closeBars();
+  }
+
   #closeBars(): void {
     this.#bars?.stop();
     this.#bars = undefined;

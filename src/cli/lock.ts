@@ -155,7 +155,7 @@ export function openLock(
 }
 
 /** The same places as at `pulumi up`, in the same order; the configuration's only where there is a Pulumi to read it. */
-async function findSecret(name: string, workplace: Workplace, stack: string): Promise<string | undefined> {
+export async function findSecret(name: string, workplace: Workplace, stack: string): Promise<string | undefined> {
   const { environment, root } = workplace;
   const { findPulumi } = await import("./toolchain.js");
   const toolchain = await findPulumi({ environment, packageRoot, report: () => undefined });

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 
 import type { HostConnection } from "../schema/hosts.js";
+import type { PartFile } from "./part-file.js";
 
 /** Gives the host that a connection leads to; nothing is asked of it yet. */
 export type OpenHost = (connection: HostConnection & { readonly name: string }) => Host;
@@ -112,6 +113,8 @@ export interface Host {
    * off again and again is `download-failed`.
    */
   download(url: string, path: string, options?: DownloadOptions): Promise<string>;
+  /** The file that grows by what this machine sends. */
+  part(path: string): PartFile;
   /** Processes of this user, or of all for root, whose arguments hold the given ones in a row. */
   findProcesses(args: readonly string[]): Promise<number[]>;
   /** TCP ports that something listens on. */

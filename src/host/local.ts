@@ -27,7 +27,7 @@ import { downloadFile } from "./download.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { sendRequest } from "./http.js";
 import { LocalShell } from "./local-shell.js";
-import { LocalPart } from "./part-file.js";
+import { LocalPart, type PartFile } from "./part-file.js";
 import { parseListeningPorts } from "./ports.js";
 import { LimitedGroup } from "./process-group.js";
 import { downloadByTool } from "./tool-download.js";
@@ -214,6 +214,10 @@ export class LocalHost implements Host {
       await downloadFile(url, new LocalPart(path), options, pace);
     }
     return this.sha256(path, options.signal);
+  }
+
+  part(path: string): PartFile {
+    return new LocalPart(path);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

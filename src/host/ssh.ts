@@ -7,6 +7,7 @@ import { downloadFile } from "./download.js";
 import { parseDigest } from "./file-digest.js";
 import type { DownloadOptions, FileStatus, Host, HttpAnswer, HttpRequest, RunOptions, RunResult } from "./host.js";
 import { LineSplitter } from "./line-splitter.js";
+import type { PartFile } from "./part-file.js";
 import { parseListeningPorts } from "./ports.js";
 import { fileScripts, parseAvailable, parseList, parseProcesses, parseStatus, parseWalk } from "./ssh-files.js";
 import { PushedPart } from "./ssh-push.js";
@@ -172,6 +173,10 @@ export class SshHost implements Host {
     if (this.#downloads === "push") await downloadFile(url, new PushedPart(shell, path), options, pace);
     else sha256 = await downloadByTool({ shell, tools: ["curl", "wget"], url, path, options, pace });
     return sha256 ?? this.sha256(path, options.signal);
+  }
+
+  part(path: string): PartFile {
+    return new PushedPart(this.#shell, path);
   }
 
   async findProcesses(args: readonly string[]): Promise<number[]> {

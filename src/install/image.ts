@@ -6,6 +6,7 @@ import type { FindRegistryLogin } from "../host/registry-login.js";
 import { BerthError } from "../lib/errors.js";
 import type { ContainerEngine, ImageStatus, PullProgress } from "../runtime/container-engine.js";
 
+import { readImageRecord, type ImageRecords } from "./image-record.js";
 import { pullWithinRoom } from "./image-room.js";
 
 /** An image, exactly. */
@@ -44,6 +45,18 @@ export async function findPinnedImage(
     if (found !== undefined && isIt(found)) return found;
   }
   return undefined;
+}
+
+/** The same, also by what Berth has written down of it: names by which it was pulled, and what a bundle brought. */
+export async function findRecordedImage(
+  place: ImageRecords,
+  engine: Pick<ContainerEngine, "findImage">,
+  image: PinnedImage,
+  names: readonly string[] = [],
+): Promise<ImageStatus | undefined> {
+  const { names: pulled, id: loaded } = await readImageRecord(place, image.digest);
+  const ids = [...(image.ids ?? []), ...(loaded === undefined ? [] : [loaded])];
+  return findPinnedImage(engine, { ...image, ids }, [...names, ...pulled]);
 }
 
 export interface PullRequest {

@@ -7,8 +7,7 @@ import { dataPaths } from "../host/paths.js";
 import { BerthError } from "../lib/errors.js";
 import type { Disk, HostStore } from "../planner/report/stores.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
-import { findPinnedImage, pinnedName, type PinnedImage } from "./image.js";
-import { readPulledNames } from "./image-record.js";
+import { findRecordedImage, pinnedName, type PinnedImage } from "./image.js";
 import { partName } from "./model-places.js";
 import { listRecords, modelRecordName } from "./model-record.js";
 
@@ -108,9 +107,8 @@ async function lookAtEngine(
   const { host, dataDir, images: wanted } = question;
   const found = await Promise.all(
     wanted.map(async ({ image, from }) => {
-      const pulled = await readPulledNames({ host, dataDir }, image.digest);
-      const names = [pinnedName(from, image.digest), ...pulled];
-      return (await findPinnedImage(engine, image, names)) === undefined ? [] : [image.digest];
+      const names = [pinnedName(from, image.digest)];
+      return (await findRecordedImage({ host, dataDir }, engine, image, names)) === undefined ? [] : [image.digest];
     }),
   );
   return { images: new Set(found.flat()), imageDisk: await findImageDisk(question, engine) };

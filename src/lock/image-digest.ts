@@ -23,7 +23,7 @@ export interface Asker {
 
 const requestSeconds = 20;
 /** An index of several platforms before the image of one. */
-const manifestTypes = [
+export const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.oci.image.manifest.v1+json",
@@ -120,13 +120,25 @@ export async function askRegistry(method: string, address: string, origin: strin
   const ask = (headers: Record<string, string>) =>
     fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(asker.signal) });
   const response = await ask({});
-  const challenge = response.headers.get("www-authenticate");
-  if (response.status !== 401 || challenge === null) return response;
+  if (response.status !== 401) return response;
+  const authorization = await answerChallenge(response, origin, asker);
+  if (authorization === undefined) return response;
   await response.body?.cancel();
-  const login = await asker.findLogin?.(new URL(origin).host);
-  if (/^Basic\s/i.test(challenge)) return login === undefined ? response : ask({ authorization: basic(login) });
-  const token = await fetchToken(challenge, origin, login, asker.signal);
-  return token === undefined ? response : ask({ authorization: `Bearer ${token}` });
+  return ask({ authorization });
+}
+
+/** What a registry that has answered 401 is to be told; undefined where it does not say, or nobody has a login. */
+export async function answerChallenge(
+  { headers }: Pick<Response, "headers">,
+  origin: string,
+  { findLogin, signal }: Asker,
+): Promise<string | undefined> {
+  const challenge = headers.get("www-authenticate");
+  if (challenge === null) return undefined;
+  const login = await findLogin?.(new URL(origin).host);
+  if (/^Basic\s/i.test(challenge)) return login === undefined ? undefined : basic(login);
+  const token = await fetchToken(challenge, origin, login, signal);
+  return token === undefined ? undefined : `Bearer ${token}`;
 }
 
 function basic({ username, password }: RegistryLogin): string {

@@ -7,7 +7,7 @@ import { posix } from "node:path";
 import { imageOrigin } from "../catalog/origins.js";
 import { createRegistryLogins, type FindRegistryLogin } from "../host/registry-login.js";
 import {
-  findPinnedImage,
+  findRecordedImage,
   pinnedName,
   pullImage,
   refuseMissing,
@@ -118,19 +118,19 @@ async function findImage(
   inputs: BackendVersionInputs,
 ): Promise<ImageStatus | undefined> {
   const { image, from } = pullOf(inputs);
-  const pulled = await readPulledNames({ host, dataDir: reference.dataDir }, image.digest);
-  return findPinnedImage(engine, image, [pinnedName(from, image.digest), ...pulled]);
+  return findRecordedImage({ host, dataDir: reference.dataDir }, engine, image, [pinnedName(from, image.digest)]);
 }
 
 /** Tells all that is missing at once, so that images are brought to the host once. */
 async function refuseToPull(
-  { host }: Context,
+  { host, reference }: Context,
   engine: ContainerEngine,
   needed: readonly PinnedImage[],
 ): Promise<never> {
+  const place = { host, dataDir: reference.dataDir };
   const missing: PinnedImage[] = [];
   for (const image of needed) {
-    if ((await findPinnedImage(engine, image)) === undefined) missing.push(image);
+    if ((await findRecordedImage(place, engine, image)) === undefined) missing.push(image);
   }
   return refuseMissing(`host ${host.name}`, missing);
 }

@@ -45,6 +45,8 @@ export interface DockerCall {
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: unknown;
+  /** A tar archive, sent as it comes, instead of a body. */
+  readonly archive?: Readable | undefined;
   /** Answers that are no refusal, beside those of 200 to 299. */
   readonly answers?: readonly number[] | undefined;
   /** How long the engine is told to wait itself. */
@@ -185,7 +187,7 @@ export class DockerApi {
     return withinSeconds(seconds, ask, late);
   }
 
-  async #send({ method, path, query, headers, body }: DockerCall, prefix: string, signal: AbortSignal) {
+  async #send({ method, path, query, headers, body, archive }: DockerCall, prefix: string, signal: AbortSignal) {
     const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`;
     try {
       this.#pool ??= openPool(this.#connect);
@@ -194,8 +196,8 @@ export class DockerApi {
       ).request({
         method,
         path: `${prefix}${path}${search}`,
-        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-        body: body === undefined ? null : JSON.stringify(body),
+        headers: { ...typeOf(body, archive), ...headers },
+        body: archive ?? (body === undefined ? null : JSON.stringify(body)),
         signal,
       });
       return { status: response.statusCode, body: response.body };
@@ -203,6 +205,11 @@ export class DockerApi {
       throw lost(error, signal);
     }
   }
+}
+
+function typeOf(body: unknown, archive: Readable | undefined): Record<string, string> {
+  if (archive !== undefined) return { "content-type": "application/x-tar" };
+  return body === undefined ? {} : { "content-type": "application/json" };
 }
 
 /** Most runs ask no engine, and loading the client takes a while. */

@@ -38,10 +38,11 @@ const removalSeconds = 240;
 
 /** A host's Docker Engine: the system's, or, where there is none, the user's own (rootless). Nothing is asked yet. */
 export function createContainerEngine(host: Host, pace: DockerPace = defaultDockerPace): ContainerEngine {
-  return new DockerEngine(host.name, () => connectTo(host), pace);
+  return new DockerEngine(host.name, () => connectToDocker(host), pace);
 }
 
-async function connectTo(host: Host): Promise<Socket> {
+/** The system's socket, or, where there is none, that of the user's own engine. */
+export async function connectToDocker(host: Host): Promise<Socket> {
   try {
     return await host.openSocket(dockerSocket);
   } catch (error) {

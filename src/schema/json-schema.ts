@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { backendFile } from "./backend.js";
+import { bundleFile } from "./bundle.js";
 import { environmentsFile } from "./environments.js";
 import { evidence } from "./evidence.js";
 import { lockFile } from "./lock.js";
@@ -12,7 +13,16 @@ import { runnerFile } from "./runner.js";
 import { stackFile } from "./stack.js";
 
 export type DocumentName =
-  "stack" | "environments" | "backend" | "runner" | "runner-matrix" | "lock" | "plan" | "evidence" | "promotion";
+  | "stack"
+  | "environments"
+  | "backend"
+  | "runner"
+  | "runner-matrix"
+  | "lock"
+  | "plan"
+  | "evidence"
+  | "promotion"
+  | "bundle";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -36,5 +46,6 @@ export function jsonSchemas(): Record<DocumentName, object> {
     plan: convert(planReport),
     promotion: convert(promotionRecord),
     evidence: convert(evidence),
+    bundle: convert(bundleFile),
   };
 }

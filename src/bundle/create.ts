@@ -1,0 +1,108 @@
+import { BerthError } from "../lib/errors.js";
+import type { Asker } from "../lock/image-digest.js";
+import type { ImageNeed, Needs } from "../lock/needs.js";
+import { secretMissing } from "../lock/secret.js";
+import type { BundledFile, BundledImage, BundleFile, ImagePlatform } from "../schema/bundle.js";
+import type { LockFile } from "../schema/lock.js";
+import { fetchArchive, fetchModel, type FetchContext } from "./file-fetch.js";
+import { blobName, fileName, type BundleFolder } from "./folder.js";
+import { fetchImage, type WantedPlatforms } from "./image-fetch.js";
+import { ociIndexType, readManifest } from "./oci.js";
+import { RegistryRepository } from "./registry.js";
+
+/** Told how far something is. */
+export type Tell = (what: string, current: number, total: number | undefined) => void;
+
+export interface BundleRequest {
+  readonly stack: string;
+  readonly lock: Pick<LockFile, "id" | "release">;
+  readonly needs: Needs;
+  /** Of images. Undefined: those of the hosts that need them. */
+  readonly platforms: WantedPlatforms | undefined;
+  readonly context: FetchContext;
+  readonly asker: Asker;
+  readonly findSecret: (name: string) => Promise<string | undefined>;
+  readonly tell: Tell;
+}
+
+/**
+ * Makes a bundle of all that a lock needs, or brings it up to date: nothing is fetched that is there and has its digest.
+ * It counts as one only when all of it is there.
+ *
+ * @returns its contents, and how many files of an earlier bundle were taken away
+ */
+export async function createBundle(
+  folder: BundleFolder,
+  request: BundleRequest,
+): Promise<{ readonly contents: BundleFile; readonly pruned: number }> {
+  const { stack, lock } = request;
+  await folder.prepare();
+  const images = await fetchImages(folder, request);
+  const files = await fetchFiles(folder, request);
+  await folder.writeText("oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  await folder.writeText("index.json", JSON.stringify(await makeIndex(folder, images)));
+  const contents: BundleFile = {
+    ...{ bundleVersion: 1, stack, lock: lock.id },
+    release: Object.fromEntries(Object.entries(lock.release).map(([name, { id }]) => [name, id])),
+    platforms: platformsOf(request),
+    images,
+    files,
+  };
+  await folder.writeContents(contents);
+  const blobs = images.flatMap((image) => image.blobs.map(({ digest }) => blobName(digest)));
+  const pruned = await folder.prune(new Set([...blobs, ...files.map(({ sha256 }) => fileName(sha256))]));
+  return { contents, pruned };
+}
+
+async function fetchImages(folder: BundleFolder, request: BundleRequest): Promise<BundledImage[]> {
+  const { needs, asker, tell } = request;
+  const images: BundledImage[] = [];
+  for (const need of needs.images) {
+    const { reference, digest, from } = need;
+    const repository = new RegistryRepository(from, asker);
+    const onProgress = (current: number, total: number) => tell(reference, current, total);
+    const platforms = request.platforms ?? ownPlatforms(need);
+    const { signal } = asker;
+    images.push(await fetchImage(folder, repository, { reference, digest, platforms, onProgress, signal }));
+  }
+  return images;
+}
+
+function ownPlatforms({ hosts }: Pick<ImageNeed, "hosts">): readonly ImagePlatform[] {
+  return [...new Set(hosts.map(({ platform }) => platform))];
+}
+
+function platformsOf({ platforms, needs }: BundleRequest): ImagePlatform[] {
+  if (platforms === "all") return ["linux/amd64", "linux/arm64"];
+  const own = Object.values(needs).flatMap((all: readonly Pick<ImageNeed, "hosts">[]) => all.flatMap(ownPlatforms));
+  const wanted = [...new Set(platforms ?? own)].sort();
+  return wanted.length === 0 ? ["linux/amd64"] : wanted;
+}
+
+async function fetchFiles(folder: BundleFolder, request: BundleRequest): Promise<BundledFile[]> {
+  const { needs, context, tell, findSecret } = request;
+  const files: BundledFile[] = [];
+  for (const need of needs.archives) {
+    files.push(await fetchArchive(folder, context, need, (current, total) => tell(need.of, current, total)));
+  }
+  for (const need of needs.models) {
+    const token = need.token === undefined ? undefined : await findSecret(need.token);
+    if (need.token !== undefined && token === undefined) throw secretMissing(need.token);
+    files.push(...(await fetchModel(folder, context, need, token, (current, total) => tell(need.of, current, total))));
+  }
+  // Models share files; the first one's name will do.
+  return [...new Map(files.toReversed().map((file) => [file.sha256, file])).values()].toReversed();
+}
+
+/** `index.json` of an OCI layout, by which other tools find the images: `skopeo copy oci:FOLDER:REFERENCE ...`. */
+async function makeIndex(folder: BundleFolder, images: readonly BundledImage[]): Promise<object> {
+  const manifests = [];
+  for (const { reference, digest } of images) {
+    const bytes = await folder.readBlob(digest);
+    const manifest = readManifest(bytes);
+    if (manifest === undefined) throw new BerthError("file-invalid", { where: digest, what: "this is no image" });
+    const annotations = { "org.opencontainers.image.ref.name": reference };
+    manifests.push({ mediaType: manifest.mediaType, digest, size: bytes.byteLength, annotations });
+  }
+  return { schemaVersion: 2, mediaType: ociIndexType, manifests };
+}

@@ -1,0 +1,211 @@
+/** The folder of a bundle: an OCI layout, files by their SHA-256, and `bundle.json`, which tells what is there. */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+import { z } from "zod";
+
+import { sha256 } from "../lib/canonical.js";
+import { BerthError, systemCode } from "../lib/errors.js";
+import { parseJson } from "../lib/json.js";
+import { bundleFile, type BundleFile } from "../schema/bundle.js";
+
+const contentsName = "bundle.json";
+/** What is being fetched: it is in no bundle. */
+const partialName = ".partial";
+const mostContentsBytes = 64 * 1024 * 1024;
+
+/** Where something of a digest lies, below the bundle's folder. */
+export function blobName(digest: string): string {
+  return join("blobs", "sha256", hexOf(digest));
+}
+
+export function fileName(digest: string): string {
+  return join("files", "sha256", hexOf(digest));
+}
+
+/** A path follows from 64 digits alone, wherever the digest comes from. */
+function hexOf(digest: string): string {
+  const hex = digest.replace(/^sha256:/, "");
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`not a digest: ${digest}`);
+  return hex;
+}
+
+export class BundleFolder {
+  constructor(readonly path: string) {}
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Where downloads grow. */
+  get partial(): string {
+    return this.at(partialName);
+  }
+
+  /** Makes the folder. @throws BerthError `usage` for one that holds other things */
+  async prepare(): Promise<void> {
+    await mkdir(this.path, { recursive: true });
+    const names = await readdir(this.path);
+    const isOwn = names.length === 0 || names.includes(contentsName) || names.includes(partialName);
+    if (!isOwn) {
+      throw new BerthError("usage", {
+        where: this.path,
+        what: "the folder holds other things than a bundle",
+        got: names.slice(0, 5).join(", "),
+        expected: "a folder that is empty, does not exist yet, or is a bundle",
+      });
+    }
+    for (const name of [partialName, "blobs/sha256", "files/sha256"]) await mkdir(this.at(name), { recursive: true });
+    await this.assertPlain();
+  }
+
+  /** @throws BerthError `file-not-found`, or `file-invalid` for contents of another form */
+  async readContents(): Promise<BundleFile> {
+    const where = this.at(contentsName);
+    await this.assertPlain();
+    const bytes = await readPlain(where, mostContentsBytes);
+    if (bytes === undefined) {
+      throw new BerthError("file-not-found", {
+        where,
+        what: "the folder is no bundle, or not a complete one",
+        hint: "make it with `berth bundle create`, which goes on where it was interrupted",
+      });
+    }
+    const read = bundleFile.safeParse(parseJson(Buffer.from(bytes).toString("utf8")));
+    if (read.success) return read.data;
+    throw new BerthError("file-invalid", {
+      where,
+      what: "the contents of the bundle do not have the form that they must have",
+      got: z.prettifyError(read.error),
+      hint: "make the bundle anew with `berth bundle create`, or use the version of Berth that made it",
+    });
+  }
+
+  /** Undefined when a bundle was not completed here before. */
+  async findContents(): Promise<BundleFile | undefined> {
+    try {
+      return await this.readContents();
+    } catch (error) {
+      if (error instanceof BerthError && error.code !== "host-foreign") return undefined;
+      throw error;
+    }
+  }
+
+  /** Puts a text in place in one step. */
+  async writeText(name: string, text: string | Uint8Array): Promise<void> {
+    const temporary = join(this.partial, name);
+    await mkdir(dirname(temporary), { recursive: true });
+    await writeFile(temporary, text, { flush: true });
+    await rename(temporary, this.at(name));
+  }
+
+  /** The layout's list of images; undefined when there is none. */
+  async readIndex(): Promise<string | undefined> {
+    const bytes = await readPlain(this.at("index.json"), mostContentsBytes);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
+  }
+
+  async removePart(hex: string): Promise<void> {
+    await rm(join(this.partial, "blobs", hex), { force: true });
+  }
+
+  async writeContents(contents: BundleFile): Promise<void> {
+    await this.writeText(contentsName, `${JSON.stringify(contents, undefined, 2)}\n`);
+  }
+
+  /** A manifest or configuration. @throws BerthError `checksum-mismatch` when it is not what its name says */
+  async readBlob(digest: string, mostBytes = 4 * 1024 * 1024): Promise<Uint8Array> {
+    const name = blobName(digest);
+    const bytes = await readPlain(this.at(name), mostBytes);
+    if (bytes !== undefined && `sha256:${sha256(bytes)}` === digest) return bytes;
+    throw damaged(this.path, [`${name} ${bytes === undefined ? "is missing" : `has sha256 ${sha256(bytes)}`}`]);
+  }
+
+  /** What is wrong with a file of the bundle, as the end of a sentence; undefined when it is what its name says. */
+  async findDamage(name: string, sizeBytes: number | undefined, signal?: AbortSignal): Promise<string | undefined> {
+    const wanted = hexOf(name.slice(-64));
+    const file = await openPlain(this.at(name));
+    if (typeof file === "string") return file;
+    try {
+      const { size } = await file.stat();
+      if (sizeBytes !== undefined && size !== sizeBytes) return `has ${size} bytes, expected ${sizeBytes}`;
+      const hash = createHash("sha256");
+      const content = file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
+      await pipeline(content, hash, signal === undefined ? {} : { signal });
+      const found = hash.digest("hex");
+      return found === wanted ? undefined : `has sha256 ${found}`;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Takes away what nobody names any more. @returns how many files that were */
+  async prune(wanted: ReadonlySet<string>): Promise<number> {
+    const folders = [join("blobs", "sha256"), join("files", "sha256")];
+    const present = await Promise.all(
+      folders.map(async (folder) => (await readdir(this.at(folder))).map((name) => join(folder, name))),
+    );
+    const unwanted = present.flat().filter((name) => !wanted.has(name));
+    for (const name of unwanted) await rm(this.at(name), { recursive: true, force: true });
+    await rm(this.partial, { recursive: true, force: true });
+    return unwanted.length;
+  }
+
+  /** Links of a folder that somebody else has made lead wherever they like. */
+  async assertPlain(): Promise<void> {
+    for (const name of [".", "blobs", "blobs/sha256", "files", "files/sha256"]) {
+      const path = name === "." ? `${this.path}/.` : this.at(name);
+      const status = await lstat(path).catch(() => undefined);
+      if (status === undefined || status.isDirectory()) continue;
+      throw new BerthError("host-foreign", {
+        where: path,
+        what: "a part of the bundle is not a folder",
+        got: status.isSymbolicLink() ? "a symbolic link" : "something else",
+        expected: "a folder",
+      });
+    }
+  }
+}
+
+export function damaged(path: string, problems: readonly string[]): BerthError {
+  const [first = "", ...others] = problems;
+  return new BerthError("checksum-mismatch", {
+    where: path,
+    what: "the bundle is damaged",
+    got: others.length === 0 ? first : `${first}, and ${others.length} more`,
+    hint: "`berth bundle verify` names all that is wrong; `berth bundle create` fetches it anew, where it can be fetched",
+    ...(others.length === 0 ? {} : { detail: problems.join("\n") }),
+  });
+}
+
+type Handle = Awaited<ReturnType<typeof open>>;
+
+/** A file that is no link, and nothing that a reader would wait for; or why not. */
+async function openPlain(path: string): Promise<Handle | string> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    return "is not a file";
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return "is missing";
+    if (code === "ELOOP") return "is a symbolic link";
+    throw error;
+  }
+}
+
+/** Undefined when there is no such file, or it has more. */
+async function readPlain(path: string, mostBytes: number): Promise<Uint8Array | undefined> {
+  const file = await openPlain(path);
+  if (typeof file === "string") return undefined;
+  try {
+    if ((await file.stat()).size > mostBytes) return undefined;
+    return await readFile(file);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,155 @@
+import { createReadStream } from "node:fs";
+
+import pRetry, { AbortError } from "p-retry";
+
+import { mirrorImage, registryOf, type RegistryMirrors } from "../catalog/image-mirror.js";
+import { parseImageReference } from "../catalog/image-reference.js";
+import { BerthError } from "../lib/errors.js";
+import type { Asker } from "../lock/image-digest.js";
+import type { BundledImage } from "../schema/bundle.js";
+import type { Tell } from "./create.js";
+import { blobName, damaged, type BundleFolder } from "./folder.js";
+import { readManifest, type Blob, type Manifest } from "./oci.js";
+import { RegistryRepository } from "./registry.js";
+import { blobPart, findDamagedParts } from "./verify.js";
+
+/** A registry that is to have a bundle's images, and what a stack says of where images are. */
+export interface PushPlace {
+  /** `registry.example.net:5000`, or a folder of it. */
+  readonly registry: string;
+  /** The stack's mirrors. */
+  readonly mirrors: RegistryMirrors;
+}
+
+/** An image with its name at the registry, and the rule of `mirrors.registries` that leads there. */
+export interface PushTarget {
+  readonly image: BundledImage;
+  readonly name: string;
+  readonly rule: { readonly from: string; readonly to: string; readonly isNew: boolean };
+}
+
+/**
+ * Where images go: where the stack's mirrors look for them, if that is in the registry, else below it by their own paths,
+ * as a mirror of their whole registry is written. Pure.
+ *
+ * @throws BerthError `usage` when two images would have one name and tag, or one is not there with all its platforms
+ */
+export function planPush(images: readonly BundledImage[], { registry, mirrors }: PushPlace): PushTarget[] {
+  const taken = new Map<string, BundledImage>();
+  return images.map((image) => {
+    const { reference, digest, isWhole } = image;
+    if (!isWhole) throw notWhole(reference);
+    const mirrored = mirrorImage(reference, mirrors);
+    const from = registryOf(reference);
+    const isThere = mirrored !== reference && isBelow(mirrored, registry);
+    const name = isThere ? mirrored : mirrorImage(reference, { [from]: registry });
+    const other = taken.get(name);
+    if (other !== undefined && other.digest !== digest) throw sameName(name, [other, image]);
+    taken.set(name, image);
+    return { image, name, rule: { from, to: registry, isNew: !isThere } };
+  });
+}
+
+function isBelow(name: string, folder: string): boolean {
+  return name.startsWith(`${folder}/`);
+}
+
+export interface PushOptions {
+  readonly asker: Asker;
+  readonly tell: Tell;
+}
+
+/**
+ * Copies an image to a registry as it is: index, manifests and layers keep their digests, and its tag leads to it. What
+ * the registry has is not sent.
+ *
+ * @returns bytes that were sent
+ */
+export async function pushImage(
+  folder: BundleFolder,
+  { image, name }: PushTarget,
+  { asker, tell }: PushOptions,
+): Promise<number> {
+  const repository = new RegistryRepository(name, asker);
+  const { digest, reference } = image;
+  const top = await readPart(folder, digest);
+  const children = top.manifest.kind === "index" ? top.manifest.children : [];
+  const manifests = [...(await Promise.all(children.map((child) => readPart(folder, child.digest)))), top];
+  const blobs = manifests.flatMap(({ manifest }) => (manifest.kind === "image" ? blobsOf(manifest) : []));
+  const missing: Blob[] = [];
+  for (const blob of new Map(blobs.map((each) => [each.digest, each])).values())
+    if (!(await repository.has("blobs", blob.digest))) missing.push(blob);
+  const { signal } = asker;
+  const problems = await findDamagedParts(folder, missing.map(blobPart), { signal });
+  if (problems.length > 0) throw damaged(folder.path, problems);
+  const total = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let sentBytes = 0;
+  for (const blob of missing) {
+    await upload(folder, repository, blob, signal);
+    sentBytes += blob.sizeBytes;
+    tell(reference, sentBytes, total);
+  }
+  for (const { digest: own, bytes, manifest } of manifests) {
+    if (await repository.has("manifests", own)) continue;
+    await repository.putManifest(own, bytes, manifest.mediaType);
+    sentBytes += bytes.byteLength;
+  }
+  const { tag } = parseImageReference(name);
+  if (tag !== undefined && (await repository.findTag(tag)) !== digest)
+    await repository.putManifest(tag, top.bytes, top.manifest.mediaType);
+  return sentBytes;
+}
+
+const uploadRetries = 3;
+
+/** One that broke off is sent anew, as few registries go on with one. */
+async function upload(
+  folder: BundleFolder,
+  repository: RegistryRepository,
+  blob: Blob,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const open = () => createReadStream(folder.at(blobName(blob.digest)), { highWaterMark: 1 << 18 });
+  const send = async () => {
+    try {
+      await repository.upload(blob, open, signal);
+    } catch (error) {
+      throw error instanceof BerthError ? new AbortError(error) : error;
+    }
+  };
+  await pRetry(send, { retries: uploadRetries, minTimeout: 1000, ...(signal === undefined ? {} : { signal }) });
+}
+
+interface ManifestPart {
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+}
+
+async function readPart(folder: BundleFolder, digest: string): Promise<ManifestPart> {
+  const bytes = await folder.readBlob(digest);
+  const manifest = readManifest(bytes);
+  if (manifest === undefined) throw damaged(folder.path, [`${blobName(digest)} is no manifest`]);
+  return { digest, bytes, manifest };
+}
+
+function blobsOf({ config, layers }: Extract<Manifest, { kind: "image" }>): readonly Blob[] {
+  return [config, ...layers];
+}
+
+function notWhole(reference: string): BerthError {
+  return new BerthError("usage", {
+    where: reference,
+    what: "the bundle does not have the image for all platforms, and a registry takes an index only with all of them",
+    hint: "make the bundle with `berth bundle create --platform all`",
+  });
+}
+
+function sameName(name: string, images: readonly BundledImage[]): BerthError {
+  return new BerthError("usage", {
+    where: name,
+    what: "two images of the bundle would have this name",
+    got: images.map(({ reference, digest }) => `${reference}@${digest}`).join(" and "),
+    hint: "push with --stack, and give the stack's `mirrors.registries` a folder for each registry",
+  });
+}

@@ -1,0 +1,47 @@
+import { z } from "zod";
+
+import { imagePlatform } from "./lock.js";
+import { fileName, imageDigest, name, sha256 } from "./scalars.js";
+
+const sizeBytes = z.int().min(0).describe("Its size, bytes");
+
+const bundledImage = z
+  .strictObject({
+    reference: z.string().describe("The image, by its public name"),
+    digest: imageDigest.describe("Its digest, or its index's"),
+    blobs: z
+      .array(z.strictObject({ digest: imageDigest.describe("Its digest"), sizeBytes }))
+      .min(1)
+      .describe("All that it is made of: index, manifests, configurations and layers, in `blobs/sha256`"),
+    isWhole: z.boolean().describe("Whether all platforms of its index are there; only then a registry takes it"),
+  })
+  .describe("A container image");
+
+const bundledFile = z
+  .strictObject({
+    sha256: sha256.describe("Its SHA-256; it lies in `files/sha256` by this name"),
+    sizeBytes,
+    kind: z.enum(["archive", "model", "wheel"]).describe("What it is"),
+    name: z.string().describe("For people: the backend version, the model's file"),
+    wheel: fileName.optional().describe("A wheel's file name, by which pip knows what it is"),
+    from: z.string().describe("Where it was fetched from; for people"),
+  })
+  .describe("A file");
+
+/** `bundle.json`: what a bundle holds. Every path in it follows from a digest, and none from what is written here. */
+export const bundleFile = z
+  .strictObject({
+    bundleVersion: z.literal(1).describe("Version of this format"),
+    stack: name.describe("The stack that it was made for"),
+    lock: sha256.describe("Id of the lock that it was made from"),
+    release: z.record(name, sha256).describe("What the lock deploys: the ids of its releases, by deployment"),
+    platforms: z.array(imagePlatform).min(1).describe("Platforms that it has images and files for"),
+    images: z.array(bundledImage).describe("Container images, as an OCI layout"),
+    files: z.array(bundledFile).describe("Archives of releases, files of models, and wheels"),
+  })
+  .describe("Contents of a bundle: all that a lock needs, for hosts without a route to where it comes from");
+
+export type BundleFile = z.output<typeof bundleFile>;
+export type BundledImage = BundleFile["images"][number];
+export type BundledFile = BundleFile["files"][number];
+export type ImagePlatform = z.output<typeof imagePlatform>;
