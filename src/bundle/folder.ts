@@ -58,8 +58,8 @@ export class BundleFolder {
         expected: "a folder that is empty, does not exist yet, or is a bundle",
       });
     }
-    for (const name of [partialName, "blobs/sha256", "files/sha256"]) await mkdir(this.at(name), { recursive: true });
     await this.assertPlain();
+    for (const name of [partialName, "blobs/sha256", "files/sha256"]) await mkdir(this.at(name), { recursive: true });
   }
 
   /** @throws BerthError `file-not-found`, or `file-invalid` for contents of another form */
