@@ -35,6 +35,12 @@ export function readDeclaredDevices(root: string, packageRoot: string): Declared
   });
 }
 
+/** Where the images of a type stand: in the project's own file, else in Berth's. */
+export function runnerPathOf(type: string, root: string, packageRoot: string): string {
+  const paths = [...filesIn(root), ...filesIn(packageRoot)];
+  return paths.find((path) => typeOf(path) === type) ?? join(root, "backends", "runners", `${type}.yaml`);
+}
+
 function declaredType({ acceleratorType, vendor, device }: RunnerFile, devices: DeclaredDevices): DeclaredType {
   return { ...devices, type: acceleratorType, vendor, device };
 }

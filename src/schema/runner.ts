@@ -11,7 +11,12 @@ export const serviceVersionPattern = /^\d+(?:\.\d+)*(?:\.?(?:a|b|rc|post|dev)\d+
 /** Where the release has its images. Backends' rules for images know runner images by it, wherever they are. */
 export const runnerRepository = "gpustack/runner";
 
-const platform = z.enum(["linux/amd64", "linux/arm64"]);
+/** Whole version of a vendor's runtime. */
+export const runtimeVersionPattern = /^\d+\.\d+(?:\.\w+)*$/;
+
+export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const;
+
+const platform = z.enum(runnerPlatforms);
 export type RunnerPlatform = z.infer<typeof platform>;
 
 const runnerImage = z
@@ -19,7 +24,7 @@ const runnerImage = z
     version: z.string().regex(serviceVersionPattern).describe("Version of the service"),
     runtimeVersion: z
       .string()
-      .regex(/^\d+\.\d+(?:\.\w+)*$/)
+      .regex(runtimeVersionPattern)
       .optional()
       .describe("Whole version of the vendor's runtime in the image; left out when it is not known"),
     platforms: z.array(platform).min(1).optional().describe("Platforms that the image is for"),

@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 
 import { runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js";
+import type { RunnerImportOptions } from "../runner-import.js";
 import type { RunnerListOptions } from "../runner-list.js";
 import type { RunnerResolveOptions } from "../runner-resolve.js";
 import type { Caller } from "./caller.js";
@@ -12,6 +13,7 @@ export function addRunnerVerbs(program: Command, caller: Caller): void {
   addList(runner, caller);
   addResolve(runner, caller);
   addRunnerBuildVerbs(runner, caller);
+  addImport(runner, caller);
 }
 
 function addList(runner: Command, { here }: Caller): void {
@@ -43,6 +45,20 @@ function addResolve(runner: Command, { here }: Caller): void {
     .action(async (options: RunnerResolveOptions) => {
       const { resolveForHost } = await import("../runner-resolve.js");
       process.exitCode = await resolveForHost(here(), options);
+    });
+}
+
+function addImport(runner: Command, { here }: Caller): void {
+  runner
+    .command("import")
+    .description(
+      "show what a release of GPUStack's runner images (its runner.py.json) adds to the catalogue and changes",
+    )
+    .argument("<file>", "the release's runner.py.json")
+    .option("--write", "write it into backends/runners of the project")
+    .action(async (file: string, options: RunnerImportOptions) => {
+      const { importRunners } = await import("../runner-import.js");
+      await importRunners(here(), file, options);
     });
 }
 
