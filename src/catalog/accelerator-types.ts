@@ -23,7 +23,7 @@ export function findUnknownTypes({ versions = {} }: BackendOverlay, known: reado
       ...Object.entries(ways).map(([method, way]) => ({ way, path: [method] })),
     ];
     return lists.flatMap(({ way, path }) =>
-      (way?.acceleratorTypes ?? []).flatMap((type, index) =>
+      (way !== undefined && "acceleratorTypes" in way ? (way.acceleratorTypes ?? []) : []).flatMap((type, index) =>
         known.includes(type)
           ? []
           : [

@@ -13,6 +13,7 @@ import { packageRoot, type Workplace } from "./workplace.js";
 
 /** Options that choose what is built, as commander gives them. */
 export interface BuildOptions extends ImagePlace {
+  namespace: string;
   accelerator?: string;
   service?: string;
   tag?: string;
