@@ -14,6 +14,8 @@ export const runnerFormats = ["table", "json", "yaml", "names"] as const;
 
 export const buildFormats = ["table", "json"] as const;
 
+export const outdatedFormats = ["table", "json"] as const;
+
 export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const satisfies readonly RunnerPlatform[];
 
 export const runnerPolicies = ["newestRuntime", "newestService"] as const satisfies readonly RunnerPolicy[];

@@ -1,8 +1,9 @@
 import { Option, type Command } from "commander";
 
-import { runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js";
+import { outdatedFormats, runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js";
 import type { RunnerImportOptions } from "../runner-import.js";
 import type { RunnerListOptions } from "../runner-list.js";
+import type { RunnerOutdatedOptions } from "../runner-outdated.js";
 import type { RunnerResolveOptions } from "../runner-resolve.js";
 import type { Caller } from "./caller.js";
 import { addRunnerBuildVerbs } from "./runner-build.js";
@@ -14,6 +15,7 @@ export function addRunnerVerbs(program: Command, caller: Caller): void {
   addResolve(runner, caller);
   addRunnerBuildVerbs(runner, caller);
   addImport(runner, caller);
+  addOutdated(runner, caller);
 }
 
 function addList(runner: Command, { here }: Caller): void {
@@ -59,6 +61,21 @@ function addImport(runner: Command, { here }: Caller): void {
     .action(async (file: string, options: RunnerImportOptions) => {
       const { importRunners } = await import("../runner-import.js");
       await importRunners(here(), file, options);
+    });
+}
+
+function addOutdated(runner: Command, { here }: Caller): void {
+  runner
+    .command("outdated")
+    .description(
+      "tell which runner images of locks have moved under their tags, are deprecated, or have newer ones; exit code 2 when some are",
+    )
+    .option("-s, --stack <stack>", "the lock of this stack alone")
+    .option("--offline", "ask no registry")
+    .addOption(new Option("--format <format>", "how they are printed").choices(outdatedFormats).default("table"))
+    .action(async (options: RunnerOutdatedOptions) => {
+      const { printOutdated } = await import("../runner-outdated.js");
+      process.exitCode = await printOutdated(here(), options);
     });
 }
 
