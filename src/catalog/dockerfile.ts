@@ -50,6 +50,8 @@ export interface Dockerfile {
   readonly file: string;
   /** Lines of the comment that it begins with, without their `#`, and without directives. */
   readonly header: readonly (TextPlace & { readonly text: string })[];
+  /** The image that reads it, by `# syntax=`; undefined for the engine's own reader. */
+  readonly syntax: string | undefined;
   /** Those before the first stage, which `FROM` can use. */
   readonly arguments: readonly DockerfileArgument[];
   readonly stages: readonly DockerfileStage[];
@@ -59,7 +61,8 @@ export interface Dockerfile {
 
 /** Reads a Dockerfile. What is wrong with it is told by {@link lintDockerfile} and by who builds it. */
 export function parseDockerfile(text: string, file: string): Dockerfile {
-  const all = DockerfileParser.parse(text).getInstructions();
+  const parsed = DockerfileParser.parse(text);
+  const all = parsed.getInstructions();
   const first = all.findIndex(isFrom);
   const before = (first < 0 ? all : all.slice(0, first)).map(read);
   const stages: (DockerfileStage & { instructions: DockerfileInstruction[] })[] = [];
@@ -74,6 +77,10 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
   return {
     file,
     header: readHeader(text),
+    syntax: parsed
+      .getDirectives()
+      .find((one) => one.getName().toLowerCase() === "syntax")
+      ?.getValue(),
     arguments: before.flatMap((one) => one.arguments),
     stages,
     stray: before.filter(({ keyword }) => keyword !== "ARG"),

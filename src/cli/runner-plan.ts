@@ -52,11 +52,10 @@ export function printBuilds(workplace: Workplace, options: RunnerPlanOptions): v
     return;
   }
   if (jobs.length > 0) {
-    const rows = jobs.map(({ image, dockerfile, target, args, needs }) => [
-      ...[image, `${dockerfile} (${target})`],
-      ...[needs.map(({ platformTag }) => platformTag).join(" ") || "-", argsText(args)],
-    ]);
-    workplace.print(plainTable(["IMAGE", "DOCKERFILE (TARGET)", "MADE FROM", "ARGUMENTS"], rows));
+    const rows = jobs.map(({ image, dockerfile, needs }) => {
+      return [image, dockerfile, needs.map(({ platformTag }) => platformTag).join(" ") || "-"];
+    });
+    workplace.print(plainTable(["IMAGE", "DOCKERFILE", "MADE FROM"], rows));
     workplace.print("");
     const whole = images.map(({ image, platformTags }) => [image, platformTags.join(" ")]);
     workplace.print(plainTable(["IMAGE OF ALL PLATFORMS", "MADE FROM"], whole));
@@ -91,10 +90,4 @@ function readArgs(written: readonly string[]): Record<string, string> {
     args[name] = value;
   }
   return args;
-}
-
-function argsText(args: Readonly<Record<string, string>>): string {
-  return Object.entries(args)
-    .map(([name, value]) => `${name}=${value}`)
-    .join("\n");
 }

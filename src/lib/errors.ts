@@ -44,6 +44,7 @@ export const errorCodes = {
   "download-failed": "A download broke off or was refused.",
   "docker-unreachable": "The Docker Engine of a host does not answer, or may not be used by the login.",
   "docker-refused": "The Docker Engine of a host did not do what it was asked.",
+  "image-build-failed": "A container image could not be built.",
   "image-unavailable": "A registry does not have a container image, does not give it, or did not send all of it.",
   "model-unavailable": "A repository of models cannot be read, or does not hold a model that Berth can serve.",
   "checksum-mismatch": "What was downloaded or found is not what is pinned.",

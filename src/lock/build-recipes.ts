@@ -92,6 +92,17 @@ export function readContext(root: string, folder: string): ContextFile[] {
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** A Dockerfile of a folder and the files beside it, as a tar archive of the same bytes each time. */
+export async function packContext(root: string, folder: string, dockerfile: string): Promise<Buffer> {
+  const names = [dockerfile, ...readContext(root, folder).map(({ name }) => name)].map((name) => `./${name}`);
+  const { create } = await import("tar");
+  const chunks: Buffer[] = [];
+  // What the people who build have as users, groups and times is none of an image's.
+  const archive = create({ cwd: folder, portable: true, mtime: new Date(0) }, names);
+  for await (const chunk of archive as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
 export function isDockerfile(name: string): boolean {
   return /^Dockerfile(?:\.[a-z0-9]+)?$/.test(name);
 }

@@ -21,6 +21,12 @@ export interface Asker {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a registry is sent. */
+export interface RegistryContent {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
 const requestSeconds = 20;
 /** An index of several platforms before the image of one. */
 export const manifestTypes = [
@@ -116,9 +122,19 @@ export function readImageReference(reference: string): { origin: string; reposit
  * Registries ask for a login itself, or for a token that they give to those who log in; to anybody, where it lets read
  * what everybody may read.
  */
-export async function askRegistry(method: string, address: string, origin: string, asker: Asker): Promise<Response> {
-  const ask = (headers: Record<string, string>) =>
-    fetch(address, { method, headers: { accept: manifestTypes, ...headers }, signal: withTimeLimit(asker.signal) });
+export async function askRegistry(
+  method: string,
+  address: string,
+  origin: string,
+  asker: Asker,
+  content?: RegistryContent,
+): Promise<Response> {
+  const sent = content === undefined ? {} : { body: new Uint8Array(content.bytes) };
+  const type = content === undefined ? {} : { "content-type": content.mediaType };
+  const ask = (headers: Record<string, string>) => {
+    const all = { accept: manifestTypes, ...type, ...headers };
+    return fetch(address, { method, headers: all, signal: withTimeLimit(asker.signal), ...sent });
+  };
   const response = await ask({});
   if (response.status !== 401) return response;
   const authorization = await answerChallenge(response, origin, asker);

@@ -45,8 +45,8 @@ export interface DockerCall {
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: unknown;
-  /** A tar archive, sent as it comes, instead of a body. */
-  readonly archive?: Readable | undefined;
+  /** A tar archive in the place of a body; one that is read is sent as it comes. */
+  readonly archive?: Readable | Buffer | undefined;
   /** Answers that are no refusal, beside those of 200 to 299. */
   readonly answers?: readonly number[] | undefined;
   /** How long the engine is told to wait itself. */
@@ -207,7 +207,7 @@ export class DockerApi {
   }
 }
 
-function typeOf(body: unknown, archive: Readable | undefined): Record<string, string> {
+function typeOf(body: unknown, archive: DockerCall["archive"]): Record<string, string> {
   if (archive !== undefined) return { "content-type": "application/x-tar" };
   return body === undefined ? {} : { "content-type": "application/json" };
 }

@@ -101,7 +101,7 @@ async function follow({ api, reference, options }: Pull): Promise<void> {
   }
 }
 
-async function forEachLine(stream: Readable, take: (line: string) => void): Promise<void> {
+export async function forEachLine(stream: Readable, take: (line: string) => void): Promise<void> {
   const splitter = new LineSplitter(take);
   for await (const chunk of stream as AsyncIterable<Buffer>) splitter.write(chunk);
   splitter.end();
@@ -116,14 +116,14 @@ function parseEvent(line: string) {
 }
 
 /** https://docs.docker.com/reference/api/engine/version/v1.41/#section/Authentication */
-function authOf({ username, password }: RegistryLogin): string {
+export function authOf({ username, password }: RegistryLogin): string {
   // base64url with its padding, which Node leaves out: an engine takes a text without it as no login at all.
   const text = Buffer.from(JSON.stringify({ username, password })).toString("base64");
   return text.replaceAll("+", "-").replaceAll("/", "_");
 }
 
 /** Registries, and what is before them, may repeat what they were sent. */
-function redactFault({ reason }: DockerFault, login: RegistryLogin | undefined): DockerFault {
+export function redactFault({ reason }: DockerFault, login: RegistryLogin | undefined): DockerFault {
   if (login === undefined || !("message" in reason)) return new DockerFault(reason);
   const { username, password } = login;
   const redact = createRedact([password, `${username}:${password}`, authOf(login)]);

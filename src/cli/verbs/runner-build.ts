@@ -1,14 +1,18 @@
 import { Option, type Command } from "commander";
 
 import { buildFormats, collect, runnerPlatforms } from "../arguments.js";
+import type { RunnerBuildOptions } from "../runner-build.js";
 import type { RunnerLintOptions } from "../runner-lint.js";
 import type { RunnerPlanOptions } from "../runner-plan.js";
+import type { RunnerReleaseOptions } from "../runner-release.js";
 import type { Caller } from "./caller.js";
 
 /** Verbs that make runner images. */
 export function addRunnerBuildVerbs(runner: Command, caller: Caller): void {
   addLint(runner, caller);
   addPlan(runner, caller);
+  addBuild(runner, caller);
+  addRelease(runner, caller);
 }
 
 function addLint(runner: Command, { here }: Caller): void {
@@ -30,6 +34,28 @@ function addPlan(runner: Command, { here }: Caller): void {
     .action(async (options: RunnerPlanOptions) => {
       const { printBuilds } = await import("../runner-plan.js");
       printBuilds(here(), options);
+    });
+}
+
+function addBuild(runner: Command, { here }: Caller): void {
+  addChoice(runner.command("build"))
+    .description("build runner images on this machine's Docker Engine and push them, those of all platforms as -dev")
+    .option("--force", "build also what the registry has of the same inputs")
+    .addOption(new Option("--format <format>", "how it is printed").choices(buildFormats).default("table"))
+    .action(async (options: RunnerBuildOptions) => {
+      const { buildRunners } = await import("../runner-build.js");
+      await buildRunners(here(), options);
+    });
+}
+
+function addRelease(runner: Command, { here }: Caller): void {
+  addChoice(runner.command("release"))
+    .description("give images that were tested their tags without -dev, and the catalogue their digests")
+    .option("--digest <digest>", "the one image must be this one: what was tested")
+    .option("--replace", "move tags too that lead to another image already")
+    .action(async (options: RunnerReleaseOptions) => {
+      const { releaseRunners } = await import("../runner-release.js");
+      await releaseRunners(here(), options);
     });
 }
 

@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { dockerfileRules, type DockerfileRule } from "../../../src/catalog/dockerfile-finding.js";
 import { lintDockerfile } from "../../../src/catalog/dockerfile-lint.js";
 import { dockerfileSkeleton } from "../../../src/catalog/dockerfile-skeleton.js";
+import { repository } from "../../support/toolchain.js";
 
 const subject = { acceleratorType: "cuda", services: ["vllm", "sglang"] };
 const good = dockerfileSkeleton({
@@ -159,6 +163,12 @@ describe("the convention of Dockerfiles", () => {
 
   it("has a test for each of its rules", () => {
     expect(new Set(breaches.map(([rule]) => rule))).toEqual(new Set(Object.keys(dockerfileRules)));
+  });
+
+  it("is told in the docs, rule by rule", () => {
+    const docs = readFileSync(join(repository, "docs", "runners.md"), "utf8").replace(/ +\|/g, " |");
+    for (const [rule, text] of Object.entries(dockerfileRules))
+      expect(docs.replace(/\| +/g, "| ")).toContain(`| \`${rule}\` | ${text} |`);
   });
 
   it("says what is wrong", () => {
