@@ -9,6 +9,7 @@ import { blobName, fileName, type BundleFolder } from "./folder.js";
 import { fetchImage, type WantedPlatforms } from "./image-fetch.js";
 import { ociIndexType, readManifest } from "./oci.js";
 import { RegistryRepository } from "./registry.js";
+import { fetchWheels } from "./wheel-fetch.js";
 
 /** Told how far something is. */
 export type Tell = (what: string, current: number, total: number | undefined) => void;
@@ -22,6 +23,8 @@ export interface BundleRequest {
   readonly context: FetchContext;
   readonly asker: Asker;
   readonly findSecret: (name: string) => Promise<string | undefined>;
+  /** The index of a stack that names none, or undefined for the public one. */
+  readonly defaultIndex: string | undefined;
   readonly tell: Tell;
 }
 
@@ -37,8 +40,9 @@ export async function createBundle(
 ): Promise<{ readonly contents: BundleFile; readonly pruned: number }> {
   const { stack, lock } = request;
   await folder.prepare();
+  const before = await folder.findContents();
   const images = await fetchImages(folder, request);
-  const files = await fetchFiles(folder, request);
+  const files = await fetchFiles(folder, request, before);
   await folder.writeText("oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   await folder.writeText("index.json", JSON.stringify(await makeIndex(folder, images)));
   const contents: BundleFile = {
@@ -79,9 +83,18 @@ function platformsOf({ platforms, needs }: BundleRequest): ImagePlatform[] {
   return wanted.length === 0 ? ["linux/amd64"] : wanted;
 }
 
-async function fetchFiles(folder: BundleFolder, request: BundleRequest): Promise<BundledFile[]> {
-  const { needs, context, tell, findSecret } = request;
+async function fetchFiles(
+  folder: BundleFolder,
+  request: BundleRequest,
+  before: BundleFile | undefined,
+): Promise<BundledFile[]> {
+  const { needs, context, tell, findSecret, defaultIndex } = request;
   const files: BundledFile[] = [];
+  const known = new Map((before?.files ?? []).map((file) => [file.sha256, file]));
+  for (const need of needs.packages) {
+    const onProgress = (bytes: number) => tell(`packages of ${need.of}`, bytes, undefined);
+    files.push(...(await fetchWheels(folder, context, { need, defaultIndex, before: known, onProgress })));
+  }
   for (const need of needs.archives) {
     files.push(await fetchArchive(folder, context, need, (current, total) => tell(need.of, current, total)));
   }

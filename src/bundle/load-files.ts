@@ -28,6 +28,11 @@ export interface MissingFile {
   readonly path: string;
 }
 
+/** Whether a file is on a host, all of it. */
+export async function holdsFile({ host, signal }: FilePlace, path: string, sha256: string): Promise<boolean> {
+  return (await host.status(path))?.kind === "file" && (await host.sha256(path, signal)) === sha256;
+}
+
 /** Archives and files of models that a host needs and does not have. What it has is read, all of it. */
 export async function findMissingFiles(
   place: FilePlace,
@@ -37,8 +42,7 @@ export async function findMissingFiles(
   const missing = new Map<string, MissingFile>();
   for (const { sha256, of } of archives) {
     const path = posix.join(dataPaths(dataDir).cache, "archives", sha256);
-    const isThere = (await host.status(path))?.kind === "file" && (await host.sha256(path, signal)) === sha256;
-    if (!isThere) missing.set(sha256, { sha256, name: of, path, part: `${path}.part` });
+    if (!(await holdsFile(place, path, sha256))) missing.set(sha256, { sha256, name: of, path, part: `${path}.part` });
   }
   for (const { model } of models) {
     if (model.from.source === "file") continue;

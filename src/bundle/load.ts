@@ -11,6 +11,7 @@ import { damaged, fileName, type BundleFolder } from "./folder.js";
 import { readPlatformImage, type PlatformImage } from "./image-archive.js";
 import { loadedName, loadImage } from "./image-load.js";
 import { findMissingFiles, loadFile, type FilePlace, type MissingFile } from "./load-files.js";
+import { findMissingWheels, wheelsOf } from "./load-wheels.js";
 import { blobPart, findDamagedParts, type BundlePart } from "./verify.js";
 
 export interface HostLoad {
@@ -22,6 +23,8 @@ export interface HostLoad {
   /** Asked only for images. */
   readonly engine: () => Promise<Pick<ContainerEngine, "findImage">>;
   readonly store: LayerStore;
+  /** Which wheels the host's Python takes; asked only for packages. */
+  readonly findTag: () => Promise<string>;
   readonly tell: Tell;
 }
 
@@ -51,6 +54,7 @@ export function findGaps({ images, files }: Pick<BundleFile, "images" | "files">
       .filter(({ digest }) => !digests.has(digest))
       .map(({ reference, digest }) => `${reference}@${digest}`),
     ...needs.archives.filter(({ sha256 }) => !sha256s.has(sha256)).map(({ of }) => `the file of ${of}`),
+    ...needs.packages.filter((need) => wheelsOf(need, files).length === 0).map(({ of }) => `the packages of ${of}`),
     ...models.flatMap(({ of, model }) =>
       filesOf(model).flatMap(({ path, sha256 }) => (sha256s.has(sha256) ? [] : [`${path} of ${of}`])),
     ),
@@ -78,8 +82,9 @@ export function assertComplete(folder: BundleFolder, contents: BundleFile, needs
  * @throws BerthError `checksum-mismatch` for a damaged bundle, of which then nothing was sent; what hosts and engines throw
  */
 export async function loadHost(load: HostLoad): Promise<Loaded> {
-  const { folder, contents, needs, place, tell } = load;
-  const files = await findMissingFiles(place, needs);
+  const { folder, contents, needs, place, tell, findTag } = load;
+  const wheels = await findMissingWheels(place, needs.packages, contents.files, findTag);
+  const files = [...(await findMissingFiles(place, needs)), ...wheels.flatMap((list) => list.files)];
   const images = await findMissingImages(load);
   const sizes = new Map(contents.files.map((file) => [file.sha256, file.sizeBytes]));
   const fileParts = files.map((file) => partOf(file, sizes));
@@ -90,6 +95,7 @@ export async function loadHost(load: HostLoad): Promise<Loaded> {
     const part = fileParts[index] ?? partOf(file, sizes);
     await loadFile(folder, place, file, part, (current, total) => tell(file.name, current, total));
   }
+  for (const { mark } of wheels) await place.host.writeFile(mark, "");
   for (const missing of images) await bringImage(load, missing);
   return {
     images: images.map(({ need }) => need.reference),

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { BundleFolder } from "../bundle/folder.js";
 import { assertComplete, loadHost, type Loaded } from "../bundle/load.js";
 import { assertOwn } from "../host/own-folder.js";
+import { hostPython, pythonTag } from "../install/python.js";
 import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { needsOf, needsOn, type Needs } from "../lock/needs.js";
@@ -63,6 +64,10 @@ async function loadOne(workplace: Workplace, { folder, contents, context, needs 
     place: { host, dataDir: reference.dataDir, signal },
     engine: context.containerEngine,
     store: createLayerStore(host),
+    async findTag() {
+      const find = async () => (await context.findPython()).python;
+      return pythonTag(host, await hostPython({ host, dataDir: reference.dataDir, serial: context.serial, find }));
+    },
   }).finally(end);
 }
 

@@ -47,7 +47,7 @@ export async function create(workplace: Workplace, { stack: named, out, platform
   const content = createContent(packageRoot, root);
   const { tell, end } = openDisplay(workplace);
   const { contents, pruned } = await createBundle(folder, {
-    ...{ stack, lock, needs, tell, findSecret: secretOf },
+    ...{ stack, lock, needs, tell, findSecret: secretOf, defaultIndex: environment.PIP_INDEX_URL },
     platforms: platformsOf(platform),
     context: { host, content, serial, signal, python },
     asker: { findLogin: loginsOf(workplace, stack, lock), signal },

@@ -1,7 +1,8 @@
 import { createContent } from "../install/content.js";
+import { messageOf } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { fileRows, imageRows, type FileRow, type ImageRow } from "../lock/need-rows.js";
-import { needsOf } from "../lock/needs.js";
+import { needsOf, type RequirementTexts } from "../lock/needs.js";
 import type { LockFile } from "../schema/lock.js";
 import { printable } from "../lib/printable.js";
 import type { needFormats } from "./arguments.js";
@@ -29,18 +30,20 @@ export async function printNeeds(workplace: Workplace, { stack: named, all, form
     workplace.note(all === true ? "the lock needs nothing" : "the lock needs no image");
 }
 
-/** The texts of a lock's requirements files by their SHA-256. One that is lost is told of, and left out. */
-export async function readRequirements(workplace: Workplace, lock: LockFile): Promise<Map<string, string>> {
+/** The texts that tell which packages a lock needs. One that is lost is told of, and left out. */
+export async function readRequirements(workplace: Workplace, lock: LockFile): Promise<RequirementTexts> {
   const content = createContent(packageRoot, workplace.root);
-  const texts = new Map<string, string>();
+  const backends = new Map<string, string>();
   for (const { requirements } of needsOf(lock).packages) {
     try {
-      texts.set(requirements.sha256, await content.backendFile(requirements));
+      backends.set(requirements.sha256, await content.backendFile(requirements));
     } catch (error) {
-      workplace.note(`warning: ${error instanceof Error ? error.message : String(error)}`);
+      workplace.note(`warning: ${messageOf(error)}`);
     }
   }
-  return texts;
+  const names = ["pip", "pipx", "supervisor"] as const;
+  const tools = await Promise.all(names.map(async (name) => [name, await content.pythonTool(`${name}.txt`)] as const));
+  return { backends, tools: new Map(tools) };
 }
 
 export function formatNeeds(

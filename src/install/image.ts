@@ -141,7 +141,7 @@ export function refuseMissing(where: string, missing: readonly PinnedImage[]): n
     what: "the host pulls no images (`images: neverPull`), and its container engine lacks some that it needs",
     got: `${missing.length} missing`,
     expected: missing.map(({ reference, digest }) => `${reference}@${digest}`).join(", "),
-    hint: "bring them there by hand, from a machine that reaches their registries; `docker load` is run on the host",
+    hint: "bring them there with `berth bundle create` and `berth bundle load`, from a machine that reaches their registries; or by hand, where `docker load` is run on the host",
     detail: [
       ...commands,
       `docker save ${references.join(" ")} --output images.tar`,

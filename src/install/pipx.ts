@@ -269,12 +269,19 @@ function pipxVariables(context: PipxContext, artifact: PipxArtifact, home: strin
   };
 }
 
-/** One requirement may have another wheel for another Python. */
-function wheelFolder({ dataDir, pythonTag }: PipxContext, { requirements }: PipxArtifact): string {
+/** Where the wheels of requirements lie. One requirement may have another wheel for another Python. */
+export function wheelFolder(
+  { dataDir, pythonTag }: Pick<PipxContext, "dataDir" | "pythonTag">,
+  { requirements }: Pick<PipxArtifact, "requirements">,
+): string {
   return posix.join(dataPaths(dataDir).cache, "wheels", `${requirements.sha256}-${pythonTag}`);
 }
 
-function completeMark(context: PipxContext, artifact: PipxArtifact): string {
+/** Tells that all of them are there. */
+export function completeMark(
+  context: Pick<PipxContext, "dataDir" | "pythonTag">,
+  artifact: Pick<PipxArtifact, "requirements">,
+): string {
   return posix.join(wheelFolder(context, artifact), "complete");
 }
 

@@ -61,18 +61,22 @@ async function makePythonTool(context: PythonContext, tool: PythonTool): Promise
   const list = posix.join(folder, "requirements.txt");
   await host.writeFile(list, requirements);
   const target = own ? [] : ["--python", posix.join(bin, "python")];
-  await runPip(
-    host,
-    installer,
-    [...target, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list],
-    {
-      subject: `host ${host.name}: Berth's own ${tool}`,
-      indexUrl: context.indexUrl,
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
-    },
-  );
+  const wheels = toolWheels(dataDir, sha256(requirements));
+  const isBrought = (await host.status(posix.join(wheels, "complete"))) !== undefined;
+  const source = isBrought ? ["--no-index", "--find-links", wheels] : [];
+  const hashed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", list];
+  await runPip(host, installer, [...target, "install", "--quiet", ...source, ...hashed], {
+    subject: `host ${host.name}: Berth's own ${tool}`,
+    indexUrl: isBrought ? undefined : context.indexUrl,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
   await host.writeFile(complete, "");
   return bin;
+}
+
+/** Where wheels of a tool lie that were brought to a host, with a file `complete`; then no index is asked for them. */
+export function toolWheels(dataDir: string, requirementsSha256: string): string {
+  return posix.join(dataPaths(dataDir).cache, "wheels", `${requirementsSha256}-tool`);
 }
 
 export interface HostPython {

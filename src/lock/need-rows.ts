@@ -62,10 +62,11 @@ export function fileRows(needs: Needs): FileRow[] {
 
 const byHand = "on the host, put there by hand";
 
-function packageRows({ requirements, launcher, pins = [], indexUrl, of, hosts }: Needs["packages"][number]): FileRow[] {
+function packageRows(need: Needs["packages"][number]): FileRow[] {
+  const { tool, requirements, launcher, pins = [], indexUrl, of, hosts } = need;
   const common = { of, hosts: namesOf(hosts) };
   const own = [
-    { kind: "requirements" as const, ...requirements },
+    ...(tool === undefined ? [{ kind: "requirements" as const, ...requirements }] : []),
     ...(launcher === undefined ? [] : [{ kind: "launcher" as const, ...launcher }]),
   ];
   return [

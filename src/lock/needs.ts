@@ -1,6 +1,8 @@
 /** What a lock needs that comes from elsewhere. Pure. */
 import { releaseAddress } from "../catalog/release-address.js";
-import { desiredStack, type DesiredBackendVersion, type DesiredModel } from "../planner/desired.js";
+import type { PythonTool } from "../install/python.js";
+import { sha256 } from "../lib/canonical.js";
+import { desiredStack, type DesiredBackendVersion, type DesiredModel, type DesiredStack } from "../planner/desired.js";
 import { platformOf } from "../planner/desired-image.js";
 import type { ImagePlatforms, LockedInstall, LockFile } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
@@ -39,6 +41,8 @@ export interface ArchiveNeed extends Needed, Omit<Locked<"binary">["artifacts"][
 }
 
 export interface PackagesNeed extends Needed {
+  /** Undefined for a backend; else what Berth itself installs them for. */
+  readonly tool: PythonTool | undefined;
   readonly requirements: Locked<"pipx">["requirements"];
   readonly launcher: Locked<"pipx">["launcher"];
   /** Undefined where the text of the requirements is not known. */
@@ -67,13 +71,20 @@ export interface Needs {
   readonly executables: readonly ExecutableNeed[];
 }
 
-/**
- * Everything that the hosts of a lock need, each thing once, in an order that does not change.
- *
- * @param requirements texts of requirements files by their SHA-256
- */
-export function needsOf(lock: LockFile, requirements: ReadonlyMap<string, string> = new Map()): Needs {
-  const { backendVersions, models } = desiredStack(lock, "/");
+/** Texts that tell which packages are needed. */
+export interface RequirementTexts {
+  /** Of backends, by their SHA-256. */
+  readonly backends: ReadonlyMap<string, string>;
+  /** Of Berth's own tools. */
+  readonly tools: ReadonlyMap<PythonTool, string>;
+}
+
+const noTexts: RequirementTexts = { backends: new Map(), tools: new Map() };
+
+/** Everything that the hosts of a lock need, each thing once, in an order that does not change. */
+export function needsOf(lock: LockFile, texts: RequirementTexts = noTexts): Needs {
+  const desired = desiredStack(lock, "/");
+  const { backendVersions, models } = desired;
   const platforms = knownPlatforms(lock);
   const hostOf = (name: string) => needyHost(lock, name);
   const on = <Method extends LockedInstall["method"]>(method: Method) =>
@@ -91,13 +102,15 @@ export function needsOf(lock: LockFile, requirements: ReadonlyMap<string, string
       }),
     ),
     archives: merged(on("binary").flatMap(({ version, install, needed }) => archivesOf(version, install, needed))),
-    packages: merged(
-      on("pipx").map(({ version: { indexUrl }, install: { requirements: list, launcher }, needed }) => {
-        const text = requirements.get(list.sha256);
+    packages: merged([
+      ...on("pipx").map(({ version: { indexUrl }, install: { requirements, launcher }, needed }) => {
+        const text = texts.backends.get(requirements.sha256);
         const pins = text === undefined ? undefined : readPins(text);
-        return [list.sha256, { ...needed, requirements: list, launcher, pins, indexUrl }];
+        const need: PackagesNeed = { ...needed, tool: undefined, requirements, launcher, pins, indexUrl };
+        return [`${requirements.sha256} ${needed.of}`, need] as const;
       }),
-    ),
+      ...toolNeeds(lock, desired, texts.tools),
+    ]),
     models: merged(models.map((model) => [model.model.sha256, modelNeed(model, hostOf(model.host.name))])),
     executables: merged(on("manual").map(({ install: { sha256 }, needed }) => [needed.of, { ...needed, sha256 }])),
   };
@@ -117,6 +130,35 @@ export function needsOn(needs: Needs, host: string): Needs {
     models: here(needs.models),
     executables: here(needs.executables),
   };
+}
+
+/** What hosts with pipx environments, or with supervisord, need of Berth's own tools. */
+function toolNeeds(
+  lock: LockFile,
+  { backendVersions, instances, gateways }: DesiredStack,
+  texts: RequirementTexts["tools"],
+): [string, PackagesNeed][] {
+  const on = (hosts: readonly { readonly host: { readonly name: string } }[], tools: readonly PythonTool[]) =>
+    hosts.flatMap(({ host }) => tools.map((tool) => ({ tool, host: host.name })));
+  const supervised = [
+    ...instances.filter(({ placed }) => placed.runtime === "supervisord"),
+    ...gateways.filter(({ runtime }) => runtime === "supervisord"),
+  ];
+  const wanted = [
+    ...on(
+      backendVersions.filter(({ install }) => isBy(install, "pipx")),
+      ["pip", "pipx"],
+    ),
+    ...on(supervised, ["pip", "supervisor"]),
+  ];
+  return wanted.flatMap(({ tool, host }): [string, PackagesNeed][] => {
+    const text = texts.get(tool);
+    if (text === undefined) return [];
+    const requirements = { file: `tools/python/${tool}.txt`, sha256: sha256(text) };
+    const { indexUrl } = lock.placement;
+    const needed = { of: `Berth's own ${tool}`, hosts: [needyHost(lock, host)] };
+    return [[`tool ${tool}`, { ...needed, tool, requirements, launcher: undefined, pins: readPins(text), indexUrl }]];
+  });
 }
 
 type DesiredInstall = DesiredBackendVersion["install"];

@@ -10,10 +10,20 @@ export interface IndexFile {
   readonly sha256: string | undefined;
 }
 
+/** The same, with where it is. */
+export interface IndexLink extends IndexFile {
+  /** Absolute, or as the page's own address has it. */
+  readonly address: string;
+}
+
 /**
  * The files on a project's page of a package index: JSON as in PEP 691, or HTML as in PEP 503, told by the content type.
  */
 export function parseIndexPage(contentType: string, text: string): IndexFile[] {
+  return parseIndexLinks(contentType, text).map(({ file, sha256 }) => ({ file, sha256 }));
+}
+
+export function parseIndexLinks(contentType: string, text: string): IndexLink[] {
   return /\bjson\b/.test(contentType) ? parseJsonPage(text) : parseHtmlPage(text);
 }
 
@@ -54,19 +64,19 @@ export function normalizeName(name: string): string {
 
 const jsonPage = z.object({ files: z.array(z.unknown()) }).catch({ files: [] });
 const digests = z.object({ sha256: sha256.optional().catch(undefined) });
-const jsonFile = z.object({ filename: z.string(), hashes: digests.catch({}) });
+const jsonFile = z.object({ filename: z.string(), url: z.string().catch(""), hashes: digests.catch({}) });
 
 /** What is no file is passed over, and what is no digest is none: an index may be anybody's. */
-function parseJsonPage(text: string): IndexFile[] {
+function parseJsonPage(text: string): IndexLink[] {
   return jsonPage.parse(JSON.parse(text)).files.flatMap((entry) => {
     const { data } = jsonFile.safeParse(entry);
-    return data === undefined ? [] : [{ file: data.filename, sha256: data.hashes.sha256 }];
+    return data === undefined ? [] : [{ file: data.filename, sha256: data.hashes.sha256, address: data.url }];
   });
 }
 
 type Node = DefaultTreeAdapterTypes.Node;
 
-function parseHtmlPage(text: string): IndexFile[] {
+function parseHtmlPage(text: string): IndexLink[] {
   return findAddresses(parse(text)).flatMap(readLink);
 }
 
@@ -83,12 +93,12 @@ function findAddresses(root: Node): string[] {
 }
 
 /** A link's last part and fragment. The origin is there because relative links need one. */
-function readLink(address: string): IndexFile[] {
+function readLink(address: string): IndexLink[] {
   try {
     const { pathname, hash } = new URL(address, "https://index.invalid/");
     const file = decodeURIComponent(pathname.slice(pathname.lastIndexOf("/") + 1));
     const told = sha256.safeParse(hash.replace(/^#sha256=/, ""));
-    return [{ file, sha256: told.data }];
+    return [{ file, sha256: told.data, address }];
   } catch {
     return [];
   }

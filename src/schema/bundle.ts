@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { imagePlatform } from "./lock.js";
-import { fileName, imageDigest, name, sha256 } from "./scalars.js";
+import { imageDigest, name, sha256, wheelFile } from "./scalars.js";
 
 const sizeBytes = z.int().min(0).describe("Its size, bytes");
 
@@ -23,7 +23,7 @@ const bundledFile = z
     sizeBytes,
     kind: z.enum(["archive", "model", "wheel"]).describe("What it is"),
     name: z.string().describe("For people: the backend version, the model's file"),
-    wheel: fileName.optional().describe("A wheel's file name, by which pip knows what it is"),
+    wheel: wheelFile.optional(),
     from: z.string().describe("Where it was fetched from; for people"),
   })
   .describe("A file");

@@ -22,6 +22,12 @@ export const fileName = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/, { error: "expected a file name of letters, digits and . _ -, no path" })
   .describe("A file name, not a path");
 
+/** What a Python wheel's file is called. */
+export const wheelFile = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._+!-]{0,240}\.whl$/, { error: "expected the file name of a wheel, no path" })
+  .describe("File name of a wheel, by which pip knows what it is for");
+
 /** A file that a backend file names. */
 export const relativeFile = z
   .string()

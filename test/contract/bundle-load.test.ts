@@ -68,6 +68,7 @@ describe.skipIf(isLeftOut)(title("a bundle on a host with a real engine"), () =>
       ...{ folder, contents, needs: needing(needs), tell: () => undefined },
       place: { host, dataDir },
       engine: () => Promise.resolve(engine),
+      findTag: () => Promise.reject(new Error("no Python is asked for images and files")),
       store: {
         ...store,
         load: (archive, signal) => {

@@ -48,6 +48,7 @@ export function makeBundle(
     ...{ stack: "test", lock: { id: "0".repeat(64), release: {} }, needs: needing(needs), platforms: undefined },
     context: { host, content: { backendFile: refuse, pythonTool: refuse }, serial: new Serial(), python: refuse },
     asker: {},
+    defaultIndex: undefined,
     findSecret: () => Promise.resolve(undefined),
     tell: () => undefined,
     ...more,

@@ -46,7 +46,7 @@ async function load(): Promise<{ host: LocalHost; dataDir: string; error: unknow
   const refuse = () => Promise.reject(new Error("no engine is asked for files"));
   const error = await loadHost({
     ...{ folder, contents, needs: needing({ models: [modelNeed("http://localhost/m", sha256(weights))] }) },
-    ...{ place: { host, dataDir }, engine: refuse, tell: () => undefined },
+    ...{ place: { host, dataDir }, engine: refuse, findTag: refuse, tell: () => undefined },
     store: { listLayers: refuse, load: refuse, forget: refuse },
   }).then(
     () => undefined,

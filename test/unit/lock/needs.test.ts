@@ -72,7 +72,7 @@ describe("what a lock needs of files", () => {
 
   it("is of packages each pinned version with the hashes of its files, the list itself and the launcher", () => {
     const lock = needyLock({ chat: { install: installs.pipx, model: models.onHost, hosts: ["one"] } });
-    const rows = fileRows(needsOf(lock, requirements));
+    const rows = fileRows(needsOf(lock, { backends: requirements, tools: new Map() }));
     expect(rows.map(({ kind, name, sha256s }) => [kind, name, sha256s])).toEqual([
       ["requirements", "requirements/engine.txt", [hex("8")]],
       ["launcher", "launchers/engine.py", [hex("9")]],
