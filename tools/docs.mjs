@@ -3,10 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { runnerTables } from "../dist/catalog/runner-tables.js";
 import { errorCodes } from "../dist/lib/errors.js";
+import { readRunners } from "../dist/lock/runner-files.js";
 import { jsonSchemas } from "../dist/schema/json-schema.js";
 
-const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "docs", "reference");
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = join(root, "docs", "reference");
 const titles = {
   stack: "Stack file",
   environments: "Environments file",
@@ -26,6 +29,7 @@ for (const [name, schema] of Object.entries(jsonSchemas())) {
   pages[`${name}.md`] = describeDocument(titles[name], name, schema);
 }
 pages["errors.md"] = describeErrors();
+pages["runner-images.md"] = describeImages();
 
 const check = process.argv.includes("--check");
 const stale = Object.entries(pages).filter(([file, text]) => read(join(folder, file)) !== text);
@@ -98,6 +102,12 @@ function describeErrors() {
   const head =
     "# Errors\n\nEvery error that a user can cause or mend carries one of these codes. They stay the same.\n";
   return `${head}\n| code | meaning |\n| --- | --- |\n${rows.join("\n")}\n`;
+}
+
+function describeImages() {
+  const head =
+    "# Runner images\n\nWhat `backends/runners` has, made from its files. ~~Deprecated~~ ones are taken only when their version is asked for, **polished** ones were changed under their tag, and (rc) are made from a release candidate.\n";
+  return `${head}\n${runnerTables(readRunners(root, root))}`;
 }
 
 function escape(text) {

@@ -1,6 +1,7 @@
 import { BerthError } from "../lib/errors.js";
 import type { RunnerFile } from "../schema/runner.js";
 import { formatRunnerTag, type RunnerVocabulary } from "./runner-name.js";
+import { findAmbiguity } from "./runner-words.js";
 
 /** One runner image: a service on a version of a vendor's runtime, for one or more platforms. */
 export interface RunnerImage {
@@ -50,7 +51,8 @@ export interface RunnerDocument {
 /**
  * The catalogue that files make together.
  *
- * @throws BerthError `file-invalid` when two are of one accelerator type, or name a service differently
+ * @throws BerthError `file-invalid` when two are of one accelerator type, name a service differently, or have words
+ *   together by which names can be read in two ways
  */
 export function assembleRunners(documents: readonly RunnerDocument[]): RunnerCatalogue {
   const files: Record<string, RunnerFile> = {};
@@ -65,12 +67,18 @@ export function assembleRunners(documents: readonly RunnerDocument[]): RunnerCat
         throw clash(where, `${service} is ${name} here, and ${known} elsewhere`);
       services[service] = name;
     }
+    const ambiguity = findAmbiguity(vocabularyOf(files, services));
+    if (ambiguity !== undefined) throw clash(where, ambiguity);
   }
-  const accelerators = Object.fromEntries(
-    Object.entries(files).map(([type, { variants }]) => [type, Object.keys(variants ?? {})]),
-  );
-  const vocabulary = { accelerators, services: Object.keys(services).sort() };
+  const vocabulary = vocabularyOf(files, services);
   return { files, services, vocabulary, images: Object.values(files).flatMap(imagesOf) };
+}
+
+function vocabularyOf(files: RunnerCatalogue["files"], services: RunnerCatalogue["services"]): RunnerVocabulary {
+  const accelerators = Object.entries(files).map(
+    ([type, { variants }]) => [type, Object.keys(variants ?? {})] as const,
+  );
+  return { accelerators: Object.fromEntries(accelerators), services: Object.keys(services).sort() };
 }
 
 function imagesOf({ acceleratorType, repository, versions }: RunnerFile): RunnerImage[] {

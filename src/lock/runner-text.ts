@@ -1,10 +1,9 @@
-import { isMap, isNode, isScalar, isSeq, parseDocument, Scalar } from "yaml";
-import type { Document, Node, Tags, YAMLMap, YAMLSeq } from "yaml";
+import { isMap, isNode, isScalar, isSeq, Scalar } from "yaml";
+import type { Document, Node, YAMLMap, YAMLSeq } from "yaml";
 
 import type { UpstreamChange, UpstreamImage } from "../catalog/runner-upstream.js";
 import { compareVersions } from "../catalog/version.js";
-
-const lineWidth = 120;
+import { fitsLine, parseFormatted, printFormatted } from "./formatted-yaml.js";
 
 /** What of a merge is of one accelerator type. */
 export interface FileMerge {
@@ -17,46 +16,41 @@ export interface FileMerge {
 /** A file of runner images with a merge applied. Comments, and all that the merge says nothing of, stay as they are. */
 export function mergedRunnerText(text: string, { added, changed, services }: FileMerge): string {
   if (added.length + changed.length === 0) return text;
-  const document = parseRunnerText(text);
+  const document = parseFormatted(text);
   for (const image of added) addImage(document, image, services);
   for (const change of changed) changeImage(document, change);
-  return printRunnerText(document);
+  return printFormatted(document);
 }
 
-/** A service added to a file's services, with its name for people; first images of it stand in `versions`. */
-export function withService(text: string, service: string, label: string): string {
-  const document = parseRunnerText(text);
-  document.setIn(["services", service], label);
-  return printRunnerText(document);
+/** A new image of a file, which may be none of a release. */
+export interface NewImage {
+  readonly acceleratorVersion: string;
+  readonly variant: string | undefined;
+  readonly service: string;
+  readonly serviceVersion: string;
+  readonly runtimeVersion: string | undefined;
+  /** Left out where there is no such image yet. */
+  readonly platforms?: readonly string[] | undefined;
+  readonly deprecated?: boolean;
 }
 
-function parseRunnerText(text: string): Document {
-  return parseDocument(text, { version: "1.2", customTags: asFormatted });
+/** A file of runner images with one more image, and its service where that is new. */
+export function addedImageText(text: string, image: NewImage, services: FileMerge["services"]): string {
+  const document = parseFormatted(text);
+  addImage(document, image, services);
+  return printFormatted(document);
 }
 
-/** Nothing that was not changed is printed otherwise than formatters of YAML print it. */
-function printRunnerText(document: Document): string {
-  return document.toString({ lineWidth });
+/** A build matrix with the rules of another one after its own. */
+export function addedRulesText(text: string, other: string): string {
+  const document = parseFormatted(text);
+  const rules = parseFormatted(other).get("rules");
+  for (const rule of isSeq(rules) ? rules.items : []) document.addIn(["rules"], rule);
+  return printFormatted(document);
 }
 
-/** Blanks stand inside the brackets of maps, and not inside those of lists. */
-function asFormatted(tags: Tags): Tags {
-  return tags.map((tag) => {
-    if (typeof tag === "string" || tag.collection === undefined) return tag;
-    const flowCollectionPadding = tag.collection === "map" ? " " : "";
-    // The library asks tags of collections too how their values are printed.
-    const stringify = (item: Printed, context: object, ...rest: unknown[]) =>
-      item.toString({ ...context, flowCollectionPadding }, ...rest);
-    return Object.assign({ ...tag }, { stringify });
-  });
-}
-
-interface Printed {
-  toString(context: object, ...rest: unknown[]): string;
-}
-
-function addImage(document: Document, image: UpstreamImage, services: FileMerge["services"]): void {
-  const { acceleratorVersion, variant, service, serviceVersion, runtimeVersion, platforms, deprecated } = image;
+function addImage(document: Document, image: NewImage, services: FileMerge["services"]): void {
+  const { acceleratorVersion, variant, service, serviceVersion, runtimeVersion, platforms, deprecated = false } = image;
   if (!document.hasIn(["services", service])) document.setIn(["services", service], services[service] ?? service);
   const images = mapAt(document, versionNode(document, acceleratorVersion, variant), "images");
   const entries = seqAt(document, images, service);
@@ -64,7 +58,7 @@ function addImage(document: Document, image: UpstreamImage, services: FileMerge[
   const node = document.createNode({
     version: quoted(serviceVersion),
     ...(runtimeVersion === undefined ? {} : { runtimeVersion: quoted(runtimeVersion) }),
-    platforms,
+    ...(platforms === undefined ? { published: false } : { platforms }),
     ...(deprecated ? { deprecated } : {}),
     listed: false,
   }) as YAMLMap;
@@ -180,6 +174,6 @@ function inOneLine(node: YAMLMap): YAMLMap {
     return `${String(key)}: ${isScalar(value) && typeof value.value === "string" ? JSON.stringify(value.value) : text}`;
   });
   const deepest = "        - {  }";
-  node.flow = deepest.length + texts.join(", ").length <= lineWidth;
+  node.flow = fitsLine(deepest.length + texts.join(", ").length);
   return node;
 }

@@ -135,7 +135,7 @@ export const runnerFile = z
 
 export type RunnerFile = z.output<typeof runnerFile>;
 
-export { platform as runnerPlatform, word as runnerWord };
+export { platform as runnerPlatform, variantName as runnerVariant, word as runnerWord };
 
 function oneOf(names: readonly string[]): string {
   return names.length === 0 ? "no variant, because the file has none" : `one of ${names.join(", ")}`;

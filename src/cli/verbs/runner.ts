@@ -1,12 +1,12 @@
 import { Option, type Command } from "commander";
 
 import { outdatedFormats, runnerFormats, runnerPlatforms, runnerPolicies } from "../arguments.js";
-import type { RunnerImportOptions } from "../runner-import.js";
 import type { RunnerListOptions } from "../runner-list.js";
 import type { RunnerOutdatedOptions } from "../runner-outdated.js";
 import type { RunnerResolveOptions } from "../runner-resolve.js";
 import type { Caller } from "./caller.js";
 import { addRunnerBuildVerbs } from "./runner-build.js";
+import { addRunnerCatalogueVerbs } from "./runner-catalogue.js";
 
 /** Verbs of runner images: what there is, and which of them a host is to run. */
 export function addRunnerVerbs(program: Command, caller: Caller): void {
@@ -14,8 +14,8 @@ export function addRunnerVerbs(program: Command, caller: Caller): void {
   addList(runner, caller);
   addResolve(runner, caller);
   addRunnerBuildVerbs(runner, caller);
-  addImport(runner, caller);
   addOutdated(runner, caller);
+  addRunnerCatalogueVerbs(runner, caller);
 }
 
 function addList(runner: Command, { here }: Caller): void {
@@ -47,20 +47,6 @@ function addResolve(runner: Command, { here }: Caller): void {
     .action(async (options: RunnerResolveOptions) => {
       const { resolveForHost } = await import("../runner-resolve.js");
       process.exitCode = await resolveForHost(here(), options);
-    });
-}
-
-function addImport(runner: Command, { here }: Caller): void {
-  runner
-    .command("import")
-    .description(
-      "show what a release of GPUStack's runner images (its runner.py.json) adds to the catalogue and changes",
-    )
-    .argument("<file>", "the release's runner.py.json")
-    .option("--write", "write it into backends/runners of the project")
-    .action(async (file: string, options: RunnerImportOptions) => {
-      const { importRunners } = await import("../runner-import.js");
-      await importRunners(here(), file, options);
     });
 }
 
