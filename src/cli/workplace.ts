@@ -90,7 +90,7 @@ export async function nameStack({ environment, root }: Workplace, named: string 
   throw new BerthError("usage", {
     what: "the stack is not named",
     expected: stacks.length === 0 ? "a stack file stacks/NAME.yaml" : stacks.join(" or "),
-    hint: "name it as an argument, or set PULUMI_STACK",
+    hint: "name it, or set PULUMI_STACK",
   });
 }
 
