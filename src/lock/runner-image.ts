@@ -3,7 +3,6 @@ import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { chooseRunner, type RunnerChoice } from "../catalog/runner-choice.js";
 import type { FindRunnerImage, RunnerImageAnswer, RunnerImageRequest } from "../catalog/runner-install.js";
 import { lockRunnerImage } from "../catalog/runner-lock.js";
-import { formatRunnerTag } from "../catalog/runner-name.js";
 import { knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { LockedEngine } from "../schema/lock.js";
 import type { RunnerImageChoice } from "../schema/runner-image.js";
@@ -48,14 +47,22 @@ function chooseFor(
     // By order and not by name, it takes nothing that is deprecated.
     serviceVersion: parseConstraint(isNamed ? serviceVersion : `==${serviceVersion}`, where),
     acceleratorVersion: acceleratorVersion === undefined ? undefined : parseConstraint(acceleratorVersion, where),
-    before: imageBefore(before, own),
+    before: imageBefore(runners, before, own),
   });
 }
 
-function imageBefore({ engine, hosts }: RunnerImageProblem["before"], own: readonly string[]) {
-  if (engine?.install.method !== "image" || engine.install.runnerImage === undefined) return undefined;
+/** By its name, which locks of earlier versions have too. */
+function imageBefore(
+  { images }: RunnerCatalogue,
+  { engine, hosts }: RunnerImageProblem["before"],
+  own: readonly string[],
+) {
+  if (engine?.install.method !== "image") return undefined;
+  const { reference } = engine.install;
+  const image = images.find(({ repository, tag }) => `${repository}:${tag}` === reference);
+  if (image === undefined) return undefined;
   const stayed = own.filter((host) => hosts.includes(host));
-  return { tag: formatRunnerTag(engine.install.runnerImage), hosts: stayed.length === 0 ? own : stayed };
+  return { tag: image.tag, hosts: stayed.length === 0 ? own : stayed };
 }
 
 function answerFor(

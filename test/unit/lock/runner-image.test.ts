@@ -229,6 +229,15 @@ describe("a runner image that is locked", () => {
     expect(reasons[0]).toContain("runner image cuda12.6-engine2.0 (as locked before)");
   });
 
+  it("stays where the lock before had it as an image with a name", async () => {
+    const { release, ...rest } = await first();
+    const { chat: before } = release;
+    if (before?.install.method !== "image") throw new Error("expected an image");
+    const { runnerImage, ...install } = before.install;
+    const { install: kept } = await solve({ hosts, previous: { ...rest, release: { chat: { ...before, install } } } });
+    expect(kept).toEqual({ ...install, runnerImage });
+  });
+
   it("is chosen anew when that is asked for", async () => {
     const { install } = await solve({ hosts, previous: await first(), renewed: ["chat"] });
     expect(install).toMatchObject({ reference: "gpustack/runner:cuda12.8-engine2.0" });
