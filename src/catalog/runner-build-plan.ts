@@ -43,6 +43,7 @@ function manifestsOf(jobs: readonly BuildJob[], prefix: string): ManifestJob[] {
     tag,
     devImage: imageOf(prefix, `${tag}-dev`),
     image: imageOf(prefix, tag),
-    platformTags: jobs.flatMap((job) => (job.tag === tag ? [job.platformTag] : [])),
+    // Not as they are built: what is built beside them changes no index.
+    platformTags: jobs.flatMap((job) => (job.tag === tag ? [job.platformTag] : [])).sort(),
   }));
 }

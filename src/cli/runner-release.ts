@@ -53,7 +53,7 @@ async function writeCatalogue(
   { manifest, digest, hasReplaced }: ReleasedImage,
   host: LocalHost,
 ): Promise<string | undefined> {
-  const jobs = whole.jobs.filter(({ platformTag }) => manifest.platformTags.includes(platformTag));
+  const jobs = manifest.platformTags.flatMap((tag) => whole.jobs.filter(({ platformTag }) => platformTag === tag));
   const [job] = jobs;
   if (job === undefined) return undefined;
   const file = join("backends", "runners", `${job.acceleratorType}.yaml`);

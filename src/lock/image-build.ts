@@ -2,6 +2,7 @@ import { parseImageReference } from "../catalog/image-reference.js";
 import { inputsLabel } from "../catalog/runner-build-inputs.js";
 import type { BuildJob, BuildPlan, ManifestJob } from "../catalog/runner-build.js";
 import type { FindRegistryLogin, RegistryLogin } from "../host/registry-login.js";
+import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import type { ImageBuilder } from "../runtime/image-builder.js";
 import { composeIndex, readManifest, readPlatformImage, writeManifest, type PlatformImage } from "./image-index.js";
@@ -19,12 +20,15 @@ export interface BuildRun {
   /** Whether a job's Dockerfile asks for what engines before 23 cannot do. */
   readonly needsNewEngine: (job: BuildJob) => boolean;
   readonly findLogin: FindRegistryLogin;
-  /** Builds also what the registry has. */
+  /** Builds also what the registry has, from base images as their registries have them now. */
   readonly force: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly report: (step: BuildStep) => void;
   readonly onLine?: (line: string) => void;
 }
+
+/** The images that are known to be up to date, by platform tag. */
+type Images = Map<string, PlatformImage>;
 
 /** What became of one image. */
 export type BuildStep =
@@ -41,9 +45,9 @@ export type BuildStep =
  * @throws BerthError `image-build-failed`, `image-unavailable`, and what every call to an engine throws
  */
 export async function buildImages(run: BuildRun): Promise<void> {
-  const done = new Map<string, PlatformImage>();
+  const done: Images = new Map();
   for (const job of run.selected.jobs) {
-    const found = run.force ? undefined : await findImage(job, run);
+    const found = run.force ? undefined : await findImage(job, run, done);
     if (found !== undefined) run.report({ kind: "unchanged", image: job.image, digest: found.digest });
     done.set(job.platformTag, found ?? (await buildImage(job, run, done)));
   }
@@ -51,16 +55,29 @@ export async function buildImages(run: BuildRun): Promise<void> {
 }
 
 /** The job's image where the registry has it, made from the same inputs. */
-async function findImage(job: BuildJob, run: BuildRun): Promise<PlatformImage | undefined> {
+async function findImage(job: BuildJob, run: BuildRun, done: Images): Promise<PlatformImage | undefined> {
+  const inputs = await labelOf(job, run, done);
+  if (inputs === undefined) return undefined;
   const image = await readPlatformImage(job.image, run);
-  return image?.labels[inputsLabel] === run.inputs[job.platformTag] ? image : undefined;
+  return image?.labels[inputsLabel] === inputs ? image : undefined;
 }
 
-async function buildImage(
-  job: BuildJob,
-  run: BuildRun,
-  done: ReadonlyMap<string, PlatformImage>,
-): Promise<PlatformImage> {
+/**
+ * A digest of what the image is built from, and of the very images that it is made from: one that was built anew changes
+ * those on it. Undefined when one of them is nowhere.
+ */
+async function labelOf({ platformTag, needs }: BuildJob, run: BuildRun, done: Images): Promise<string | undefined> {
+  const digests: string[] = [];
+  for (const need of needs) {
+    const job = run.whole.jobs.find((one) => one.platformTag === need.platformTag);
+    const image = done.get(need.platformTag) ?? (job === undefined ? undefined : await findImage(job, run, done));
+    if (image === undefined) return undefined;
+    digests.push(image.digest);
+  }
+  return digest([run.inputs[platformTag] ?? "", ...digests]);
+}
+
+async function buildImage(job: BuildJob, run: BuildRun, done: Images): Promise<PlatformImage> {
   const { builder, signal, onLine, report } = run;
   report({ kind: "building", image: job.image });
   await refuseOldEngine(job, run);
@@ -72,9 +89,9 @@ async function buildImage(
   }
   const { archive, dockerfile } = await run.pack(job);
   const { image: reference, target, platform } = job;
-  const labels = { [inputsLabel]: run.inputs[job.platformTag] ?? "" };
+  const labels = { [inputsLabel]: (await labelOf(job, run, done)) ?? "" };
   await builder.build(
-    { reference, archive, dockerfile, target, platform, args, labels },
+    { reference, archive, dockerfile, target, platform, args, labels, useCache: !run.force },
     { signal, ...(onLine && { onLine }) },
   );
   await builder.push(reference, await loginOf(reference, run), signal);
@@ -93,11 +110,14 @@ async function provide(job: BuildJob, need: PlatformImage, run: BuildRun): Promi
   return pinned;
 }
 
-/** The engine's BuildKit knows no logins: what is behind one is fetched before it is asked for. */
+/**
+ * The engine's BuildKit knows no logins: what is behind one is fetched before it is asked for. It takes what the engine
+ * has, so what is to be as the registry has it now is fetched too.
+ */
 async function fetchBases({ bases, platform }: BuildJob, run: BuildRun): Promise<void> {
   for (const base of bases) {
     const login = await loginOf(base, run);
-    if (login !== undefined) await run.builder.pull(base, platform, login);
+    if (login !== undefined || run.force) await run.builder.pull(base, platform, login);
   }
 }
 
@@ -113,16 +133,12 @@ async function refuseOldEngine(job: BuildJob, { builder, needsNewEngine }: Build
 }
 
 /** Puts an image of several platforms together, once all of them are there. */
-async function combine(
-  { platformTags, devImage: image }: ManifestJob,
-  run: BuildRun,
-  done: Map<string, PlatformImage>,
-): Promise<void> {
-  const jobs = run.whole.jobs.filter(({ platformTag }) => platformTags.includes(platformTag));
+async function combine({ platformTags, devImage: image }: ManifestJob, run: BuildRun, done: Images): Promise<void> {
+  const jobs = platformTags.flatMap((tag) => run.whole.jobs.filter(({ platformTag }) => platformTag === tag));
   const images: PlatformImage[] = [];
   const missing: string[] = [];
   for (const job of jobs) {
-    const one = done.get(job.platformTag) ?? (await findImage(job, run));
+    const one = done.get(job.platformTag) ?? (await findImage(job, run, done));
     if (one === undefined) missing.push(job.platform);
     else images.push(one);
   }

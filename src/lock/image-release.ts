@@ -48,7 +48,9 @@ async function prepare(manifest: ManifestJob, run: ReleaseRun) {
       ...{ where: devImage, what: "the registry has no such image" },
       hint: "build it first: berth runner build",
     });
-  const wanted = run.selected.jobs.filter((job) => platformTags.includes(job.platformTag)).map((job) => job.platform);
+  const wanted = platformTags.flatMap((tag) => {
+    return run.selected.jobs.filter((job) => job.platformTag === tag).map((job) => job.platform);
+  });
   const platforms = Object.keys(platformsOf(dev) ?? {});
   if (platforms.join() !== wanted.join())
     throw new BerthError("image-unavailable", {

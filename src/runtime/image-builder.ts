@@ -27,6 +27,8 @@ export interface ImageBuild {
   readonly platform: string;
   readonly args: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Whether the engine may take what it built before. */
+  readonly useCache: boolean;
 }
 
 export interface BuildOptions {
@@ -103,7 +105,7 @@ class DockerImageBuilder implements ImageBuilder {
     const query = {
       // BuildKit.
       version: "2",
-      ...{ t: reference, dockerfile, target, platform },
+      ...{ t: reference, dockerfile, target, platform, nocache: String(!build.useCache) },
       buildargs: JSON.stringify(build.args),
       labels: JSON.stringify(build.labels),
     };

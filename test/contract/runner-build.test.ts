@@ -226,6 +226,15 @@ rules:
     ]);
   });
 
+  it("are built again when the image that they are made from was built again", async () => {
+    const forced = await runner("build", "--service", "low", "--force");
+    expect(forced.stdout).toContain("low0.2.0-linux-amd64@");
+    const { stdout } = await runner("build");
+    expect(stdout.split("\n").map((line) => line.replace(/^.*: /, ""))).toEqual([
+      ...["there already, of the same inputs", "built and pushed", "there already", "put together"],
+    ]);
+  });
+
   it("keep a tag that was released, unless it is to be changed in place, which the catalogue tells", async () => {
     const refused = await runner("release", "--service", "high");
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("leads to another image")]);

@@ -40,7 +40,7 @@ function addPlan(runner: Command, { here }: Caller): void {
 function addBuild(runner: Command, { here }: Caller): void {
   addChoice(runner.command("build"))
     .description("build runner images on this machine's Docker Engine and push them, those of all platforms as -dev")
-    .option("--force", "build also what the registry has of the same inputs")
+    .option("--force", "build also what the registry has of the same inputs, without caches")
     .addOption(new Option("--format <format>", "how it is printed").choices(buildFormats).default("table"))
     .action(async (options: RunnerBuildOptions) => {
       const { buildRunners } = await import("../runner-build.js");
