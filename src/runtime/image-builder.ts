@@ -119,8 +119,7 @@ class DockerImageBuilder implements ImageBuilder {
       if (!(error instanceof DockerFault)) throw error;
       const { reason } = error;
       if (reason.kind !== "refused" || findRegistryProblem(reason) === "unreachable") throw explain(error, where);
-      const [code, what] = ["image-build-failed", "the image could not be built"] as const;
-      throw new BerthError(code, { where, what, got: reason.message, detail: lastLines(lines.join("\n"), shownLines) });
+      throw buildFailure({ where, message: reason.message, log: lastLines(lines.join("\n"), shownLines), platform });
     }
   }
 
@@ -183,6 +182,16 @@ class DockerImageBuilder implements ImageBuilder {
       clearTimeout(timer);
     }
   }
+}
+
+function buildFailure(failed: { where: string; message: string; log: string; platform: string }): BerthError {
+  const { where, message, log, platform } = failed;
+  const isForeign = /exec format error/.test(`${message}\n${log}`);
+  const hint = `the engine cannot run programs for ${platform}: give it an emulator (binfmt_misc with QEMU), or build on such a machine with --platform ${platform}`;
+  return new BerthError("image-build-failed", {
+    ...{ where, what: "the image could not be built", got: message, detail: log },
+    ...(isForeign ? { hint } : {}),
+  });
 }
 
 function parseLine(line: string): unknown {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -282,6 +282,22 @@ rules:
     expect(stderr).toContain("the image could not be built");
     expect(stderr).toContain("  | no wheel for 0.4.0");
     expect((await manifestOf("tiny1.2-low0.4.0-linux-amd64")).status).toBe(404);
+  });
+
+  it("that run programs of another processor tell what the engine lacks", async () => {
+    const foreign = dockerfile("low", "Low", "scratch").replace(
+      "WORKDIR /\n",
+      'COPY low-0.txt /bin/sh\nSHELL ["/bin/sh"]\nRUN true\nWORKDIR /\n',
+    );
+    await write("backends/runners/tiny/Dockerfile.low", foreign);
+    await chmod(join(folder, "backends/runners/tiny/low-0.txt"), 0o755);
+    await write(
+      "backends/runners/tiny/matrix.yaml",
+      "schemaVersion: 1\nrules:\n  - { services: [low], platforms: [linux/arm64] }\n",
+    );
+    const { exitCode, stderr } = await runner("build");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("to do: the engine cannot run programs for linux/arm64");
   });
 
   it("with here-documents are refused on an engine that does not know them", async () => {
