@@ -51,6 +51,8 @@ export interface ImageLoad {
   readonly engine: Pick<ContainerEngine, "findImage">;
   /** Host and image, for errors. */
   readonly where: string;
+  /** Throws when so many bytes of layers have no room. */
+  readonly assertRoom: (neededBytes: number) => Promise<void>;
   readonly onProgress: (current: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -67,6 +69,7 @@ export async function loadImage(load: ImageLoad): Promise<string> {
   const { diffIds } = image.configuration;
   const known = await store.listLayers();
   const present = known === undefined ? 0 : countPresent(diffIds, known);
+  await load.assertRoom(sumOf(image.layers.slice(present)));
   // An engine that wants all layers in one archive gets one.
   const ends = known === undefined ? [image.layers.length] : planArchives(image.layers, present);
   try {

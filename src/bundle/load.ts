@@ -1,5 +1,6 @@
 import { findRecordedImage } from "../install/image.js";
 import { forgetPull, recordLoad, recordPull } from "../install/image-record.js";
+import { assertRoom } from "../install/image-room.js";
 import { BerthError } from "../lib/errors.js";
 import type { ImageNeed, Needs } from "../lock/needs.js";
 import { filesOf } from "../model/repository.js";
@@ -21,7 +22,7 @@ export interface HostLoad {
   readonly needs: Needs;
   readonly place: FilePlace;
   /** Asked only for images. */
-  readonly engine: () => Promise<Pick<ContainerEngine, "findImage">>;
+  readonly engine: () => Promise<Pick<ContainerEngine, "findImage" | "dataFolder">>;
   readonly store: LayerStore;
   /** Which wheels the host's Python takes; asked only for packages. */
   readonly findTag: () => Promise<string>;
@@ -136,8 +137,10 @@ async function bringImage(load: HostLoad, { need, image }: MissingImage): Promis
   const where = `host ${place.host.name}: image ${reference}`;
   await recordPull(place, digest, tag);
   try {
-    const { signal } = place;
-    const id = await loadImage({ folder, image, tag, store, engine, where, onProgress, signal });
+    const { signal, host } = place;
+    const room = (neededBytes: number) => assertRoom(host, engine, reference, neededBytes);
+    const shared = { folder, image, tag, store, engine, where, onProgress, signal };
+    const id = await loadImage({ ...shared, assertRoom: room });
     await recordLoad(place, digest, id);
   } catch (error) {
     const isAbsent = await engine.findImage(tag).then(

@@ -112,7 +112,7 @@ export async function push(workplace: Workplace, path: string, { stack: named, r
   const rules = new Map(targets.flatMap(({ rule }) => (rule.isNew ? [[rule.from, rule.to] as const] : [])));
   if (rules.size === 0) return;
   workplace.note("a stack has them from there with:");
-  workplace.note(`mirrors: { registries: { ${[...rules].map(([from, to]) => `${from}: "${to}"`).join(", ")} } }`);
+  workplace.note(`mirrors: { registries: { ${[...rules].map(([from, to]) => `"${from}": "${to}"`).join(", ")} } }`);
 }
 
 export function describe({ images, files }: Awaited<ReturnType<BundleFolder["readContents"]>>): string {

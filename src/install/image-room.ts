@@ -42,6 +42,21 @@ export async function pullWithinRoom(
   }
 }
 
+/**
+ * For layers that are sent to an engine, and of which one knows the sizes before.
+ *
+ * @throws BerthError `disk-full` when they are larger, packed, than what is free where the engine keeps images
+ */
+export async function assertRoom(
+  host: Pick<Host, "name" | "freeBytes" | "status">,
+  engine: Pick<ContainerEngine, "dataFolder">,
+  reference: string,
+  neededBytes: number,
+): Promise<void> {
+  const room = await findRoom(host, engine);
+  if (room !== undefined && neededBytes > room.freeBytes) throw diskFull(room, reference, room.freeBytes, neededBytes);
+}
+
 /** Undefined for an engine whose images are elsewhere than on the host, as in a virtual machine. */
 async function findRoom(
   host: Pick<Host, "name" | "freeBytes" | "status">,
