@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { expect, it } from "vitest";
 
+import { sendFile } from "../../src/host/send.js";
+import { sha256 } from "../../src/lib/canonical.js";
 import type { HostSetting } from "./host.js";
 
 /** Files, folders and links. */
@@ -183,6 +186,25 @@ export function describeFiles(settingOf: () => HostSetting): void {
     controller.abort(new Error("enough"));
     await expect(host.sha256(path, controller.signal)).rejects.toThrow();
     await host.remove(path);
+  });
+
+  it("takes a file that this machine sends, into a folder that is missing, and goes on with what is there", async () => {
+    const { host } = settingOf();
+    const source = at("source");
+    const content = Buffer.alloc(700_000, "0123456789abc");
+    writeFileSync(source, content);
+    const path = at("it's a", "part");
+    const part = host.part(path);
+    expect(await part.size()).toBe(0);
+    const send = () => sendFile(source, part, { sizeBytes: content.length, where: "host" });
+    await send();
+    expect(await host.sha256(path)).toBe(sha256(content));
+    await part.cut(400_000);
+    expect(await part.size()).toBe(400_000);
+    await send();
+    expect(await host.sha256(path)).toBe(sha256(content));
+    await part.cut(0);
+    expect(await host.status(path)).toBeUndefined();
   });
 
   it("tells the free bytes of a folder that does not exist yet", async () => {
