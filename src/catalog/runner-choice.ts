@@ -96,19 +96,28 @@ function groupHosts(
 ): Group[] {
   const alike = new Map<string, { hosts: string[]; facts: RunnerFacts }>();
   for (const [host, facts] of Object.entries(hosts).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const group = alike.get(outlookOf(facts)) ?? { hosts: [], facts };
+    const outlook = outlookOf(facts);
+    const group = alike.get(outlook) ?? { hosts: [], facts };
     group.hosts.push(host);
-    alike.set(outlookOf(facts), group);
+    alike.set(outlook, group);
   }
   return [...alike.values()].map((group) => ({ ...group, seen: viewImages(catalogue, group.facts, question) }));
 }
 
+/** Of many hosts each is asked for many deployments. */
+const outlooks = new WeakMap<RunnerFacts, string>();
+
 /** A word for all of a host that decides which images it can run. */
-export function outlookOf({ os, arch, accelerators }: RunnerFacts): string {
+export function outlookOf(facts: RunnerFacts): string {
+  const known = outlooks.get(facts);
+  if (known !== undefined) return known;
+  const { os, arch, accelerators } = facts;
   const devices = accelerators.map(({ type, name, runtimeVersion, computeCapability, llvmTarget, soc }) =>
     [type, name, runtimeVersion, computeCapability, llvmTarget, soc].join(" "),
   );
-  return [os, arch, ...[...new Set(devices)].sort()].join("; ");
+  const outlook = [os, arch, ...[...new Set(devices)].sort()].join("; ");
+  outlooks.set(facts, outlook);
+  return outlook;
 }
 
 function countImages(groups: readonly Group[]): Counted[] {

@@ -4,7 +4,6 @@ import { outlookOf } from "../catalog/runner-choice.js";
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { knownHost, type KnownHost } from "../planner/host-choice.js";
-import type { HostFacts } from "../schema/facts.js";
 import type { LockedInstall } from "../schema/lock.js";
 import { platformOf } from "./platform.js";
 
@@ -15,15 +14,9 @@ export function oneOfEachKind(names: readonly string[], hosts: Readonly<Record<s
   return [...first.values()];
 }
 
-/** Devices decide which images run: hosts with the same ones are of one kind. */
-const outlooks = new WeakMap<HostFacts, string>();
-
-/** A word for the kind of a host. */
+/** A word for the kind of a host. Its devices decide which images run: hosts with the same ones are of one kind. */
 export function kindOf(name: string, hosts: Readonly<Record<string, KnownHost>>): string {
-  const { facts } = knownHost(hosts, name);
-  const outlook = outlooks.get(facts) ?? `${platformOf(hosts[name]).acceleratorType}; ${outlookOf(facts)}`;
-  outlooks.set(facts, outlook);
-  return outlook;
+  return `${platformOf(hosts[name]).acceleratorType}; ${outlookOf(knownHost(hosts, name).facts)}`;
 }
 
 /** A release as it is for one kind of host. */

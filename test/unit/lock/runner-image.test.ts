@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import { resolveRelease } from "../../../src/catalog/release.js";
+import { formatExplanation } from "../../../src/cli/explain.js";
 import { buildLock, findStaleness, type LockProblem } from "../../../src/lock/build.js";
 import { explainPlacement } from "../../../src/lock/explain.js";
 import { offlineQuestions } from "../../../src/lock/offline.js";
@@ -11,7 +13,7 @@ import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges } from "../support/edges.js";
 import { chat, stackOf } from "../support/problems.js";
 import { cudaHost, cudaRunners } from "../support/runners.js";
-import { rejectionOf } from "../support/thrown.js";
+import { rejectionOf, thrownBy } from "../support/thrown.js";
 
 type Fields = Parameters<typeof chat>[0];
 type Hosts = Readonly<Record<string, KnownHost>>;
@@ -143,6 +145,22 @@ describe("a backend version that is a runner image", () => {
   });
 });
 
+describe("a deployment that asks for a runner image", () => {
+  it.each([{ imageName: "team/engine:1" }, { install: "pipx" as const }])("asks for nothing else: %j", (fields) => {
+    expect(() => stackOf({ chat: chat({ runnerImage: {}, ...fields }) })).toThrow(/expected no `/);
+  });
+
+  it("is told that none can be chosen where there is no stack", () => {
+    const { stack, catalogue } = problemOf({ hosts: { box: cudaHost("12.8") } });
+    const deployment = stack.deployments.chat;
+    if (deployment === undefined) throw new Error("expected a deployment");
+    const model = { from: { source: "file" as const, path: "/m.gguf" }, file: "m.gguf", sha256: "a".repeat(64) };
+    const platform = { os: "linux", arch: "x64", acceleratorType: "cuda" } as const;
+    const wrong = thrownBy(() => resolveRelease({ catalogue, deployment, model, platform, where: "chat" }));
+    expect(wrong.parts.detail).toContain("runner images are chosen for the hosts of a stack, by its lock");
+  });
+});
+
 describe("hosts that need different runner images", () => {
   const hosts = { a: cudaHost("12.6"), b: cudaHost("12.8"), old: cudaHost("12.8", volta) };
 
@@ -170,6 +188,11 @@ describe("hosts that need different runner images", () => {
       reference: "gpustack/runner:cuda12.6-engine2.0",
       reason: "the newest of those that run on 2 of 3 hosts",
     });
+    const text = formatExplanation(made);
+    expect(text).toContain(
+      "its runner image is gpustack/runner:cuda12.6-engine2.0: the newest of those that run on 2 of",
+    );
+    expect(text).toMatch(/cuda12\.8-engine2\.0 +its runtime is above that of 1 of 3 hosts/);
   });
 
   it("are all refused where none can run any, with what would be needed", async () => {
