@@ -94,8 +94,13 @@ function compareEngine(
 
 /** Fields of one way to install mean nothing beside those of another. */
 function compareInstall(path: string, left: LockedInstall, right: LockedInstall): Difference[] {
-  if (left.method === right.method) return compareFields(path, left, right);
-  return compareTexts(path, describeInstall(left), describeInstall(right));
+  if (left.method !== right.method) return compareTexts(path, describeInstall(left), describeInstall(right));
+  if (left.method !== "image" || right.method !== "image") return compareFields(path, left, right);
+  if (left.reference === right.reference) return compareFields(path, left, right);
+  // Where an image runs follows from which one it is.
+  const { runnerImage: _, ...image } = left;
+  const { runnerImage: __, ...other } = right;
+  return compareFields(path, image, other);
 }
 
 function compareModel(path: string, left: LockedModel, right: LockedModel): Difference[] {

@@ -143,6 +143,28 @@ describe("compareLocks, of the release", () => {
     expect(found.length).toBeLessThan(300);
   });
 
+  it("tells of a runner image which it is, and not where it runs, unless that alone differs", () => {
+    const runner = (acceleratorVersion: string, comparable = true) => ({
+      install: {
+        method: "image" as const,
+        reference: `gpustack/runner:cuda${acceleratorVersion}-engine1.0`,
+        digest: `sha256:${sha256(acceleratorVersion)}`,
+        runnerImage: {
+          ...{ acceleratorType: "cuda", acceleratorVersion, service: "engine", serviceVersion: "1.0" },
+          ...{ platforms: ["linux/amd64"], comparable },
+        },
+      },
+    });
+    const paths = (found: readonly string[]) => found.map((text) => text.split(":", 1)[0]);
+    expect(paths(release(of(runner("12.6")), of(runner("12.8"))))).toEqual([
+      "chat.install.digest",
+      "chat.install.reference",
+    ]);
+    expect(paths(release(of(runner("12.6")), of(runner("12.6", false))))).toEqual([
+      "chat.install.runnerImage.comparable",
+    ]);
+  });
+
   it("tells of what lies ready, in parts that are there on both sides", () => {
     const ready = (preload: LockFile["preload"]): LockFile => ({
       ...lock,
