@@ -108,9 +108,15 @@ function draftJob(setting: ServiceSetting, platform: string): DraftJob {
       ...{ ...named, runtimeVersion, serviceVersion, platform },
       ...{ dockerfile: dockerfile.file, target, args: argsOf(setting) },
     },
-    bases: basesOf(setting, target, values),
+    bases: basesOf(setting, target, { ...platformValues(platform), ...values }),
     where: placeOf(recipe, ["rules", index]),
   };
+}
+
+/** What a build knows of itself. */
+function platformValues(platform: string): Record<string, string> {
+  const [os = "", arch = ""] = platform.split("/");
+  return { TARGETPLATFORM: platform, TARGETOS: os, TARGETARCH: arch };
 }
 
 function readRuntimeVersion(setting: ServiceSetting): string {

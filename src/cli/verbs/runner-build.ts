@@ -28,6 +28,7 @@ function addLint(runner: Command, { here }: Caller): void {
 
 function addPlan(runner: Command, { here }: Caller): void {
   addChoice(runner.command("plan"))
+    .option("--namespace <namespace>", "namespace of the images", "gpustack")
     .description("show the images that matrices say are built, in their order")
     .option("--release", "with the tags that they are released under")
     .addOption(new Option("--format <format>", "how it is printed").choices(buildFormats).default("table"))
@@ -39,6 +40,7 @@ function addPlan(runner: Command, { here }: Caller): void {
 
 function addBuild(runner: Command, { here }: Caller): void {
   addChoice(runner.command("build"))
+    .requiredOption("--namespace <namespace>", "namespace that images are pushed to")
     .description("build runner images on this machine's Docker Engine and push them, those of all platforms as -dev")
     .option("--force", "build also what the registry has of the same inputs, without caches")
     .addOption(new Option("--format <format>", "how it is printed").choices(buildFormats).default("table"))
@@ -50,6 +52,7 @@ function addBuild(runner: Command, { here }: Caller): void {
 
 function addRelease(runner: Command, { here }: Caller): void {
   addChoice(runner.command("release"))
+    .requiredOption("--namespace <namespace>", "namespace of the images")
     .description("give images that were tested their tags without -dev, and the catalogue their digests")
     .option("--digest <digest>", "the one image must be this one: what was tested")
     .option("--replace", "move tags too that lead to another image already")
@@ -66,6 +69,5 @@ function addChoice(command: Command): Command {
     .option("--tag <tag>", "this tag alone, or those that begin so, by components: cann8.5-a3")
     .addOption(new Option("--platform <platform>", "this platform alone").choices(runnerPlatforms))
     .option("--arg <name=value>", "an argument in the place of the matrices' and Dockerfiles'; once for each", collect)
-    .option("--registry <registry>", "registry that images are pushed to, before their namespace")
-    .option("--namespace <namespace>", "namespace of the images", "gpustack");
+    .option("--registry <registry>", "registry that images are pushed to, before their namespace");
 }

@@ -146,6 +146,12 @@ describe("a matrix", () => {
     expect(jobs.map(({ bases, needs }) => ({ bases, needs }))).toEqual([{ bases: ["vendor/x"], needs: [] }]);
   });
 
+  it("knows the platform in names of base images", () => {
+    const one = `${head}ARG VLLM_VERSION=1.0\nFROM vendor/devel-${"${TARGETARCH}"}:1 AS vllm\n`;
+    const { jobs } = plan([recipe("cuda", "  - services: [vllm]\n", { Dockerfile: one })]);
+    expect(jobs.map(({ bases }) => bases)).toEqual([["vendor/devel-amd64:1"], ["vendor/devel-arm64:1"]]);
+  });
+
   it("leaves an image that no rule builds to its registry", () => {
     const base = 'SGLANG_BASE_IMAGE: "gpustack/runner:cuda12.9-vllm0.9.0"';
     const { jobs } = plan([cuda(`  - { services: [sglang], ${amd64}, args: { ${base} } }\n`)]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { lintRunners } from "../../../src/cli/runner-lint.js";
-import { printBuilds, type RunnerPlanOptions } from "../../../src/cli/runner-plan.js";
+import { openBuilds, printBuilds, type RunnerPlanOptions } from "../../../src/cli/runner-plan.js";
 import { packContext, readBuildContent, readContext, readRecipes } from "../../../src/lock/build-recipes.js";
 import { chmod, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -53,6 +53,22 @@ describe("berth runner plan", () => {
     );
     expect(text).toContain("cuda4.3-vllm9.9.9-linux-amd64");
     expect(text).not.toContain("cuda12.9");
+  });
+
+  it("has of Berth's own what the catalogue tells of the same images", async () => {
+    const { workplace } = await testProject();
+    const { whole, catalogue } = openBuilds(workplace, { namespace: "gpustack" });
+    expect(whole.manifests.map(({ tag }) => tag)).toEqual([
+      "cuda12.9-vllm0.15.1",
+      "cuda12.9-sglang0.5.9",
+      "rocm7.1-vllm0.17.1",
+    ]);
+    for (const { tag, platformTags } of whole.manifests) {
+      const jobs = whole.jobs.filter(({ platformTag }) => platformTags.includes(platformTag));
+      const image = catalogue.images.find((one) => one.tag === tag);
+      expect(jobs.map(({ platform }) => platform)).toEqual(image?.platforms);
+      expect(jobs.every(({ runtimeVersion }) => runtimeVersion === image?.runtimeVersion)).toBe(true);
+    }
   });
 
   it("says when nothing is built, and gives programs an empty list", async () => {
