@@ -236,6 +236,15 @@ describe("berth backend add-version", () => {
     expect(asked).toEqual(["e/box:0.0.172"]);
   });
 
+  it("has a runner image where the version that it is like has one, of which the lock is to ask", async () => {
+    const { add, asked, write, read } = await project();
+    const install = 'install: { runnerImage: { service: engine, serviceVersion: "1.8" } }';
+    await write("backends/boxed.yaml", `schemaVersion: 1\nname: boxed\nversions:\n  "1.8": { ${install} }\n`);
+    await add("boxed", "1.9", { method: "image" });
+    expect((await read("boxed")).backend.versions["1.9"]?.install).toEqual({ runnerImage: { service: "engine" } });
+    expect(asked).toEqual([]);
+  });
+
   it("refuses to guess where nothing tells the version", async () => {
     const { add, write } = await project();
     await write(
