@@ -32,8 +32,7 @@ export async function releaseRunners(workplace: Workplace, options: RunnerReleas
     });
   const host = new LocalHost("this machine", baseEnvironment(environment));
   const released = await releaseImages({
-    // All platforms belong to an image, whichever were asked for.
-    selected: { manifests, jobs: builds.whole.jobs },
+    ...{ manifests, whole: builds.whole, inputs: builds.inputs },
     digest: options.digest,
     replace: options.replace === true,
     findLogin: createRegistryLogins(environment, host),
@@ -41,6 +40,8 @@ export async function releaseRunners(workplace: Workplace, options: RunnerReleas
   for (const one of released) {
     const { image } = one.manifest;
     workplace.print(`${image}@${one.digest}: ${one.isNew ? "released" : "released already"}`);
+    if (!one.isCurrent)
+      workplace.note(`   note: ${one.manifest.tag} was built from other inputs than its files have now`);
     const file = await writeCatalogue(workplace, builds, one, host);
     if (file !== undefined) workplace.print(`${file}: ${one.manifest.tag} has the digest`);
   }

@@ -54,8 +54,15 @@ export async function buildImages(run: BuildRun): Promise<void> {
   for (const manifest of run.selected.manifests) await combine(manifest, run, done);
 }
 
+/** What tells whether an image is up to date: plan, inputs, and who asks the registry. */
+export type KnownInputs = Pick<BuildRun, "whole" | "inputs" | "findLogin" | "signal">;
+
 /** The job's image where the registry has it, made from the same inputs. */
-async function findImage(job: BuildJob, run: BuildRun, done: Images): Promise<PlatformImage | undefined> {
+export async function findImage(
+  job: BuildJob,
+  run: KnownInputs,
+  done: Images = new Map(),
+): Promise<PlatformImage | undefined> {
   const inputs = await labelOf(job, run, done);
   if (inputs === undefined) return undefined;
   const image = await readPlatformImage(job.image, run);
@@ -66,7 +73,7 @@ async function findImage(job: BuildJob, run: BuildRun, done: Images): Promise<Pl
  * A digest of what the image is built from, and of the very images that it is made from: one that was built anew changes
  * those on it. Undefined when one of them is nowhere.
  */
-async function labelOf({ platformTag, needs }: BuildJob, run: BuildRun, done: Images): Promise<string | undefined> {
+async function labelOf({ platformTag, needs }: BuildJob, run: KnownInputs, done: Images): Promise<string | undefined> {
   const digests: string[] = [];
   for (const need of needs) {
     const job = run.whole.jobs.find((one) => one.platformTag === need.platformTag);

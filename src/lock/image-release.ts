@@ -1,6 +1,6 @@
-import type { BuildPlan, ManifestJob } from "../catalog/runner-build.js";
+import type { BuildJob, ManifestJob } from "../catalog/runner-build.js";
 import { BerthError } from "../lib/errors.js";
-import type { Asker } from "./image-digest.js";
+import { findImage, type KnownInputs } from "./image-build.js";
 import { platformsOf, readManifest, writeManifest } from "./image-index.js";
 
 /** An image that has its final tag now. */
@@ -11,10 +11,12 @@ export interface ReleasedImage {
   readonly hasReplaced: boolean;
   /** Whether the tag leads there since now alone. */
   readonly isNew: boolean;
+  /** Whether it is what the matrices and Dockerfiles say now. */
+  readonly isCurrent: boolean;
 }
 
-export interface ReleaseRun extends Asker {
-  readonly selected: BuildPlan;
+export interface ReleaseRun extends KnownInputs {
+  readonly manifests: readonly ManifestJob[];
   /** What has to be under the `-dev` tag, where it is known: what was tested. */
   readonly digest?: string | undefined;
   /** Whether a final tag that leads elsewhere may be moved. */
@@ -30,12 +32,12 @@ export interface ReleaseRun extends Asker {
  */
 export async function releaseImages(run: ReleaseRun): Promise<ReleasedImage[]> {
   const ready = [];
-  for (const manifest of run.selected.manifests) ready.push(await prepare(manifest, run));
+  for (const manifest of run.manifests) ready.push(await prepare(manifest, run));
   const released: ReleasedImage[] = [];
-  for (const { manifest, dev, before } of ready) {
+  for (const { manifest, dev, before, isCurrent } of ready) {
     const isNew = before?.digest !== dev.digest;
     if (isNew) await writeManifest(manifest.image, dev, run);
-    released.push({ manifest, digest: dev.digest, hasReplaced: before !== undefined && isNew, isNew });
+    released.push({ manifest, digest: dev.digest, hasReplaced: before !== undefined && isNew, isNew, isCurrent });
   }
   return released;
 }
@@ -48,10 +50,10 @@ async function prepare(manifest: ManifestJob, run: ReleaseRun) {
       ...{ where: devImage, what: "the registry has no such image" },
       hint: "build it first: berth runner build",
     });
-  const wanted = platformTags.flatMap((tag) => {
-    return run.selected.jobs.filter((job) => job.platformTag === tag).map((job) => job.platform);
-  });
-  const platforms = Object.keys(platformsOf(dev) ?? {});
+  const jobs = platformTags.flatMap((tag) => run.whole.jobs.filter(({ platformTag }) => platformTag === tag));
+  const wanted = jobs.map(({ platform }) => platform);
+  const images = platformsOf(dev) ?? {};
+  const platforms = Object.keys(images);
   if (platforms.join() !== wanted.join())
     throw new BerthError("image-unavailable", {
       ...{ where: devImage, what: "the image is not for the platforms that its matrix says" },
@@ -71,5 +73,14 @@ async function prepare(manifest: ManifestJob, run: ReleaseRun) {
       ...{ got: before.digest, expected: dev.digest },
       hint: "release another version; or say --replace, and the catalogue tells that it was changed in place",
     });
-  return { manifest, dev, before };
+  return { manifest, dev, before, isCurrent: await isCurrent(jobs, images, run) };
+}
+
+async function isCurrent(
+  jobs: readonly BuildJob[],
+  images: Readonly<Record<string, string>>,
+  run: ReleaseRun,
+): Promise<boolean> {
+  for (const job of jobs) if ((await findImage(job, run))?.digest !== images[job.platform]) return false;
+  return true;
 }
