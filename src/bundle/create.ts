@@ -41,6 +41,7 @@ export async function createBundle(
   const { stack, lock } = request;
   await folder.prepare();
   const before = await folder.findContents();
+  if (before !== undefined && before.stack !== stack) throw ofAnother(folder, before, stack);
   const images = await fetchImages(folder, request);
   const files = await fetchFiles(folder, request, before);
   await folder.writeText("oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" }));
@@ -118,4 +119,15 @@ async function makeIndex(folder: BundleFolder, images: readonly BundledImage[]):
     manifests.push({ mediaType: manifest.mediaType, digest, size: bytes.byteLength, annotations });
   }
   return { schemaVersion: 2, mediaType: ociIndexType, manifests };
+}
+
+/** What the other stack needs would be taken away. */
+function ofAnother({ path }: BundleFolder, { stack: got }: BundleFile, expected: string): BerthError {
+  return new BerthError("usage", {
+    where: path,
+    what: "the folder has the bundle of another stack",
+    got,
+    expected,
+    hint: "name another folder, or remove this one",
+  });
 }

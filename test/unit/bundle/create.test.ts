@@ -1,13 +1,21 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import type { BundleFolder } from "../../../src/bundle/folder.js";
+import { loadHost } from "../../../src/bundle/load.js";
 import { verifyBundle } from "../../../src/bundle/verify.js";
+import { baseEnvironment } from "../../../src/host/environment.js";
+import { LocalHost } from "../../../src/host/local.js";
+import { fetchRelease } from "../../../src/install/binary.js";
 import { sha256 } from "../../../src/lib/canonical.js";
-import { bundleFolder, here, imageNeed, makeBundle, modelNeed, removeBundle } from "../../support/bundles.js";
+import { Serial } from "../../../src/lib/serial.js";
+import { identifyFiles } from "../../../src/model/repository.js";
+import { bundleFolder, here, imageNeed, makeBundle, modelNeed, needing, removeBundle } from "../../support/bundles.js";
 import { serveFiles } from "../../support/file-server.js";
+import { HubServer } from "../../support/hub-server.js";
 import { layeredImage } from "../../support/layered-image.js";
 import { MemoryRegistry, type Described } from "../../support/memory-registry.js";
 import { rejectionOf } from "../support/thrown.js";
@@ -121,6 +129,16 @@ describe("a bundle", () => {
     expect(await blobs(folder)).toEqual(before);
   });
 
+  it("of one stack is not made in the folder of another's", async () => {
+    const { folder, image, reference } = await open();
+    const needs = { images: [imageNeed(reference, image.digest)] };
+    const { contents } = await makeBundle(folder, needs);
+    const error = await rejectionOf(makeBundle(folder, {}, { stack: "other" }));
+    expect(error).toMatchObject({ code: "usage", parts: { got: "test", expected: "other" } });
+    expect(await folder.readContents()).toEqual(contents);
+    expect(await verifyBundle(folder, contents)).toEqual([]);
+  });
+
   it("does not take a folder that holds other things", async () => {
     const { folder } = await open();
     await mkdir(folder.path);
@@ -188,5 +206,74 @@ describe("a model in a bundle", () => {
     expect(files.requests).toHaveLength(asked);
     const bad = modelNeed(files.url("/bad.gguf"), sha256("good"));
     expect(await rejectionOf(makeBundle(folder, { models: [bad] }))).toMatchObject({ code: "checksum-mismatch" });
+  });
+});
+
+describe("other files in a bundle", () => {
+  it("are those of a repository, fetched with a token that no file of the bundle has", async () => {
+    const { folder } = await open();
+    const hub = await HubServer.start();
+    onTestFinished(() => hub.close());
+    const token = "hf_canary-bundle-22d7";
+    const files = { "config.json": "{}", "weights.gguf": "weights" };
+    hub.repositories["acme/tiny"] = { revisions: { main: files }, access: { kind: "private", token } };
+    const pinned = Object.entries(files).map(([path, text]) => ({
+      path,
+      sizeBytes: text.length,
+      sha256: sha256(text),
+    }));
+    const from = { source: "huggingface", repo: "acme/tiny", revision: "main", endpoint: hub.endpoint } as const;
+    const model = {
+      from: { ...from, commit: hub.commitOf("acme/tiny"), files: pinned },
+      file: ".",
+      sha256: identifyFiles(pinned),
+    };
+    const need = { model, indexUrl: undefined, token: "hub", of: "acme/tiny", hosts: [here] };
+    expect(await rejectionOf(makeBundle(folder, { models: [need] }))).toMatchObject({ code: "secret-missing" });
+    const findSecret = (name: string) => Promise.resolve(name === "hub" ? token : undefined);
+    const { contents } = await makeBundle(folder, { models: [need] }, { findSecret });
+    expect(contents.files.map(({ name, kind }) => [name, kind])).toEqual([
+      ["config.json", "model"],
+      ["weights.gguf", "model"],
+    ]);
+    expect(await verifyBundle(folder, contents)).toEqual([]);
+    const asked = hub.requests.length;
+    await makeBundle(folder, { models: [need] }, { findSecret });
+    expect(hub.requests).toHaveLength(asked);
+    const { stdout } = await execa("grep", ["-rl", token, folder.path], { reject: false });
+    expect(stdout).toBe("");
+  });
+
+  it("are archives of releases, which a host finds where it would have fetched them to", async () => {
+    const { folder } = await open();
+    const server = await serveFiles({ "/engine.tar.gz": "packed" });
+    onTestFinished(() => server.close());
+    const archive = {
+      ...{ of: "engine 1", hosts: [here], backend: "engine", version: "1", os: "linux", arch: "x64" },
+      ...{ url: server.url("/engine.tar.gz"), sha256: sha256("packed"), sizeBytes: 6, unpackedBytes: 6 },
+    };
+    const { contents } = await makeBundle(folder, { archives: [archive] });
+    await makeBundle(folder, { archives: [archive] });
+    expect(server.requests).toEqual(["/engine.tar.gz"]);
+
+    const host = new LocalHost("local", baseEnvironment(process.env));
+    const dataDir = join(folder.path, "..", "host");
+    const refuse = () => Promise.reject(new Error("no engine and no Python is asked for archives"));
+    const load = () =>
+      loadHost({
+        ...{ folder, contents, needs: needing({ archives: [archive] }), place: { host, dataDir }, engine: refuse },
+        ...{ store: { listLayers: refuse, load: refuse, forget: refuse }, findTag: refuse, tell: () => undefined },
+      });
+    expect((await load()).files).toEqual(["engine 1"]);
+    expect((await load()).files).toEqual([]);
+    const context = {
+      host,
+      dataDir,
+      content: { backendFile: refuse, pythonTool: refuse },
+      serial: new Serial(),
+      python: refuse,
+    };
+    await fetchRelease(context, archive, () => undefined);
+    expect(server.requests).toHaveLength(1);
   });
 });
