@@ -127,7 +127,7 @@ describe.skipIf(isLeftOut)(title("a bundle on a host with a real engine"), () =>
     expect(await dangling()).not.toContain(intermediate);
   });
 
-  it.skipIf(whyNoSshd !== undefined)("over ssh goes on with a file where the connection was cut", async () => {
+  it.skipIf(whyNoSshd !== undefined)("over ssh sends of a file only what a load that was cut off has not", async () => {
     const sshd = await SshServer.start();
     const proxy = await TcpProxy.start(sshd.port);
     const host = new SshHost(sshd.target(proxy.port), sshd.settings());
