@@ -1,5 +1,3 @@
-import { stringify } from "yaml";
-
 import { nearestNames } from "../catalog/nearest.js";
 import type { RunnerCatalogue, RunnerImage } from "../catalog/runner-catalogue.js";
 import { listRunners } from "../catalog/runner-list.js";
@@ -8,6 +6,7 @@ import { BerthError } from "../lib/errors.js";
 import { readRunners } from "../lock/runner-files.js";
 import { parseConstraint, type Constraint } from "../schema/version-constraint.js";
 import { runnerRepository } from "../schema/runner.js";
+import { yamlLibrary } from "../schema/yaml-library.js";
 import type { runnerFormats } from "./arguments.js";
 import { plainTable } from "./table.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -118,7 +117,7 @@ function formatRunners(rows: readonly RunnerRow[], format: RunnerListOptions["fo
     case "json":
       return JSON.stringify(rows, undefined, 2);
     case "yaml":
-      return stringify(rows).trimEnd();
+      return yamlLibrary().stringify(rows).trimEnd();
     case "names":
       return rows.map(({ name }) => name).join("\n");
     case "table":

@@ -1,15 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { execa } from "execa";
-import { parse } from "yaml";
-
 import { BerthError, systemCode } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import { printableLines } from "../lib/printable.js";
+import { yamlLibrary } from "../schema/yaml-library.js";
 import { assertStack } from "./known-stacks.js";
 import type { Toolchain } from "./toolchain.js";
 
@@ -62,7 +59,7 @@ export function findRoot(from: string): string {
 
 /** The project's name, by its `Pulumi.yaml`. */
 export function projectName(root: string): string {
-  const { name } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as { name: string };
+  const { name } = yamlLibrary().parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as { name: string };
   return name;
 }
 
@@ -97,7 +94,9 @@ export async function nameStack({ environment, root }: Workplace, named: string 
 /** The stack's file: configuration `berth:stackFile`, else `stacks/<stack>.yaml`. */
 export function stackFileOf(root: string, stack: string): string {
   const configuration = join(root, `Pulumi.${stack}.yaml`);
-  const parsed: unknown = existsSync(configuration) ? parse(readFileSync(configuration, "utf8")) : undefined;
+  const parsed: unknown = existsSync(configuration)
+    ? yamlLibrary().parse(readFileSync(configuration, "utf8"))
+    : undefined;
   const { config } = (parsed ?? {}) as { config?: Record<string, unknown> };
   const configured = config?.["berth:stackFile"];
   return typeof configured === "string" && configured !== "" ? configured : join("stacks", `${stack}.yaml`);
@@ -111,7 +110,7 @@ export async function prepareState(
   const passphrase = join(root, ".berth", "passphrase");
   await mkdir(state, { recursive: true, mode: 0o700 });
   try {
-    await writeFile(passphrase, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+    await writeFile(passphrase, `${randomText(32)}\n`, { mode: 0o600, flag: "wx" });
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
   }
@@ -161,6 +160,7 @@ export class Pulumi {
 
   /** Runs `pulumi`; a failing command is a result. */
   async run(args: readonly string[], more: Environment = {}): Promise<PulumiResult> {
+    const { execa } = await import("execa");
     const result = await execa(this.#binary, [...args, "--non-interactive", "--color", "never"], {
       cwd: this.#root,
       env: { ...this.#environment, ...more },
@@ -174,6 +174,7 @@ export class Pulumi {
 
   /** Runs `pulumi` in the terminal, where it may ask; returns its exit code. */
   async attach(args: readonly string[], more: Environment = {}): Promise<number> {
+    const { execa } = await import("execa");
     const { exitCode } = await execa(this.#binary, [...args], {
       cwd: this.#root,
       env: { ...this.#environment, ...more },
@@ -208,4 +209,9 @@ function diagnostics(output: string): string {
   const begin = output.indexOf("Diagnostics:");
   const end = output.indexOf("\nOutputs:", begin);
   return begin < 0 ? output : output.slice(begin, end < 0 ? undefined : end);
+}
+
+/** Random bytes, written for a file. */
+function randomText(bytes: number): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("base64url");
 }

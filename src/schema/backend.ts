@@ -13,9 +13,9 @@ import {
   name,
   relativeFile,
   sha256,
-  variable,
   version,
 } from "./scalars.js";
+import { variable } from "./variable.js";
 import { hostSelector } from "./selector.js";
 import { fileSignature, imageSignature } from "./signature.js";
 import { sameVersion, withoutV } from "./version-constraint.js";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { durationSeconds, mostSeconds, name, secretReference, timeoutText, variable } from "./scalars.js";
+import { durationSeconds, mostSeconds, name, secretReference, timeoutText } from "./scalars.js";
+import { variable } from "./variable.js";
 
 /** What `verify` commands may name in double braces. */
 export const verifyPlaceholders = ["endpoint", "model_name", "port"] as const;

@@ -10,7 +10,8 @@ import {
   ulimit,
   user,
 } from "./container-parts.js";
-import { port, variable } from "./scalars.js";
+import { port } from "./scalars.js";
+import { variable } from "./variable.js";
 
 const ids = listOf(
   z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, { error: "expected the identity of a device" }),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { variable } from "./scalars.js";
+import { variable } from "./variable.js";
 
 const argument = z.string().min(1);
 const command = z.tuple([argument], argument).describe("Command and its arguments");

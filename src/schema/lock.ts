@@ -22,10 +22,10 @@ import {
   registryHost,
   registryUser,
   sha256,
-  variable,
   version,
 } from "./scalars.js";
 import { lockedRunnerImage } from "./runner-image.js";
+import { variable } from "./variable.js";
 import { lockedFileSignature, lockedImageSignature } from "./signature.js";
 
 const content = z.strictObject({

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { variable } from "./variable.js";
+
 /** A name that becomes part of file names, labels and host names: no separators, no `..`. */
 export const name = z
   .string()
@@ -137,11 +139,6 @@ export function byteSizeBytes(text: string): number {
   const [, amount = "0", unit = "B"] = /^([\d.]+)([A-Za-z]+)$/.exec(text) ?? [];
   return Math.max(1, Math.round(Number(amount) * bytesPerUnit[unit as keyof typeof bytesPerUnit]));
 }
-
-export const variable = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected the name of an environment variable" })
-  .describe("The name of an environment variable");
 
 export const environment = z
   .record(variable, z.string({ error: "expected a string; put numbers and booleans in quotes" }))

@@ -24,8 +24,8 @@ import {
   registryHost,
   registryUser,
   secretReference,
-  variable,
 } from "./scalars.js";
+import { variable } from "./variable.js";
 import { hostSelector } from "./selector.js";
 import { versionConstraint } from "./version-range.js";
 

@@ -1,8 +1,8 @@
-import { isNode, isScalar } from "yaml";
 import type { z } from "zod";
 
 import { isWritten, lowerFirst } from "./yaml-slips.js";
 import { follow, keyOffset, nodeAt, valueOffset, type FileIssue, type YamlText } from "./yaml-text.js";
+import { yamlLibrary } from "./yaml-library.js";
 
 /** Which of a document's texts says what is at a path. */
 export type FindText = (path: readonly PropertyKey[]) => YamlText;
@@ -96,6 +96,7 @@ const secretKey = /(?:key|token|password|secretEnv)$/i;
 function excerpt({ document, source }: YamlText, path: readonly PropertyKey[]): string {
   if (path.some((key) => typeof key === "string" && secretKey.test(key))) return "a value that is not shown";
   const value = follow(nodeAt({ document }, path), document);
+  const { isNode, isScalar } = yamlLibrary();
   if (!isNode(value) || !isWritten(value)) return "nothing";
   const [from, to] = value.range ?? [0, 0];
   const plain = isScalar(value) && typeof value.value === "string" ? JSON.stringify(value.value) : undefined;

@@ -1,4 +1,5 @@
-import { isScalar, visit, type Document, type Node, type YAMLParseError } from "yaml";
+import type { Document, Node, YAMLParseError } from "yaml";
+import { yamlLibrary } from "./yaml-library.js";
 
 /** One problem of a file, by line and column from 1. */
 export interface Issue {
@@ -32,11 +33,12 @@ function syntaxError({ code, message }: Pick<YAMLParseError, "code" | "message">
 
 function findBadKeys(document: Document, position: Position): Issue[] {
   const issues: Issue[] = [];
+  const { visit } = yamlLibrary();
   visit(document, {
     Map(_, { items }) {
       const firstLines = new Map<string, number>();
       for (const { key } of items) {
-        if (!isScalar(key)) continue;
+        if (!yamlLibrary().isScalar(key)) continue;
         const at = position(startOf(key));
         const name = String(key.value);
         const first = firstLines.get(name);
@@ -56,6 +58,7 @@ function findBadKeys(document: Document, position: Position): Issue[] {
 function findUnknownAliases(document: Document, position: Position): Issue[] {
   const issues: Issue[] = [];
   const anchors = new Set<string>();
+  const { visit } = yamlLibrary();
   visit(document, {
     Alias(_, alias) {
       if (anchors.has(alias.source)) return;
@@ -71,6 +74,7 @@ function findUnknownAliases(document: Document, position: Position): Issue[] {
 
 function findUnspeakable(document: Document, position: Position): Issue[] {
   const issues: Issue[] = [];
+  const { visit } = yamlLibrary();
   visit(document, {
     Scalar(_, scalar) {
       if (typeof scalar.value !== "string" || !/[\0\p{Surrogate}]/u.test(scalar.value)) return;
@@ -84,6 +88,7 @@ function findUnspeakable(document: Document, position: Position): Issue[] {
 /** Where the first alias stands; undefined when there is none. */
 export function findAlias(document: Document): number | undefined {
   let found: number | undefined;
+  const { visit } = yamlLibrary();
   visit(document, {
     Alias(_, alias) {
       found = startOf(alias);

@@ -1,10 +1,10 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Document, Pair, YAMLMap } from "yaml";
 
 import { BerthError } from "../lib/errors.js";
 import { printable } from "../lib/printable.js";
 import { findAlias, findSlips, isWritten, startOf, type Issue, type Position } from "./yaml-slips.js";
 import { readValues } from "./yaml-values.js";
+import { yamlLibrary } from "./yaml-library.js";
 
 /** Larger files are refused before they are parsed. */
 export const largestDocumentBytes = 1_000_000;
@@ -58,6 +58,7 @@ function laterWhole(source: string, file: string, value: unknown): YamlText {
  * long.
  */
 export function parseWhole(source: string, file: string): YamlText {
+  const { LineCounter, parseDocument } = yamlLibrary();
   const lines = new LineCounter();
   // Repeated keys are found below and not by the parser, which compares each key with each.
   const document = parseDocument(source, {
@@ -88,6 +89,7 @@ export function tooLarge(file: string, bytes: number, largestBytes = largestDocu
 
 /** No document at all, or one of which nothing but its beginning is written. */
 function isEmpty(contents: unknown): boolean {
+  const { isScalar } = yamlLibrary();
   return contents === null || (isScalar(contents) && contents.value === null && !isWritten(contents));
 }
 
@@ -119,7 +121,7 @@ export function invalid(issues: readonly FileIssue[]): BerthError {
 }
 
 export function follow(node: unknown, document: Document): unknown {
-  return isAlias(node) ? node.resolve(document) : node;
+  return yamlLibrary().isAlias(node) ? node.resolve(document) : node;
 }
 
 /** The node at a path; undefined when there is none. */
@@ -131,12 +133,14 @@ export function nodeAt({ document }: Pick<YamlText, "document">, path: readonly 
 export function keyOffset(document: Document, path: readonly PropertyKey[]): number {
   const parent = path.slice(0, -1).reduce<unknown>((node, key) => child(node, key), document.contents);
   const key = pairOf(parent, path.at(-1) ?? "")?.key;
+  const { isNode } = yamlLibrary();
   if (isNode(key)) return startOf(key);
   return isNode(parent) ? startOf(parent) : 0;
 }
 
 /** The offset of the deepest node on the path that is there. */
 export function valueOffset(document: Document, path: readonly PropertyKey[]): number {
+  const { isNode } = yamlLibrary();
   let node: unknown = document.contents;
   for (const key of path) {
     const next = child(node, key);
@@ -147,13 +151,14 @@ export function valueOffset(document: Document, path: readonly PropertyKey[]): n
 }
 
 function child(node: unknown, key: PropertyKey): unknown {
-  return isSeq(node) ? node.items[Number(key)] : pairOf(node, key)?.value;
+  return yamlLibrary().isSeq(node) ? node.items[Number(key)] : pairOf(node, key)?.value;
 }
 
 const indexes = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
 
 /** A map's pair by its key as it is in the parsed value, a text. Each map is searched once, also for very many keys. */
 function pairOf(node: unknown, key: PropertyKey): Pair | undefined {
+  const { isMap, isScalar } = yamlLibrary();
   if (!isMap(node)) return undefined;
   const index =
     indexes.get(node) ??
