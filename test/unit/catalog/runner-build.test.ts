@@ -147,7 +147,7 @@ describe("a matrix", () => {
   });
 
   it("knows the platform in names of base images", () => {
-    const one = `${head}ARG VLLM_VERSION=1.0\nFROM vendor/devel-${"${TARGETARCH}"}:1 AS vllm\n`;
+    const one = `${head}ARG VLLM_VERSION=1.0\nFROM vendor/devel-\${TARGETARCH}:1 AS vllm\n`;
     const { jobs } = plan([recipe("cuda", "  - services: [vllm]\n", { Dockerfile: one })]);
     expect(jobs.map(({ bases }) => bases)).toEqual([["vendor/devel-amd64:1"], ["vendor/devel-arm64:1"]]);
   });
