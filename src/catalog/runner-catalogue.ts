@@ -81,12 +81,22 @@ function vocabularyOf(files: RunnerCatalogue["files"], services: RunnerCatalogue
   return { accelerators: Object.fromEntries(accelerators), services: Object.keys(services).sort() };
 }
 
-function imagesOf({ acceleratorType, repository, versions }: RunnerFile): RunnerImage[] {
+function imagesOf({ acceleratorType, repository: common, versions }: RunnerFile): RunnerImage[] {
   return versions.flatMap(({ version: acceleratorVersion, variant, computeCapabilities, llvmTargets, images }) =>
     Object.entries(images).flatMap(([service, entries]) =>
       entries.map(({ version: serviceVersion, platforms = [], onlyTargets, withoutTargets = [], ...entry }) => {
         const named = { acceleratorType, acceleratorVersion, variant, service, serviceVersion };
-        const { runtimeVersion, rc, deprecated, polished, listed, published, digest, warning } = entry;
+        const {
+          repository = common,
+          runtimeVersion,
+          rc,
+          deprecated,
+          polished,
+          listed,
+          published,
+          digest,
+          warning,
+        } = entry;
         return {
           ...named,
           ...{ tag: formatRunnerTag(named), repository, runtimeVersion, platforms, computeCapabilities },

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { parseImageReference } from "../catalog/image-reference.js";
 import type { BuildJob } from "../catalog/runner-build.js";
 import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
 import { createRegistryLogins } from "../host/registry-login.js";
 import { BerthError } from "../lib/errors.js";
 import { releaseImages, type ReleasedImage } from "../lock/image-release.js";
+import { writeRunnerEntry } from "../lock/runner-entry.js";
 import { openBuilds, type BuildOptions, type OpenBuilds } from "./runner-plan.js";
-import { writeRunnerEntry } from "./runner-text.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 export interface RunnerReleaseOptions extends BuildOptions {
@@ -63,6 +64,7 @@ async function writeCatalogue(
   const written = writeRunnerEntry(text, file, {
     ...namedBy(job),
     digest,
+    repository: parseImageReference(manifest.image).name,
     polished: hasReplaced,
     platforms: platformsOf(jobs),
   });

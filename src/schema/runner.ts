@@ -19,6 +19,10 @@ export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const;
 const platform = z.enum(runnerPlatforms);
 export type RunnerPlatform = z.infer<typeof platform>;
 
+const imageRepository = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,200}\/[a-z0-9][a-z0-9._-]{0,100}$/, {
+  error: "expected a repository with its namespace, such as registry.example.net/team/runner",
+});
+
 const runnerImage = z
   .strictObject({
     version: z.string().regex(serviceVersionPattern).describe("Version of the service"),
@@ -44,6 +48,9 @@ const runnerImage = z
       .regex(/^sha256:[0-9a-f]{64}$/)
       .optional()
       .describe("Digest of the index of its platforms, once it is known"),
+    repository: imageRepository
+      .optional()
+      .describe("Where the image is had from, if not from where the file's other images are"),
     warning: z.string().optional().describe("What whoever takes it should know"),
   })
   .refine(({ published, platforms }) => !published || platforms !== undefined, {
@@ -87,11 +94,7 @@ export const runnerFile = z
         source: z.string().describe("What hosts tell, or why they tell nothing"),
       })
       .describe("What is known of a host's runtime"),
-    repository: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9._:/-]{0,200}\/[a-z0-9][a-z0-9._-]{0,100}$/, {
-        error: "expected a repository with its namespace, such as registry.example.net/team/runner",
-      })
+    repository: imageRepository
       .default(runnerRepository)
       .describe("Where the images are had from; `mirrors: { registries }` of a stack puts another place before it"),
     services: z.record(word, z.string()).describe("Services that there are images of, with their names for people"),

@@ -202,7 +202,10 @@ rules:
     const text = await readFile(join(folder, "backends", "runners", "tiny.yaml"), "utf8");
     expect(text).toContain("# Released before.");
     const low = await manifestOf("tiny1.2-low0.2.0");
-    const known = { runtimeVersion: "1.2.3", platforms: ["linux/amd64"] };
+    const known = {
+      ...{ runtimeVersion: "1.2.3", platforms: ["linux/amd64"] },
+      repository: `${registry.host}/team/runner`,
+    };
     expect((parse(text) as { versions: unknown[] }).versions).toEqual([
       {
         version: "1.2",

@@ -13,6 +13,8 @@ export interface RunnerEntry {
   readonly runtimeVersion: string;
   readonly platforms: readonly string[];
   readonly digest: string;
+  /** Where it is, without its tag: `registry.example.net/team/runner`. */
+  readonly repository: string;
   /** Whether it was changed in place under its tag. */
   readonly polished: boolean;
 }
@@ -26,16 +28,19 @@ type Fields = readonly (readonly [key: string, value: string])[];
  * @throws BerthError `file-invalid` if the text is no such file
  */
 export function writeRunnerEntry(text: string, file: string, entry: RunnerEntry): string {
-  parseYaml(text, file, runnerFile);
+  const { repository } = parseYaml(text, file, runnerFile);
+  const before = find(text, entry).entry;
+  const isElsewhere = entry.repository !== repository || before?.has("repository") === true;
   const known: Fields = [
     ["runtimeVersion", JSON.stringify(entry.runtimeVersion)],
     ["platforms", `[${entry.platforms.join(", ")}]`],
     ...(entry.polished ? [["polished", "true"] as const] : []),
+    ...(before?.has("published") === true ? [["published", "true"] as const] : []),
+    ...(isElsewhere ? [["repository", entry.repository] as const] : []),
     ["digest", entry.digest],
   ];
   const version: Fields = [["version", JSON.stringify(entry.serviceVersion)]];
-  const written =
-    find(text, entry).entry === undefined ? insert(text, entry, [...version, ...known]) : update(text, entry, known);
+  const written = before === undefined ? insert(text, entry, [...version, ...known]) : update(text, entry, known);
   parseYaml(written, file, runnerFile);
   return written;
 }

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { writeRunnerEntry, type RunnerEntry } from "../../../src/cli/runner-text.js";
+import { writeRunnerEntry, type RunnerEntry } from "../../../src/lock/runner-entry.js";
+import { assembleRunners } from "../../../src/catalog/runner-catalogue.js";
 import { parseYaml } from "../../../src/schema/document.js";
 import { runnerFile } from "../../../src/schema/runner.js";
 import { repository } from "../../support/toolchain.js";
@@ -41,6 +42,7 @@ const file = head + body;
 const entry = (more: Partial<RunnerEntry>): RunnerEntry => ({
   ...{ acceleratorVersion: "2.1", variant: "a3", service: "fake", serviceVersion: "0.2.0", runtimeVersion: "2.1.3" },
   ...{ platforms: ["linux/amd64", "linux/arm64"], digest, polished: false },
+  repository: "gpustack/runner",
   ...more,
 });
 const write = (more: Partial<RunnerEntry>, text = file) => writeRunnerEntry(text, "tiny.yaml", entry(more));
@@ -70,6 +72,30 @@ describe("an image in a catalogue file", () => {
       '+           runtimeVersion: "2.1.3"',
       "+           polished: true",
       `+           digest: ${digest}`,
+    ]);
+  });
+
+  it("tells where it is when that is not where the file's other images are, and is published then", () => {
+    const planned = file.replace(
+      '        - version: "0.1.0"\n',
+      '        - version: "0.1.0"\n          published: false\n',
+    );
+    const mine = {
+      serviceVersion: "0.1.0",
+      platforms: ["linux/amd64"],
+      repository: "registry.example.net:5000/team/runner",
+    };
+    expect(changes(planned, write(mine, planned))).toEqual([
+      "-           published: false",
+      "+           published: true",
+      '+           runtimeVersion: "2.1.3"',
+      "+           repository: registry.example.net:5000/team/runner",
+      `+           digest: ${digest}`,
+    ]);
+    const { images } = assembleRunners([{ file: parseYaml(write(mine, planned), "tiny.yaml", runnerFile), where: "" }]);
+    expect(images.map(({ serviceVersion, repository: from }) => [serviceVersion, from])).toContainEqual([
+      "0.1.0",
+      mine.repository,
     ]);
   });
 
