@@ -153,7 +153,7 @@ function tellSteps(workplace: Workplace, file: string, dockerfile: string, type:
   note(`1. what is marked "To do" in ${shown(root, file)}, and "TODO" in ${shown(root, dockerfile)}`);
   note("2. berth runner lint: whether the Dockerfile follows the convention");
   note(`3. berth runner plan --accelerator ${type}: what is built, and under which names`);
-  note("4. build, test and release it; then take `published: false` away and tell the `platforms` of the image");
+  note("4. berth runner build, test, and berth runner release, which writes into the file that the image is there");
   note(`5. berth runner list --accelerator ${type}, and berth runner resolve for a host that has such devices`);
 }
 

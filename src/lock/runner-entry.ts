@@ -32,10 +32,10 @@ export function writeRunnerEntry(text: string, file: string, entry: RunnerEntry)
   const before = find(text, entry).entry;
   const isElsewhere = entry.repository !== repository || before?.has("repository") === true;
   const known: Fields = [
+    ...(before?.get("published") === false ? [["published", "true"] as const] : []),
     ["runtimeVersion", JSON.stringify(entry.runtimeVersion)],
     ["platforms", `[${entry.platforms.join(", ")}]`],
     ...(entry.polished ? [["polished", "true"] as const] : []),
-    ...(before?.has("published") === true ? [["published", "true"] as const] : []),
     ...(isElsewhere ? [["repository", entry.repository] as const] : []),
     ["digest", entry.digest],
   ];

@@ -57,6 +57,12 @@ function changes(before: string, after: string): string[] {
 }
 
 describe("an image in a catalogue file", () => {
+  it("is one that there is, though it was written down before it was built", () => {
+    const before = file.replace('runtimeVersion: "2.1.0", platforms: [linux/amd64] }', "published: false }");
+    const images = parseYaml(write({}, before), "tiny.yaml", runnerFile).versions[0]?.images;
+    expect(images?.fake?.[0]).toMatchObject({ published: true, platforms: ["linux/amd64", "linux/arm64"], digest });
+  });
+
   it("gets what is known of it, in lines of its own, and comments stay", () => {
     expect(changes(file, write({}))).toEqual([
       '-         - { version: "0.2.0", runtimeVersion: "2.1.0", platforms: [linux/amd64] } # tried',
