@@ -66,7 +66,7 @@ const builderEvent = z.object({
 type BuilderEvent = z.output<typeof builderEvent>;
 const pushed = z.object({ Digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
 
-/** A host's Docker Engine with its BuildKit (`docs/decisions/0020-runner-builds.md`). */
+/** A host's Docker Engine with its BuildKit (`docs/decisions/0021-runner-builds.md`). */
 export function createImageBuilder(host: Host, pace: DockerPace = defaultDockerPace): ImageBuilder {
   return new DockerImageBuilder(host, pace);
 }
