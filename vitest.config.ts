@@ -1,6 +1,12 @@
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 import { LongestFirst } from "./test/support/longest-first.js";
+
+const cores = availableParallelism();
+/** Tests of machines wait about a third of their time. Each file that runs has ports of its own, of eight ranges. */
+const waiting = Math.min(8, cores + 1);
 
 /**
  * `unit` needs nothing. `contract` and `e2e` use real supervisors, servers and models. `toolchain` builds the CLI.
@@ -17,6 +23,7 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           setupFiles: ["test/support/seed.ts"],
           testTimeout: 30_000,
+          maxWorkers: cores,
         },
       },
       {
@@ -25,8 +32,7 @@ export default defineConfig({
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          // They wait more than they work.
-          maxWorkers: 3,
+          maxWorkers: waiting,
           sequence: { groupOrder: 1 },
         },
       },
@@ -36,8 +42,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          // Each takes a Pulumi engine, a program and a provider beside it, and waits for them a fourth of its time.
-          maxWorkers: 3,
+          maxWorkers: waiting,
           sequence: { groupOrder: 2 },
         },
       },
