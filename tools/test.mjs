@@ -7,18 +7,13 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const projects = ["unit", "contract", "e2e", "record", "toolchain"];
-/** Contract suites that take more than a minute each. */
+/** Contract suites that take half a minute and more each. */
 const longContracts = [
-  "converge",
-  "docker-restart",
-  "ssh-converge",
-  "ssh-faults",
-  "ssh-host",
-  "supervisord",
-  "systemd",
+  ...["adoption", "converge", "docker-faults", "docker-restart", "gateway", "hub-download", "install-hostile"],
+  ...["python-lock", "ssh-converge", "ssh-docker", "ssh-faults", "ssh-host", "ssh-sudo", "supervisord", "systemd"],
 ];
 /** One way through everything that a user does. */
-const shortWay = ["command", "container-gateway", "lifecycle", "plan", "quickstart"];
+const shortWay = ["lifecycle", "quickstart"];
 
 const args = process.argv.slice(2);
 const named = args.filter((arg) => projects.includes(arg));
