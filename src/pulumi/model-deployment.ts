@@ -10,14 +10,14 @@ import { readCatalogue } from "../lock/project.js";
 import { desiredStack, type DesiredStack } from "../planner/desired.js";
 import { allowAddress, keyVariable } from "../planner/exposure.js";
 import type { LockedModel } from "../schema/model.js";
-import { deploymentEntry } from "../schema/stack.js";
+import { deploymentFields } from "../schema/stack.js";
 import { createBackendVersion, createInstance, createModelFiles } from "./desired-resources.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
 import type { Host, Instance } from "./resources.js";
 
 /** The part of a deployment that stack files and programs write alike. */
-const engine = deploymentEntry.pick({
+const engine = deploymentFields.pick({
   backend: true,
   backendVersion: true,
   install: true,

@@ -70,116 +70,112 @@ export const resourcesEntry = z
   })
   .describe("What one runner of the deployment needs");
 
-export const deploymentEntry = z
-  .strictObject({
-    backend: ofRelease(
-      name.describe(
-        "Name of the inference engine: a file in backends/. `auto` chooses by the model; `custom` takes what this deployment says itself",
-      ),
+/** A deployment, field by field. */
+export const deploymentFields = z.strictObject({
+  backend: ofRelease(
+    name.describe(
+      "Name of the inference engine: a file in backends/. `auto` chooses by the model; `custom` takes what this deployment says itself",
     ),
-    backendVersion: ofRelease(
-      versionConstraint
-        .optional()
-        .describe(
-          'A release of the backend, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12". Default: the backend file\'s default version',
-        ),
-    ),
-    prefer: ofRelease(
-      z
-        .literal("llama-box")
-        .optional()
-        .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
-    ),
-    install: ofRelease(
-      z
-        .enum(installMethods)
-        .optional()
-        .describe(
-          "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual. `manual` needs nothing of the backend's file: an administrator put the version there",
-        ),
-    ),
-    imageName: ofRelease(
-      z
-        .string()
-        .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}(?:@sha256:[0-9a-f]{64})?$/, {
-          error: "expected an image reference, such as registry/repository:tag, with or without @sha256: and 64 digits",
-        })
-        .optional()
-        .describe(
-          "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
-        ),
-    ),
-    runnerImage: ofRelease(runnerImageChoice.optional()),
-    entrypoint: ofRelease(
-      z.string().min(1).optional().describe("Container entrypoint of this deployment alone; split the POSIX way"),
-    ),
-    runCommand: ofRelease(
-      z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
-    ),
-    category: ofRelease(category.optional().describe("What the model does. Default: what its files tell, else llm")),
-    architecture: ofRelease(
-      z
-        .string()
-        .optional()
-        .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
-    ),
-    model: ofRelease(modelSource),
-    contextLength: ofRelease(
-      z
-        .int()
-        .min(16)
-        .optional()
-        .describe(
-          "Tokens of context that the engine reserves. Default: 8192 for models that generate text, else the model's",
-        ),
-    ),
-    parameters: ofRelease(
-      z
-        .array(z.string())
-        .optional()
-        .describe("Arguments for the engine; they replace the backend's default parameters"),
-    ),
-    extraParameters: ofRelease(z.array(z.string()).default([]).describe("Arguments for the engine, after all others")),
-    env: ofRelease(environment.default({}).describe("Environment of the runner; overrides the backend's")),
-    secretEnv: z
-      .record(variable, secretReference)
-      .default({})
-      .describe("Environment variables whose values are secrets"),
-    replicas: replicaCount
+  ),
+  backendVersion: ofRelease(
+    versionConstraint
       .optional()
       .describe(
-        "How many instances there are. They are placed on hosts that fit, as `placement` says, and stay where they are. Default: 1",
+        'A release of the backend, or a constraint that the lock resolves to one: "0.19.0", "0.19.x", ">=0.10 <0.12". Default: the backend file\'s default version',
       ),
-    host: name.optional().describe("The one host to run on. Default: placement chooses of those that fit"),
-    hostSelector: hostSelector
+  ),
+  prefer: ofRelease(
+    z
+      .literal("llama-box")
+      .optional()
+      .describe("With `backend: auto`: the engine to take for GGUF models instead of llama-cpp"),
+  ),
+  install: ofRelease(
+    z
+      .enum(installMethods)
       .optional()
       .describe(
-        "Labels that the host must have: a value, a list of values of which it has one, { notIn: [...] } or { exists: true }. `os`, `arch`, `accelerator` (its type, or cpu) and `gpu` (its product, such as h100) are there by themselves. Default: the backend's",
+        "How the backend version is installed. Default: the first that fits the host: binary, pipx, image, manual. `manual` needs nothing of the backend's file: an administrator put the version there",
       ),
-    port: port
+  ),
+  imageName: ofRelease(
+    z
+      .string()
+      .regex(/^[a-z0-9][A-Za-z0-9._:/-]{0,300}(?:@sha256:[0-9a-f]{64})?$/, {
+        error: "expected an image reference, such as registry/repository:tag, with or without @sha256: and 64 digits",
+      })
       .optional()
       .describe(
-        "The port to serve on, of at most one replica on each host. Default: the lock chooses one of the host's portRange and keeps it",
+        "Container image of this deployment alone, instead of the backend version's. `backendVersion` then names a version exactly; default: the one that the tag names, else the backend's default version",
       ),
-    bindAddress: z
-      .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
-      .default("127.0.0.1")
-      .describe("The address to serve on. Default: loopback. Another address needs `apiKey` or `insecure: true`"),
-    apiKey: secretReference
+  ),
+  runnerImage: ofRelease(runnerImageChoice.optional()),
+  entrypoint: ofRelease(
+    z.string().min(1).optional().describe("Container entrypoint of this deployment alone; split the POSIX way"),
+  ),
+  runCommand: ofRelease(
+    z.string().optional().describe("Arguments of the runner for this deployment alone, with placeholders"),
+  ),
+  category: ofRelease(category.optional().describe("What the model does. Default: what its files tell, else llm")),
+  architecture: ofRelease(
+    z
+      .string()
       .optional()
-      .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
-    insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
-    update: updateEntry.prefault({}),
-    adopt: adoption
+      .describe("The model's architecture, as its configuration names it; a backend version may serve only some"),
+  ),
+  model: ofRelease(modelSource),
+  contextLength: ofRelease(
+    z
+      .int()
+      .min(16)
       .optional()
       .describe(
-        "What is done about a runner that is on the host already and that the state does not know. `ifLabelled`: one of this stack's own goes on, without a restart when it is as wanted; somebody else's container is refused. `never`: its own is refused too. `always`: somebody else's container is replaced. Default ifLabelled",
+        "Tokens of context that the engine reserves. Default: 8192 for models that generate text, else the model's",
       ),
-    container: deploymentContainer.optional(),
-    placement: placementEntry.prefault({}),
-    resources: resourcesEntry.optional(),
-    verify: verifyCommands.optional(),
-  })
+  ),
+  parameters: ofRelease(
+    z.array(z.string()).optional().describe("Arguments for the engine; they replace the backend's default parameters"),
+  ),
+  extraParameters: ofRelease(z.array(z.string()).default([]).describe("Arguments for the engine, after all others")),
+  env: ofRelease(environment.default({}).describe("Environment of the runner; overrides the backend's")),
+  secretEnv: z.record(variable, secretReference).default({}).describe("Environment variables whose values are secrets"),
+  replicas: replicaCount
+    .optional()
+    .describe(
+      "How many instances there are. They are placed on hosts that fit, as `placement` says, and stay where they are. Default: 1",
+    ),
+  host: name.optional().describe("The one host to run on. Default: placement chooses of those that fit"),
+  hostSelector: hostSelector
+    .optional()
+    .describe(
+      "Labels that the host must have: a value, a list of values of which it has one, { notIn: [...] } or { exists: true }. `os`, `arch`, `accelerator` (its type, or cpu) and `gpu` (its product, such as h100) are there by themselves. Default: the backend's",
+    ),
+  port: port
+    .optional()
+    .describe(
+      "The port to serve on, of at most one replica on each host. Default: the lock chooses one of the host's portRange and keeps it",
+    ),
+  bindAddress: z
+    .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
+    .default("127.0.0.1")
+    .describe("The address to serve on. Default: loopback. Another address needs `apiKey` or `insecure: true`"),
+  apiKey: secretReference
+    .optional()
+    .describe("Key that clients must send. Given to the runner by its environment, never as an argument"),
+  insecure: z.boolean().default(false).describe("Allows an address other than loopback without a key"),
+  update: updateEntry.prefault({}),
+  adopt: adoption
+    .optional()
+    .describe(
+      "What is done about a runner that is on the host already and that the state does not know. `ifLabelled`: one of this stack's own goes on, without a restart when it is as wanted; somebody else's container is refused. `never`: its own is refused too. `always`: somebody else's container is replaced. Default ifLabelled",
+    ),
+  container: deploymentContainer.optional(),
+  placement: placementEntry.prefault({}),
+  resources: resourcesEntry.optional(),
+  verify: verifyCommands.optional(),
+});
+
+export const deploymentEntry = deploymentFields
   .superRefine(refuseOtherInstalls)
   .describe("A model served by a backend version");
 
