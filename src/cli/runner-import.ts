@@ -33,8 +33,14 @@ export async function importRunners(workplace: Workplace, from: string, options:
   const catalogue = readRunners(root, packageRoot);
   const merge = mergeUpstream(catalogue, entries);
   for (const line of formatMerge(merge, catalogue)) workplace.print(printableLines(line));
-  if (!changesAnything(merge)) { workplace.note("the catalogue has all of it already"); return; }
-  if (options.write !== true) { workplace.note("nothing is written; --write writes what is added and changed"); return; }
+  if (!changesAnything(merge)) {
+    workplace.note("the catalogue has all of it already");
+    return;
+  }
+  if (options.write !== true) {
+    workplace.note("nothing is written; --write writes what is added and changed");
+    return;
+  }
   for (const { path, text } of mergedFiles(root, catalogue, merge)) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
