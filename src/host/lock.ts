@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 
+import pLimit from "p-limit";
 import { z } from "zod";
 
 import { sha256 } from "../lib/canonical.js";
@@ -91,16 +92,20 @@ export async function readHostLock(host: Host, dataDir: string): Promise<LockHol
 
 function held(host: Host, path: string, request: LockRequest): HeldLock {
   const isMine = async () => (await readHolder(host, path))?.holder.id === request.id;
+  // A sign of life that is written after the lock was given back would hold it for ever.
+  const inTurn = pLimit(1);
   return {
-    async beat() {
-      if (await isMine()) await host.writeFile(path, content(request), 0o600);
-    },
-    async release() {
-      if (!(await isMine())) return;
-      await host.remove(path);
-      // Whoever took the last thing away leaves no empty folder behind.
-      await host.removeIfEmpty(posix.dirname(path));
-    },
+    beat: () =>
+      inTurn(async () => {
+        if (await isMine()) await host.writeFile(path, content(request), 0o600);
+      }),
+    release: () =>
+      inTurn(async () => {
+        if (!(await isMine())) return;
+        await host.remove(path);
+        // Whoever took the last thing away leaves no empty folder behind.
+        await host.removeIfEmpty(posix.dirname(path));
+      }),
   };
 }
 

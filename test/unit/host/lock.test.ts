@@ -44,6 +44,29 @@ describe("acquireHostLock of a free host", () => {
   });
 });
 
+describe("a host lock that is given back while its sign of life is written", () => {
+  it("is nobody's afterwards, however slow the disk is", async () => {
+    let write = (): void => undefined;
+    class SlowHost extends MemoryHost {
+      override async writeFile(path: string, content: string): Promise<void> {
+        await new Promise<void>((resolve) => (write = resolve));
+        await super.writeFile(path, content);
+      }
+    }
+    const host = new SlowHost();
+    const lock = await acquireHostLock(host, dataDir, requestBy("dev"));
+    const beating = lock.beat();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const releasing = lock.release();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    write();
+    await Promise.all([beating, releasing]);
+    expect(await readHostLock(host, dataDir)).toBeUndefined();
+    await lock.beat();
+    expect(await readHostLock(host, dataDir)).toBeUndefined();
+  });
+});
+
 describe("acquireHostLock of a host that somebody holds", () => {
   it("waits, tells once for whom, and then refuses and names the holder", async () => {
     const clock = new FakeClock("2026-01-01T00:00:05.000Z");
