@@ -8,9 +8,12 @@ export {
   Instance,
   Gateway,
   ModelFiles,
+  ModelGateway,
+  ModelRoutes,
   type BackendVersionArgs,
   type HostArgs,
   type InstanceArgs,
   type GatewayArgs,
   type ModelFilesArgs,
+  type ModelGatewayArgs,
 } from "./pulumi/resources.js";

@@ -52,8 +52,18 @@ function wantedNames({ hosts, desired, extras }: TargetProblem): string[] {
     ...named("BackendVersion", desired.backendVersions),
     ...named("ModelFiles", desired.models),
     ...named("Instance", desired.instances),
+    ...modelGatewayNames(desired.modelGateways),
     ...[...docker, ...commands].map((name) => `::${name}`),
   ];
+}
+
+/** On whatever hosts: what is new has to be told to them, and what goes taken from them. */
+function modelGatewayNames(gateways: DesiredStack["modelGateways"]): string[] {
+  return gateways.flatMap(({ name, routesName, host }) => [
+    `berth:Host::${host.name}`,
+    `berth:ModelGateway::${name}`,
+    `berth:ModelRoutes::${routesName}`,
+  ]);
 }
 
 function assertKnown({ stack, hosts, desired, state }: TargetProblem): void {

@@ -30,7 +30,7 @@ export function observeRecorded(
   outputs: StateResource["outputs"],
   contexts: Contexts,
 ): Promise<CommonObserved | undefined> {
-  const { Host, BackendVersion, ModelFiles, Gateway } = resourceKinds;
+  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes } = resourceKinds;
   switch (kind) {
     case Host.kind:
       return observe(Host, outputs, contexts);
@@ -40,6 +40,10 @@ export function observeRecorded(
       return observe(ModelFiles, outputs, contexts);
     case Gateway.kind:
       return observe(Gateway, outputs, contexts);
+    case ModelGateway.kind:
+      return observe(ModelGateway, outputs, contexts);
+    case ModelRoutes.kind:
+      return observe(ModelRoutes, outputs, contexts);
     default:
       return Promise.resolve(undefined);
   }

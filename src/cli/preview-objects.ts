@@ -78,7 +78,7 @@ function toObject(told: Told): SeenObject {
 }
 
 function differencesOf(kind: string, before: Properties, after: Properties): FieldDifference[] {
-  const { Host, BackendVersion, ModelFiles, Gateway, Instance } = resourceKinds;
+  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes, Instance } = resourceKinds;
   switch (kind) {
     case Host.kind:
       return compare(Host, before, after);
@@ -88,6 +88,10 @@ function differencesOf(kind: string, before: Properties, after: Properties): Fie
       return compare(ModelFiles, before, after);
     case Gateway.kind:
       return compare(Gateway, before, after);
+    case ModelGateway.kind:
+      return compare(ModelGateway, before, after);
+    case ModelRoutes.kind:
+      return compare(ModelRoutes, before, after);
     case Instance.kind:
       return compare(Instance, before, after);
     default:

@@ -135,14 +135,14 @@ export function needsOn(needs: Needs, host: string): Needs {
 /** What hosts with pipx environments, or with supervisord, need of Berth's own tools. */
 function toolNeeds(
   lock: LockFile,
-  { backendVersions, instances, gateways }: DesiredStack,
+  { backendVersions, instances, gateways, modelGateways }: DesiredStack,
   texts: RequirementTexts["tools"],
 ): [string, PackagesNeed][] {
   const on = (hosts: readonly { readonly host: { readonly name: string } }[], tools: readonly PythonTool[]) =>
     hosts.flatMap(({ host }) => tools.map((tool) => ({ tool, host: host.name })));
   const supervised = [
     ...instances.filter(({ placed }) => placed.runtime === "supervisord"),
-    ...gateways.filter(({ runtime }) => runtime === "supervisord"),
+    ...[...gateways, ...modelGateways].filter(({ runtime }) => runtime === "supervisord"),
   ];
   const wanted = [
     ...on(

@@ -15,14 +15,16 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
         : [],
     ),
   signedArtifacts: ({ release }) => sentences(release, ({ install }) => findUnsigned(install)),
-  keyedAddresses: ({ release, placement }) =>
-    Object.entries(placement.instances).flatMap(([name, { deployment, bindAddress, secretEnv }]) => {
+  keyedAddresses: ({ release, placement }) => [
+    ...findKeylessGateway(placement.gateway),
+    ...Object.entries(placement.instances).flatMap(([name, { deployment, bindAddress, secretEnv }]) => {
       const variable = release[deployment]?.apiKeyVariable;
       const hasKey = variable !== undefined && variable in secretEnv;
       return hasKey || isLoopback(bindAddress)
         ? []
         : [`${name} serves on ${bindAddress} without a key: give \`apiKey\``];
     }),
+  ],
   plainContainers: ({ release }) =>
     sentences(release, ({ container = {} }) => [
       ...(container.privileged === undefined ? [] : ["its container is privileged"]),
@@ -30,6 +32,11 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
       ...(container.capAdd === undefined ? [] : [`its container has ${container.capAdd.join(", ")}`]),
     ]),
 };
+
+function findKeylessGateway(gateway: LockFile["placement"]["gateway"]): string[] {
+  if (gateway === undefined || isLoopback(gateway.listen.address) || Object.keys(gateway.keys).length > 0) return [];
+  return [`the gateway serves on ${gateway.listen.address} without a key: give \`gateway.keys\``];
+}
 
 function findUnsigned(install: LockedInstall): string[] {
   switch (install.method) {

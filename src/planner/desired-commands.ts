@@ -1,3 +1,4 @@
+import { sorted } from "../lib/record.js";
 import { connectionOf, type HostConnection } from "../schema/hosts.js";
 import type { PlacedSetup, PlacedVerification } from "../schema/commands.js";
 import type { NetworkEntry, VolumeEntry } from "../schema/docker.js";
@@ -86,8 +87,4 @@ function desiredVerifications(lock: Decisions, hosts: ReadonlyMap<string, Comman
       placed: verification,
     }));
   });
-}
-
-function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }

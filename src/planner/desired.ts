@@ -2,6 +2,7 @@ import { posix } from "node:path";
 
 import { executableName } from "../host/paths.js";
 import type { HostReference } from "../host/host.js";
+import { sorted } from "../lib/record.js";
 import { connectionOf } from "../schema/hosts.js";
 import type {
   LockedDeployment,
@@ -13,6 +14,7 @@ import type {
   Placement,
 } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
+import { desiredModelGateways, type DesiredModelGateway } from "./desired-model-gateway.js";
 import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
 import { compareInstances } from "./replicas.js";
 import { rolloutPart, type RolloutPart } from "./waves.js";
@@ -22,6 +24,7 @@ import { imageOn, imageSettings, type DesiredImage, type ImageSettings } from ".
 export interface DesiredStack {
   readonly hosts: readonly DesiredHost[];
   readonly gateways: readonly DesiredGateway[];
+  readonly modelGateways: readonly DesiredModelGateway[];
   readonly backendVersions: readonly DesiredBackendVersion[];
   readonly models: readonly DesiredModel[];
   readonly instances: readonly DesiredInstance[];
@@ -101,6 +104,7 @@ export interface Decisions {
     readonly instances: Readonly<Record<string, PlacedInstance>>;
     readonly preload?: LockFile["placement"]["preload"];
     readonly rollout?: LockFile["placement"]["rollout"];
+    readonly gateway?: LockFile["placement"]["gateway"];
   };
 }
 
@@ -139,7 +143,7 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     return host === undefined || gateway === undefined ? [] : [{ name: `${name}.gateway`, host, ...gateway }];
   });
   const things = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
-  const contents = { ...things, gateways };
+  const contents = { ...things, gateways, modelGateways: desiredModelGateways(lock, references) };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
     return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, contents) }];
@@ -238,17 +242,16 @@ function artifactSha256(install: ProcessInstall | DesiredImage): string {
 
 function inventoryOf(
   host: string,
-  { gateways, backendVersions, models, instances }: Omit<DesiredStack, "hosts">,
+  { gateways, modelGateways, backendVersions, models, instances }: Omit<DesiredStack, "hosts">,
 ): string[] {
   const here = (resource: { host: HostReference }) => resource.host.name === host;
   return [
     ...gateways.filter(here).map(({ name }) => `Gateway/${name}`),
+    ...modelGateways
+      .filter(here)
+      .flatMap(({ name, routesName }) => [`ModelGateway/${name}`, `ModelRoutes/${routesName}`]),
     ...backendVersions.filter(here).map(({ name }) => `BackendVersion/${name}`),
     ...models.filter(here).map(({ name }) => `ModelFiles/${name}`),
     ...instances.filter(here).map(({ name }) => `Instance/${name}`),
   ].sort();
-}
-
-function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -10,6 +10,7 @@ import { assertOneOwnerEach } from "./device-owners.js";
 import { assertSameDevices } from "./device-variables.js";
 import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
+import { placeGateway } from "./gateway-placement.js";
 import { knownHost } from "./host-choice.js";
 import { assertContainers } from "./container-host.js";
 import { placeLimits } from "./container-limits.js";
@@ -57,6 +58,10 @@ export function place(problem: PlacementProblem): Placement {
   assertOneFileEach(uses);
   assertOneInstallEach(uses);
   const rollout = placeRollout(stack.rollout, placedInstances);
+  const gateway = placeGateway({
+    ...{ stack, hosts, instances, release: problem.release },
+    chooseRuntime: (host) => chooseRuntime(host, stack.hosts[host]?.runtime, knownHost(hosts, host).facts.initSystem),
+  });
   return {
     ...placeMirrors(stack.mirrors),
     ...placeLogins(stack.registryLogins),
@@ -64,6 +69,7 @@ export function place(problem: PlacementProblem): Placement {
     instances,
     ...(preload === undefined ? {} : { preload }),
     ...(rollout === undefined ? {} : { rollout }),
+    ...(gateway === undefined ? {} : { gateway }),
   };
 }
 
@@ -125,6 +131,7 @@ function placeHost(name: string, entry: HostEntry, hosts: PlacementProblem["host
     ...(entry.retention === undefined ? {} : { retention: entry.retention }),
     ...(entry.setup === undefined ? {} : { setup: placeSetup(entry.setup) }),
     ...placeDockerObjects(name, entry, known.facts),
+    ...(entry.privateAddress === undefined ? {} : { privateAddress: entry.privateAddress }),
     ...(entry.images === "neverPull" ? { images: entry.images } : {}),
     ...(haproxy === undefined
       ? {}

@@ -92,13 +92,37 @@ function assertPossible(rollout: Rollout, tooMuch: Memory | undefined): void {
   });
 }
 
-function noHaproxy(where: string, { haproxy }: Rollout["facts"], otherwise: string): BerthError {
+/**
+ * The executable of a host that has to have one.
+ *
+ * @throws BerthError `host-unsuitable` where it has none that will do, or is not to have one
+ */
+export function requireHaproxy({ gateway, facts }: Pick<Rollout, "gateway" | "facts">, where: string): string {
+  const haproxy = findHaproxy({ gateway, facts });
+  if (haproxy !== undefined) return haproxy;
+  if (gateway === "none")
+    throw new BerthError("stack-inconsistent", {
+      where,
+      what: "the host is to have no HAProxy",
+      got: "gateway: none",
+      expected: "a host that may have one",
+      hint: "leave `gateway: none` out, or put the gateway on another host",
+    });
+  throw noHaproxy(where, facts, "put the gateway on another host", "");
+}
+
+function noHaproxy(
+  where: string,
+  { haproxy }: Rollout["facts"],
+  otherwise: string,
+  consequence = "; updates then stop the old runner first",
+): BerthError {
   return new BerthError("host-unsuitable", {
     where,
     what: "the host has no HAProxy that can be its gateway",
     got: haproxy === undefined ? "none" : `${haproxy.path} ${haproxy.version}`,
     expected: `HAProxy ${leastVersion.join(".")} or later`,
-    hint: `install the package \`haproxy\` there and lock again, or ${otherwise}; updates then stop the old runner first`,
+    hint: `install the package \`haproxy\` there and lock again, or ${otherwise}${consequence}`,
   });
 }
 

@@ -7,8 +7,14 @@ import type {
   DesiredInstance,
   DesiredModel,
 } from "../planner/desired.js";
-import { desiredBackendVersionInputs, desiredInstanceInputs, desiredModelInputs } from "../resources/desired-inputs.js";
-import { BackendVersion, Gateway, Host, Instance, ModelFiles } from "./resources.js";
+import type { DesiredModelGateway } from "../planner/desired-model-gateway.js";
+import {
+  desiredBackendVersionInputs,
+  desiredInstanceInputs,
+  desiredModelGatewayInputs,
+  desiredModelInputs,
+} from "../resources/desired-inputs.js";
+import { BackendVersion, Gateway, Host, Instance, ModelFiles, ModelGateway, ModelRoutes } from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */
 
@@ -44,6 +50,32 @@ export function createModelFiles(
 
 export function createGateway({ name, host: reference, haproxy, runtime }: DesiredGateway, host: Host): Gateway {
   return new Gateway(name, { host: reference, haproxy, runtime }, { parent: host, dependsOn: host });
+}
+
+/** What a gateway that routes by model is given beside the lock. */
+export interface ModelGatewaySecrets {
+  readonly clientKeys: pulumi.Input<Record<string, string>>;
+  readonly apiKeys: pulumi.Input<Record<string, string>>;
+}
+
+export function createModelGateway(
+  desired: DesiredModelGateway,
+  host: Host,
+  secrets: ModelGatewaySecrets,
+): ModelGateway {
+  const args = { ...desiredModelGatewayInputs(desired), ...secrets };
+  return new ModelGateway(desired.name, args, { parent: host, dependsOn: host });
+}
+
+/** @param after the gateway, and what has to be verified before it leads there */
+export function createModelRoutes(
+  desired: DesiredModelGateway,
+  host: Host,
+  secrets: ModelGatewaySecrets,
+  after: readonly pulumi.Resource[],
+): ModelRoutes {
+  const args = { ...desiredModelGatewayInputs(desired), ...secrets };
+  return new ModelRoutes(desired.routesName, args, { parent: host, dependsOn: [...after] });
 }
 
 /** What an instance stands on. */

@@ -95,5 +95,7 @@ export const dispatch = createDispatch({
   BackendVersion: new ResourceHandler(resourceKinds.BackendVersion, surroundings),
   ModelFiles: new ResourceHandler(resourceKinds.ModelFiles, surroundings),
   Gateway: new ResourceHandler(resourceKinds.Gateway, surroundings),
+  ModelGateway: new ResourceHandler(resourceKinds.ModelGateway, surroundings),
+  ModelRoutes: new ResourceHandler(resourceKinds.ModelRoutes, surroundings),
   Instance: new RolloutHandler(instances, { limit: new UpdateLimit(), rollouts: new Rollouts(surroundings), log }),
 });

@@ -6,6 +6,7 @@ import type { GatewayInputs } from "../resources/gateway.js";
 import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
 import type { ModelFilesInputs } from "../resources/model-files-inputs.js";
+import type { ModelGatewayInputs } from "../resources/model-gateway-inputs.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { UsedMemory } from "../schema/placement.js";
 import { shim } from "./shim.js";
@@ -28,6 +29,7 @@ export type BackendVersionArgs = Args<
 >;
 export type ModelFilesArgs = Args<ModelFilesInputs, Given | "indexUrl" | "hubEndpoint" | "token">;
 export type GatewayArgs = Args<GatewayInputs, Given>;
+export type ModelGatewayArgs = Args<ModelGatewayInputs, Given | "certFile">;
 export type InstanceArgs = Args<
   InstanceInputs,
   | Given
@@ -55,6 +57,8 @@ const providers = {
   ModelFiles: shim("ModelFiles"),
   Gateway: shim("Gateway"),
   Instance: shim("Instance"),
+  ModelGateway: shim("ModelGateway"),
+  ModelRoutes: shim("ModelRoutes"),
 };
 
 /** What all resources of Berth have. */
@@ -146,5 +150,19 @@ export class Instance extends BerthResource {
 
   constructor(name: string, args: InstanceArgs, options?: pulumi.CustomResourceOptions) {
     super("Instance", name, args, ["endpoint", "health", "restarts", "generation", "usedMemory"], options);
+  }
+}
+
+/** One endpoint for all models, on a host: its process, which knows the replicas that there are to be. */
+export class ModelGateway extends BerthResource {
+  constructor(name: string, args: ModelGatewayArgs, options?: pulumi.CustomResourceOptions) {
+    super("ModelGateway", name, args, [], options);
+  }
+}
+
+/** What such a gateway serves: names of models, keys and limits. It is updated when all replicas are reached. */
+export class ModelRoutes extends BerthResource {
+  constructor(name: string, args: ModelGatewayArgs, options?: pulumi.CustomResourceOptions) {
+    super("ModelRoutes", name, args, [], options);
   }
 }

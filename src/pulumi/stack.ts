@@ -25,6 +25,7 @@ import {
 } from "./desired-resources.js";
 import { assertAsWanted, describeDeployments, type CreatedInstance, type DeployedModel } from "./deployed-model.js";
 import { declareExtras } from "./extras.js";
+import { createModelGateways } from "./model-gateways.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
 import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
@@ -81,15 +82,7 @@ async function deploy(
   const desired = desiredStack(lock, root);
   const { succession, waves } = orderOf(desired, claims);
   const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot: root };
-  const secrets = await Promise.all(desired.instances.map(({ placed }) => findSecrets(placed.secretEnv, places)));
-  const tokens = await Promise.all(
-    desired.models.map(async ({ token }) => (token === undefined ? undefined : findSecret(token, places))),
-  );
-  const passwords = await Promise.all(
-    desired.backendVersions.map(async ({ image }) =>
-      image?.login === undefined ? undefined : findSecret(image.login.password, places),
-    ),
-  );
+  const { secrets, tokens, passwords } = await findNeededSecrets(desired, places);
   const extras = await declareExtras(desiredExtras(lock), {
     environment: process.env,
     root,
@@ -113,7 +106,13 @@ async function deploy(
       createModelFiles(model, known(hosts, model.host.name), tokens[index]),
     ]),
   );
+  const modelGateways = await createModelGateways({
+    desired: desired.modelGateways,
+    hostOf: (name) => known(hosts, name),
+    findSecrets: (named) => findSecrets(named, places),
+  });
   const created: CreatedInstance[] = [];
+  const serving: pulumi.Resource[] = [];
   for (const [index, instance] of byWave(desired.instances, succession)) {
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
@@ -121,14 +120,26 @@ async function deploy(
       gateway: instance.placed.slots === undefined ? undefined : known(gateways, instance.host.name),
       networks: (instance.placed.networks ?? []).map((network) => known(networks, network)),
       secretEnv: secrets[index] ?? {},
-      after: waves.before(instance),
+      after: [...waves.before(instance), ...modelGateways.processes],
     };
     const resource = createInstance(instance, needs, stack);
-    waves.add(instance, [resource, ...extras.onInstance(instance.name, resource)]);
+    const verified = [resource, ...extras.onInstance(instance.name, resource)];
+    waves.add(instance, verified);
+    serving.push(...verified);
     created[index] = { desired: instance, instance: resource };
   }
+  modelGateways.route(serving);
   assertAsWanted(created, (host) => waves.isMeant(host), toProgramError);
   return describeDeployments(created);
+}
+
+async function findNeededSecrets(desired: DesiredStack, places: SecretPlaces) {
+  const find = async (name: string | undefined) => (name === undefined ? undefined : findSecret(name, places));
+  return {
+    secrets: await Promise.all(desired.instances.map(({ placed }) => findSecrets(placed.secretEnv, places))),
+    tokens: await Promise.all(desired.models.map(({ token }) => find(token))),
+    passwords: await Promise.all(desired.backendVersions.map(({ image }) => find(image?.login?.password))),
+  };
 }
 
 /** @throws BerthError `already-claimed` where instances of the run would have to go before each other */

@@ -13,7 +13,8 @@ import type { DeclaredType } from "../schema/declared-devices.js";
 import { Docker } from "../runtime/docker.js";
 import { createContainerEngine } from "../runtime/docker-engine.js";
 import { lookAtDocker } from "../runtime/docker-sight.js";
-import { Gateway } from "../runtime/gateway.js";
+import { Gateway, type GatewayOptions } from "../runtime/gateway.js";
+import { ModelGateway } from "../runtime/model-gateway.js";
 import { Supervisord } from "../runtime/supervisord.js";
 import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { Systemd } from "../runtime/systemd.js";
@@ -68,7 +69,8 @@ export class Contexts {
       acceleratorUse: this.#usesOf(host, reference),
       supervisor: (runtime) => this.#supervisor(runtime, host, reference),
       containerEngine: () => Promise.resolve(this.#engineOf(host, reference)),
-      gateway: (owner) => this.#gateway(owner, host, reference),
+      gateway: (owner) => new Gateway(this.#gatewayOptions(owner, host, reference)),
+      modelGateway: (owner) => new ModelGateway(this.#gatewayOptions(owner, host, reference)),
     };
   }
 
@@ -105,15 +107,15 @@ export class Contexts {
     return known;
   }
 
-  #gateway(owner: string, host: Host, reference: HostReference): Gateway {
+  #gatewayOptions(owner: string, host: Host, reference: HostReference): GatewayOptions {
     const { content, clock } = this.#options;
     const { dataDir } = reference;
-    return new Gateway({
+    return {
       ...{ host, dataDir, owner, clock, serial: this.#serial },
       findPython: () =>
         findHostPython({ host, dataDir, find: async () => (await this.#pythonOf(host, reference)).python }),
       script: () => content.pythonTool("unix_socket.py"),
-    });
+    };
   }
 
   #supervisor(runtime: string, host: Host, reference: HostReference): Supervisor {

@@ -3,6 +3,7 @@
  * resources' outputs. Pure.
  */
 import type { DesiredBackendVersion, DesiredInstance, DesiredModel } from "../planner/desired.js";
+import type { DesiredModelGateway } from "../planner/desired-model-gateway.js";
 import type { DesiredVerification } from "../planner/desired-commands.js";
 import { fillPlaceholders } from "../schema/commands.js";
 import { endpointOf } from "./instance-runner.js";
@@ -49,6 +50,12 @@ export function desiredInstanceInputs(desired: DesiredInstance) {
     stopSeconds: placed.stopSeconds,
     ...defined({ maxSurge: placed.maxSurge, maxUnavailable: placed.maxUnavailable, rollout }),
   };
+}
+
+/** Without `clientKeys` and `apiKeys`. */
+export function desiredModelGatewayInputs(desired: DesiredModelGateway) {
+  const { name: _, routesName: _routesName, keySecrets: _keys, apiKeySecrets: _apiKeys, certFile, ...inputs } = desired;
+  return { ...inputs, ...defined({ certFile }) };
 }
 
 /** What a `verify` command runs: its text with its placeholders filled in. */

@@ -11,6 +11,7 @@ import type { Serial } from "../lib/serial.js";
 import type { ContainerEngine } from "../runtime/container-engine.js";
 import type { AcceleratorUses } from "./accelerator-uses.js";
 import type { Gateway } from "../runtime/gateway.js";
+import type { ModelGateway } from "../runtime/model-gateway.js";
 import type { Supervisor } from "../runtime/supervisor.js";
 
 /** What every resource's inputs have. */
@@ -54,6 +55,8 @@ export interface Context {
   readonly containerEngine: () => Promise<ContainerEngine>;
   /** The gateway of an owner on the host. */
   readonly gateway: (owner: string) => Gateway;
+  /** The gateway of an owner on the host that routes by model. */
+  readonly modelGateway: (owner: string) => ModelGateway;
 }
 
 /** A running create, update or delete. */

@@ -3,12 +3,16 @@ import { gatewayKind } from "./gateway.js";
 import { hostKind } from "./host.js";
 import { instanceKind } from "./instance.js";
 import { modelFilesKind } from "./model-files.js";
+import { modelGatewayKind } from "./model-gateway.js";
+import { modelRoutesKind } from "./model-routes.js";
 
 const onHosts = {
   BackendVersion: backendVersionKind,
   ModelFiles: modelFilesKind,
   Gateway: gatewayKind,
   Instance: instanceKind,
+  ModelGateway: modelGatewayKind,
+  ModelRoutes: modelRoutesKind,
 };
 
 /** Every kind of resource. A host takes away what was left on it of the others. */

@@ -1,8 +1,8 @@
 import type { Host } from "../host/host.js";
-import type { Clock } from "../lib/clock.js";
 import { BerthError } from "../lib/errors.js";
 import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
+import { waitUntil } from "../lib/wait-until.js";
 import {
   gatewayPaths,
   haproxyConfiguration,
@@ -14,12 +14,9 @@ import {
   type GatewayPaths,
   type Listener,
 } from "./haproxy-configuration.js";
-import { HaproxyControl, type HaproxyControlOptions, type ServerStates, type Workers } from "./haproxy-control.js";
+import { HaproxyControl, settleSeconds, type HaproxyControlOptions, type ServerStates } from "./haproxy-control.js";
 import { readOutput, readRunner } from "./runner-files.js";
 
-const pollSeconds = 0.2;
-/** A port that cannot be had costs HAProxy two of them. */
-const settleSeconds = 10;
 const checkSeconds = 20;
 
 export interface GatewayOptions extends Omit<HaproxyControlOptions, "paths"> {
@@ -27,7 +24,6 @@ export interface GatewayOptions extends Omit<HaproxyControlOptions, "paths"> {
   readonly dataDir: string;
   /** Whose gateway it is, as project/stack. */
   readonly owner: string;
-  readonly clock: Clock;
   readonly serial: Serial;
 }
 
@@ -123,14 +119,12 @@ export class Gateway {
    * many are left. It gets no new ones when another is active.
    */
   async drain(instance: string, port: number, seconds: number): Promise<number> {
-    const count = () => this.#control.sessions(proxyPrefix(instance), serverName(port));
-    const { clock } = this.#options;
-    const until = clock.now().getTime() + seconds * 1000;
-    for (;;) {
-      const left = await count();
-      if (left === 0 || clock.now().getTime() >= until) return left;
-      await clock.sleep(pollSeconds);
-    }
+    let left = 0;
+    await waitUntil(this.#options.clock, seconds, async () => {
+      left = await this.#control.sessions(proxyPrefix(instance), serverName(port));
+      return left === 0;
+    });
+    return left;
   }
 
   #change(edit: (listeners: readonly Listener[]) => readonly Listener[]): Promise<void> {
@@ -199,28 +193,13 @@ export class Gateway {
 
   /** When no new worker starts from the file, the one before goes on, and its file is put back. */
   async #reload(before: readonly Listener[]): Promise<void> {
-    const { current: replaced } = await this.#control.workers();
-    await this.#control.reload();
-    // The master answers nothing while it begins anew.
-    const look = () => this.#control.workers().catch(() => undefined);
-    const hasBegun = (workers?: Workers) => workers?.current !== undefined && workers.current !== replaced;
-    await this.#waitUntil(async () => {
-      const workers = await look();
-      return hasBegun(workers) || workers?.failed === true;
-    });
-    if (hasBegun(await look())) return;
+    if (await this.#control.reload()) return;
     await this.#options.host.writeFile(this.paths.configuration, haproxyConfiguration(before), 0o600);
     throw this.#failure("the gateway goes on as before: it cannot serve as it was told", await this.#lastOutput());
   }
 
-  async #waitUntil(isDone: () => Promise<boolean>): Promise<boolean> {
-    const { clock } = this.#options;
-    const until = clock.now().getTime() + settleSeconds * 1000;
-    for (;;) {
-      if (await isDone()) return true;
-      if (clock.now().getTime() >= until) return false;
-      await clock.sleep(pollSeconds);
-    }
+  #waitUntil(isDone: () => Promise<boolean>): Promise<boolean> {
+    return waitUntil(this.#options.clock, settleSeconds, isDone);
   }
 
   #lastOutput(): Promise<string> {

@@ -35,9 +35,14 @@ export interface GatewayPaths {
 
 const socketName = "master.sock";
 
-/** Each stack has a gateway of its own on a host: others change theirs without it. */
-export function gatewayPaths(dataDir: string, owner: string): GatewayPaths {
-  const folder = posix.join(dataPaths(dataDir).gateways, owner.replace("/", "+"));
+/**
+ * Each stack has a gateway of its own on a host: others change theirs without it.
+ *
+ * @param role of one that is another than the host's; no owner's name has a `+`
+ */
+export function gatewayPaths(dataDir: string, owner: string, role?: "models"): GatewayPaths {
+  const own = owner.replace("/", "+");
+  const folder = posix.join(dataPaths(dataDir).gateways, role === undefined ? own : `${own}+${role}`);
   // HAProxy ends a socket's path at a comma.
   const ofSocket = folder.includes(",") ? posix.join("/tmp", `berth-${sha256(folder).slice(0, 16)}`) : undefined;
   const place = ofSocket ?? socketFolder(folder, socketName);
@@ -51,7 +56,10 @@ export function gatewayPaths(dataDir: string, owner: string): GatewayPaths {
 }
 
 /** The argument vector of a gateway's process: a master that stays, and a worker for each version of the file. */
-export function haproxyArguments(haproxy: string, { socket, configuration }: GatewayPaths): [string, ...string[]] {
+export function haproxyArguments(
+  haproxy: string,
+  { socket, configuration }: Pick<GatewayPaths, "socket" | "configuration">,
+): [string, ...string[]] {
   return [haproxy, "-W", "-db", "-S", `${socket},mode,600`, "-f", configuration];
 }
 

@@ -82,6 +82,12 @@ const fields = {
     .describe(
       "What clients ask where an update has two runners at once: `haproxy` refuses a host without HAProxy 2.4 or later, `none` has every update stop the old runner first. Default: HAProxy where it is installed",
     ),
+  privateAddress: z
+    .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
+    .optional()
+    .describe(
+      "The host's address in the network that hosts share, by which a gateway on another host reaches it. Default: the address of `ssh`",
+    ),
   portRange: z
     .tuple([port, port])
     .refine(([first, last]) => first <= last, { error: "expected [first, last] with first not above last" })

@@ -7,6 +7,7 @@ import { dockerNetwork } from "./container-parts.js";
 import { networks, volumes } from "./docker.js";
 import { acceleratorType } from "./accelerator-type.js";
 import { hostFacts, hostUsage } from "./facts.js";
+import { placedGateway } from "./gateway.js";
 import { sshTarget } from "./hosts.js";
 import { lockedModel } from "./model.js";
 import { placedMemory } from "./placement.js";
@@ -175,6 +176,7 @@ const placedHost = z
       })
       .optional()
       .describe("What clients ask instead of the runners that have slots"),
+    privateAddress: z.string().optional().describe("Its address in the network that hosts share"),
     facts: hostFacts,
     usage: hostUsage,
   })
@@ -264,6 +266,7 @@ export const lockFile = z
         instances: z.record(replicaName, placedInstance).describe("The replicas, as DEPLOYMENT-NUMBER"),
         preload: z.record(name, placedPreload).optional().describe("Where it lies ready, by the stack's name"),
         rollout: placedRollout.optional(),
+        gateway: placedGateway.optional(),
       })
       .describe("This environment's own: hosts, ports, devices"),
   })

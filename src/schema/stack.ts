@@ -3,6 +3,7 @@ import { z } from "zod";
 import { installMethods } from "./backend.js";
 import { verifyCommands } from "./commands.js";
 import { deploymentContainer } from "./container-options.js";
+import { gatewayEntry } from "./gateway.js";
 import { expandHosts, hostPattern, writtenHost, type HostEntry } from "./hosts.js";
 import { modelSource } from "./model.js";
 import { ofRelease } from "./ownership.js";
@@ -260,6 +261,7 @@ export const writtenStack = z
       .default({})
       .describe("What lies ready on hosts before a deployment wants it, by names of your choice"),
     rollout: rolloutEntry.optional(),
+    gateway: gatewayEntry.optional(),
   })
   .describe("Berth stack file: the desired state of one environment");
 

@@ -6,7 +6,7 @@ import type { SeenObject } from "./seen.js";
 
 /** Pure. */
 export function firstObjects(lock: LockFile, projectRoot: string): SeenObject[] {
-  const { hosts, backendVersions, models, gateways, instances } = desiredStack(lock, projectRoot);
+  const { hosts, backendVersions, models, gateways, modelGateways, instances } = desiredStack(lock, projectRoot);
   const { dockers, setups, verifications } = desiredExtras(lock);
   const named = (
     kind: string,
@@ -17,7 +17,12 @@ export function firstObjects(lock: LockFile, projectRoot: string): SeenObject[] 
     ...named("BackendVersion", backendVersions),
     ...named("ModelFiles", models),
     ...named("Gateway", gateways),
+    ...named("ModelGateway", modelGateways),
     ...instances.map(createInstance),
+    ...named(
+      "ModelRoutes",
+      modelGateways.map(({ routesName, host }) => ({ name: routesName, host })),
+    ),
     ...named("Command", setups),
     ...verifications.map(({ name }) => create("Command", name)),
     ...dockers.flatMap(({ host, networks, volumes }) => [

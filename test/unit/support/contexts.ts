@@ -41,6 +41,9 @@ export function contextOf(
     supervisor: () => supervisor,
     containerEngine: () => Promise.reject(new Error("no container engine here")),
     gateway: () => gateway as Gateway,
+    modelGateway: () => {
+      throw new Error("no gateway that routes by model here");
+    },
   };
 }
 

@@ -1,0 +1,256 @@
+/** What the two HAProxy of a gateway that routes by model are told in their files. Pure. */
+import { sha256 } from "../lib/canonical.js";
+import { sorted } from "../lib/record.js";
+import {
+  entryLines,
+  errorLines,
+  handOnLines,
+  listFile,
+  logLines,
+  mapFile,
+  mapNames,
+  readElsewhereLines,
+  readInstanceLines,
+  readLines,
+  routeLines,
+  tellInstanceLines,
+  tellModelLine,
+  type MapName,
+} from "./model-gateway-rules.js";
+import { largeLua } from "./model-gateway-large.js";
+import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
+import { addressText, serverName, targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
+
+/** The files of a gateway, by name; all in one folder. */
+export interface ModelGatewayFiles {
+  /** What HAProxy reads when it starts; a change of it takes a new worker. */
+  readonly configuration: string;
+  /** The same of the process that reads large requests. */
+  readonly largeConfiguration: string;
+  /** Files that are read beside, at the start as well. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** Maps, which HAProxy's socket changes too. */
+  readonly maps: Readonly<Record<MapName, ReadonlyMap<string, string>>>;
+  /** Names all but the maps: a worker tells with which it was started. */
+  readonly version: string;
+  readonly largeVersion: string;
+}
+
+/** The proxy that clients ask. */
+export const modelFrontend = "models";
+
+/**
+ * HAProxy has buffers of one size, and copies a whole one for each request that it may send again. So most requests have
+ * small ones, and another process, with few connections, reads those that do not fit.
+ */
+const smallBytes = 262_144;
+/** Beside the body there are the request's head and what HAProxy adds to it. */
+const headBytes = 65_536;
+/** Requests that are read at a time, each of which may take twice the largest size of memory. */
+const largeAtOnce = 32;
+const checkSeconds = 1;
+const mostRise = 600;
+const versionMark = "@VERSION@";
+
+/**
+ * HAProxy has to run in the folder of the files, that for large requests in `large` below: they name each other so.
+ *
+ * @param certificate SHA-256 of the certificate's file, where there is one
+ */
+export function modelGatewayFiles(settings: ModelGatewaySettings, certificate: string | undefined): ModelGatewayFiles {
+  const parts = modelLists(settings);
+  const configuration = configurationOf(settings);
+  const version = sha256(JSON.stringify([configuration, parts, certificate ?? ""])).slice(0, 16);
+  const largeConfiguration = largeConfigurationOf(settings);
+  const largeVersion = sha256(JSON.stringify([largeConfiguration, largeLua(settings)])).slice(0, 16);
+  return {
+    configuration: configuration.replace(versionMark, version),
+    largeConfiguration: largeConfiguration.replace(versionMark, largeVersion),
+    parts: { ...parts, "large.lua": largeLua(settings) },
+    maps: { routes: routesOf(settings), shares: sharesOf(settings), ...keyMaps(settings) },
+    ...{ version, largeVersion },
+  };
+}
+
+/** A map, as its file says it. */
+export function mapText(rows: ReadonlyMap<string, string>): string {
+  return [...rows].map(([key, value]) => `${key} ${value}\n`).join("");
+}
+
+/** Every file by its name, what is read first last. */
+export function textsOf({ configuration, largeConfiguration, parts, maps }: ModelGatewayFiles): [string, string][] {
+  return [
+    ...mapNames.map((name): [string, string] => [mapFile(name), mapText(maps[name])]),
+    ...Object.entries(parts),
+    ["large/haproxy.cfg", largeConfiguration],
+    ["haproxy.cfg", configuration],
+  ];
+}
+
+const heading = "# Berth writes this file, and reads it again: what is changed by hand is written anew.";
+
+function configurationOf(settings: ModelGatewaySettings): string {
+  return text([
+    globalPart(["maxconn 4000", ...bufferLines(smallBytes)]),
+    defaultsPart(settings),
+    modelsPart(settings),
+    insidePart(settings),
+    largePart(),
+    ...metricsParts(settings),
+    ...Object.keys(settings.targets)
+      .toSorted()
+      .map((deployment) => targetPart(deployment, settings)),
+  ]);
+}
+
+function largeConfigurationOf(settings: ModelGatewaySettings): string {
+  const isForm = "req.hdr(content-type) -m beg -i multipart/form-data";
+  return text([
+    globalPart([`maxconn ${2 * largeAtOnce}`, ...bufferLines(settings.maxBodyBytes), "lua-load ../large.lua"]),
+    defaultsPart(settings),
+    [
+      "frontend large",
+      "bind unix@large.sock mode 600",
+      `acl is_form ${isForm}`,
+      "http-request wait-for-body time 120s",
+      `http-request use-service lua.too_large if { req.body_size gt ${settings.maxBodyBytes} }`,
+      ...readLines(" if !is_form"),
+      "http-request set-var(txn.model) req.body,lua.form_model if is_form",
+      tellModelLine,
+      "default_backend inside",
+    ],
+    ["backend inside", "server inside unix@../inside.sock"],
+  ]);
+}
+
+/** A section is its first line, and the others further in. */
+function text(sections: readonly (readonly string[])[]): string {
+  return [
+    heading,
+    ...sections.map(([first = "", ...lines]) => `${[first, ...lines.map((line) => `  ${line}`)].join("\n")}\n`),
+  ].join("\n");
+}
+
+function globalPart(lines: readonly string[]): string[] {
+  // A worker that was replaced goes on for longer than any answer takes.
+  return ["global", `description ${versionMark}`, "no strict-limits", "hard-stop-after 1h", ...lines];
+}
+
+/** A request is read whole before its model is known. Memory is taken for what comes, not for what might. */
+function bufferLines(bodyBytes: number): string[] {
+  return [`tune.bufsize ${bodyBytes + headBytes}`, "tune.maxrewrite 8192"];
+}
+
+function defaultsPart({ queueSeconds }: ModelGatewaySettings): string[] {
+  return [
+    "defaults",
+    "mode http",
+    "option http-server-close",
+    "option idle-close-on-response",
+    "option redispatch 1",
+    "option http-restrict-req-hdr-names reject",
+    "retries 3",
+    "timeout connect 5s",
+    "timeout client 1h",
+    "timeout server 1h",
+    "timeout http-request 30s",
+    "timeout http-keep-alive 60s",
+    `timeout queue ${Math.max(1, Math.round(queueSeconds * 1000))}ms`,
+    "timeout check 10s",
+    ...errorLines(),
+  ];
+}
+
+function modelsPart(settings: ModelGatewaySettings): string[] {
+  const { listen, certFile } = settings;
+  const tls = certFile === undefined ? "" : ` ssl crt ${certFile} ssl-min-ver TLSv1.2 alpn h2,http/1.1`;
+  return [
+    `frontend ${modelFrontend}`,
+    `bind ${addressText(listen)}${tls}`,
+    "monitor-uri /health",
+    ...logLines(settings),
+    ...entryLines(settings),
+    ...handOnLines(smallBytes),
+    "http-request wait-for-body time 30s",
+    ...readLines(),
+    ...routeLines(settings),
+    "use_backend large if is_large",
+    "use_backend %[var(txn.route)]",
+  ];
+}
+
+/** What comes back from the process that reads large requests. */
+function insidePart(settings: ModelGatewaySettings): string[] {
+  return [
+    "frontend inside",
+    "bind unix@inside.sock mode 600",
+    ...readElsewhereLines,
+    ...routeLines(settings),
+    ...tellInstanceLines,
+    "use_backend %[var(txn.route)]",
+  ];
+}
+
+function largePart(): string[] {
+  return ["backend large", ...readInstanceLines, `server large unix@large/large.sock maxconn ${largeAtOnce}`];
+}
+
+function metricsParts({ metrics, keys }: ModelGatewaySettings): string[][] {
+  const rates = ["backend rates", "stick-table type string len 64 size 10k expire 2m store http_req_rate(1m)"];
+  return [
+    [
+      "frontend metrics",
+      `bind ${addressText(metrics)}`,
+      "http-request use-service prometheus-exporter if { path /metrics }",
+      "stats enable",
+      "stats uri /stats",
+      "stats refresh 10s",
+    ],
+    ...(Object.keys(keys).length === 0 ? [] : [rates]),
+  ];
+}
+
+function targetPart(deployment: string, { targets, apiKeys }: ModelGatewaySettings): string[] {
+  const target = targets[deployment];
+  if (target === undefined) throw new Error(`no target ${deployment}`);
+  const { servers, healthPath, minHealthySeconds, concurrency, queue } = target;
+  const apiKey = apiKeys[deployment];
+  const proxy = targetProxy(deployment);
+  const header = apiKey === undefined ? undefined : quoted(`Bearer ${apiKey}`);
+  const rise = Math.min(mostRise, Math.max(1, Math.ceil(minHealthySeconds / checkSeconds)));
+  const most = concurrency === undefined ? "" : ` maxconn ${concurrency}`;
+  return [
+    `backend ${proxy}`,
+    "balance leastconn",
+    // Nobody has begun to answer: the connection was not made, or there is no runner behind the host's gateway.
+    "retry-on conn-failure 503",
+    "option httpchk",
+    `http-check send meth GET uri ${healthPath}${header === undefined ? "" : ` hdr Authorization ${header}`}`,
+    "http-check expect rstatus ^2",
+    ...(header === undefined ? [] : [`http-request set-header Authorization ${header}`]),
+    ...(queue === undefined
+      ? []
+      : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${Math.max(1, queue)} }`]),
+    "http-response set-var(txn.instance) srv_name",
+    `default-server check inter 2s fastinter ${checkSeconds}s fall 3 rise ${rise} init-addr last,libc,none${most}`,
+    ...servers.map((server) => `server ${serverName(server)} ${addressText(server)}`),
+  ];
+}
+
+function modelLists({ routes, keys }: ModelGatewaySettings): Record<string, string> {
+  const list = (names: readonly string[]) =>
+    JSON.stringify({
+      object: "list",
+      data: names.toSorted().map((id) => ({ id, object: "model", created: 0, owned_by: "berth" })),
+    });
+  const own = sorted(keys).flatMap(([name, { models }]) => (models === undefined ? [] : [[name, models] as const]));
+  return {
+    [listFile()]: list(Object.keys(routes)),
+    ...Object.fromEntries(own.map(([name, models]) => [listFile(name), list(models)])),
+  };
+}
+
+/** One word of HAProxy's configuration, whatever it holds, also where the word is a log-format. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'"'"'`).replaceAll("%", "%%")}'`;
+}
