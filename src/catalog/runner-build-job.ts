@@ -47,9 +47,10 @@ export function draftJobs(recipe: BuildRecipe, request: BuildRequest): DraftJob[
   const file = lookUp(request.catalogue.files, recipe.acceleratorType);
   if (file === undefined) {
     const { acceleratorType } = recipe;
+    const [near] = nearestNames(acceleratorType, Object.keys(request.catalogue.files));
     throw new BerthError("file-invalid", {
       ...{ where: placeOf(recipe, []), what: "no catalogue file has the accelerator type", got: acceleratorType },
-      hint: `write backends/runners/${acceleratorType}.yaml first`,
+      hint: `write backends/runners/${acceleratorType}.yaml first${near === undefined ? "" : `, or rename the folder: did you mean ${near}?`}`,
     });
   }
   return recipe.matrix.rules.flatMap((rule, index) => {

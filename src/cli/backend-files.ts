@@ -9,7 +9,7 @@ import { BerthError, systemCode } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readBackendDocument, type BackendText } from "../lock/backend-document.js";
-import { readCatalogue } from "../lock/project.js";
+import { backendFileName, readCatalogue } from "../lock/project.js";
 import { readAcceleratorTypes } from "../lock/runner-files.js";
 import type { BackendFile } from "../schema/backend.js";
 import { largestDocumentBytes, tooLarge } from "../schema/yaml-text.js";
@@ -44,7 +44,7 @@ function sourceOf(versions: Readonly<Record<string, BackendSource>>): BackendSou
 export function backendFilesIn(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
-    const files = entries.filter((entry) => !entry.isDirectory() && /\.ya?ml$/.test(entry.name));
+    const files = entries.filter((entry) => !entry.isDirectory() && backendFileName.test(entry.name));
     return files.map(({ name }) => join(folder, name)).sort();
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { serviceArguments } from "../catalog/dockerfile-arguments.js";
@@ -8,7 +8,7 @@ import { parseDockerfile } from "../catalog/dockerfile.js";
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
-import { isDockerfile, readRecipes, type FoundRecipe } from "../lock/build-recipes.js";
+import { readRecipeOf, readRecipes, type FoundRecipe } from "../lock/build-recipes.js";
 import { readRunners } from "../lock/runner-files.js";
 import type { buildFormats } from "./arguments.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -26,30 +26,41 @@ export interface RunnerLintOptions {
 export function lintRunners(workplace: Workplace, files: readonly string[], { format }: RunnerLintOptions): number {
   const { root } = workplace;
   const catalogue = readRunners(root, packageRoot);
-  const recipes = readRecipes(root, packageRoot);
-  const paths = files.length > 0 ? files.map((file) => resolve(file)) : recipes.flatMap(dockerfilesOf);
-  const found = paths.flatMap((path) => lintFile(shown(root, path), path, catalogue, recipes));
+  const subjects = files.length > 0 ? files.map((file) => subjectOf(root, file)) : projectSubjects(root);
+  const found = subjects.flatMap((subject) => lintFile(root, subject, catalogue));
   if (format === "json") workplace.print(JSON.stringify(found, undefined, 2));
   else
     for (const { file, line, column, rule, text } of found)
       workplace.print(`${file}:${line}:${column}: ${rule}: ${text}`);
-  workplace.note(`${paths.length} Dockerfiles, ${found.length === 0 ? "no" : found.length} findings`);
+  workplace.note(`${subjects.length} Dockerfiles, ${found.length === 0 ? "no" : found.length} findings`);
   return found.length === 0 ? 0 : 1;
 }
 
-function dockerfilesOf({ folder }: FoundRecipe): string[] {
-  return readdirSync(folder)
-    .filter(isDockerfile)
-    .sort()
-    .map((name) => join(folder, name));
+/** A Dockerfile with the recipe whose folder has it. */
+interface LintSubject {
+  readonly path: string;
+  readonly recipe: FoundRecipe | undefined;
+}
+
+function projectSubjects(root: string): LintSubject[] {
+  return readRecipes(root, packageRoot).flatMap((recipe) =>
+    Object.keys(recipe.dockerfiles)
+      .sort()
+      .map((name) => ({ path: join(recipe.folder, name), recipe })),
+  );
+}
+
+function subjectOf(root: string, file: string): LintSubject {
+  const path = resolve(file);
+  return { path, recipe: readRecipeOf(root, path) };
 }
 
 function lintFile(
-  file: string,
-  path: string,
+  root: string,
+  { path, recipe }: LintSubject,
   { files }: RunnerCatalogue,
-  recipes: readonly FoundRecipe[],
 ): (LintFinding & { readonly file: string })[] {
+  const file = shown(root, path);
   const text = read(file, path);
   const acceleratorType = basename(dirname(path));
   const known = files[acceleratorType];
@@ -58,7 +69,6 @@ function lintFile(
       ...{ where: file, what: "the Dockerfile's folder has not the name of an accelerator type", got: acceleratorType },
       expected: Object.keys(files).join(", "),
     });
-  const recipe = recipes.find(({ folder }) => folder === dirname(path));
   const services = servicesOf(basename(path), text, Object.keys(known.services), recipe);
   return lintDockerfile(text, file, { acceleratorType, services }).map((finding) => ({ file, ...finding }));
 }

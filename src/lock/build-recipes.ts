@@ -1,14 +1,17 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
 
 import { parseDockerfile } from "../catalog/dockerfile.js";
 import type { BuildContent } from "../catalog/runner-build-inputs.js";
 import type { BuildRecipe } from "../catalog/runner-build.js";
 import { digest, sha256 } from "../lib/canonical.js";
-import { BerthError, systemCode } from "../lib/errors.js";
+import { nearestNames } from "../catalog/nearest.js";
+import { BerthError } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
 import { readYaml } from "../schema/document.js";
 import { runnerMatrix } from "../schema/runner-matrix.js";
+import { runnerWord } from "../schema/runner.js";
+import { assertPlainFile, kindOfPath, namesIn, type CatalogueOwner } from "./catalogue-folder.js";
 
 /** A recipe with the folder that has it. */
 export interface FoundRecipe extends BuildRecipe {
@@ -30,29 +33,72 @@ const matrixName = "matrix.yaml";
  * stands in the place of Berth's of the same accelerator type.
  *
  * @param acceleratorType this one alone
+ * @throws BerthError `file-not-found` for an accelerator type's folder without a matrix, `file-invalid` for links that
+ * lead out of the project, and for a matrix or Dockerfile that is no file
  */
 export function readRecipes(root: string, packageRoot: string, acceleratorType?: string): FoundRecipe[] {
-  const folders = new Map<string, string>();
-  for (const owner of new Set([packageRoot, root])) {
-    const above = join(owner, "backends", "runners");
-    for (const name of foldersIn(above)) {
-      const folder = join(above, name);
-      if (namesIn(folder).includes(matrixName)) folders.set(name, folder);
+  const found = new Map<string, FoundFolder>();
+  for (const folder of new Set([packageRoot, root])) {
+    const owner = { folder, root };
+    const runners = join(folder, "backends", "runners");
+    const names = namesIn(runners);
+    for (const name of names) {
+      if (acceleratorType !== undefined && name !== acceleratorType) continue;
+      const path = join(runners, name);
+      if (isFolder(path, owner) && hasMatrix(path, owner, names.includes(`${name}.yaml`)))
+        found.set(name, { path, owner });
     }
   }
-  return [...folders]
-    .filter(([name]) => acceleratorType === undefined || name === acceleratorType)
+  return [...found]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, folder]) => readRecipe(root, name, folder));
+    .map(([name, { path, owner }]) => readRecipe(name, path, owner));
 }
 
-function readRecipe(root: string, acceleratorType: string, folder: string): FoundRecipe {
+/** The recipe of the folder that has a file; undefined where that folder has no matrix. */
+export function readRecipeOf(root: string, file: string): FoundRecipe | undefined {
+  const folder = dirname(file);
+  if (!namesIn(folder).includes(matrixName)) return undefined;
+  return readRecipe(basename(folder), folder, { folder: root, root });
+}
+
+interface FoundFolder {
+  readonly path: string;
+  readonly owner: CatalogueOwner;
+}
+
+/** A link is one where it has the name of an accelerator type. */
+function isFolder(path: string, owner: CatalogueOwner): boolean {
+  const isType = runnerWord.safeParse(basename(path)).success;
+  return isType ? kindOfPath(path, owner) === "folder" : lstatSync(path).isDirectory();
+}
+
+/** @param isType whether it has the name of a file of runner images beside it */
+function hasMatrix(folder: string, { root }: CatalogueOwner, isType: boolean): boolean {
+  const names = namesIn(folder);
+  if (names.includes(matrixName)) return true;
+  const near = nearestNames(matrixName, names);
+  if (!names.some(isDockerfile) && near.length === 0 && !(isType && names.length > 0)) return false;
+  throw new BerthError("file-not-found", {
+    where: shown(root, join(folder, matrixName)),
+    what: "there is no such file, so nothing of the folder would be built",
+    ...(near.length === 0 ? {} : { got: near.join(", ") }),
+    hint:
+      near.length === 0
+        ? "write the rules of what is built into it, or take the folder away"
+        : `rename ${near.join(" or ")} to ${matrixName}`,
+  });
+}
+
+function readRecipe(acceleratorType: string, folder: string, owner: CatalogueOwner): FoundRecipe {
+  const { root } = owner;
   const path = join(folder, matrixName);
+  assertPlainFile(path, owner);
   const { value, locate } = readYaml(readFileSync(path, "utf8"), shown(root, path), runnerMatrix);
   const dockerfiles = namesIn(folder)
     .filter(isDockerfile)
     .map((name) => {
       const file = join(folder, name);
+      assertPlainFile(file, owner);
       return [name, parseDockerfile(readFileSync(file, "utf8"), shown(root, file))] as const;
     });
   return { acceleratorType, folder, matrix: value, locate, dockerfiles: Object.fromEntries(dockerfiles) };
@@ -98,33 +144,12 @@ export async function packContext(root: string, folder: string, dockerfile: stri
   const { create } = await import("tar");
   const chunks: Buffer[] = [];
   // What the people who build have as users, groups and times is none of an image's.
-  const archive = create({ cwd: folder, portable: true, mtime: new Date(0) }, names);
+  // Of the files a Dockerfile alone may be a link.
+  const archive = create({ cwd: folder, portable: true, follow: true, mtime: new Date(0) }, names);
   for await (const chunk of archive as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
 export function isDockerfile(name: string): boolean {
   return /^Dockerfile(?:\.[a-z0-9]+)?$/.test(name);
-}
-
-function foldersIn(folder: string): string[] {
-  return entriesIn(folder)
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-}
-
-function namesIn(folder: string): string[] {
-  return entriesIn(folder)
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name)
-    .sort();
-}
-
-function entriesIn(folder: string) {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

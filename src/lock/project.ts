@@ -213,6 +213,9 @@ interface Reading {
   readonly types: readonly string[];
 }
 
+/** Hidden files are those of editors. */
+export const backendFileName = /^[^.].*\.ya?ml$/;
+
 function readFolder(
   folder: string,
   source: BackendSource,
@@ -223,7 +226,7 @@ function readFolder(
   const unread: string[] = [];
   const named: string[] = [];
   for (const entry of list(folder)) {
-    if (entry.isDirectory() || !/\.ya?ml$/.test(entry.name)) continue;
+    if (entry.isDirectory() || !backendFileName.test(entry.name)) continue;
     const path = join(folder, entry.name);
     const where = shown(root, path);
     const text = readDocument(path, where);

@@ -1,34 +1,39 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { acceleratorTypesWith } from "../catalog/accelerator-types.js";
 import { assembleRunners, type RunnerCatalogue, type RunnerDocument } from "../catalog/runner-catalogue.js";
-import { BerthError, systemCode } from "../lib/errors.js";
+import { BerthError } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
 import { parseYaml } from "../schema/document.js";
 import { nativeTypes } from "../schema/accelerator-type.js";
 import type { DeclaredDevices, DeclaredType } from "../schema/declared-devices.js";
-import { runnerFile, type RunnerFile } from "../schema/runner.js";
+import { runnerFile, runnerWord, type RunnerFile } from "../schema/runner.js";
+import { assertPlainFile, namesIn, type CatalogueOwner } from "./catalogue-folder.js";
 
-/** The runner images that Berth knows, with a project's own accelerator types in the place of Berth's. */
+/**
+ * The runner images that Berth knows, with a project's own accelerator types in the place of Berth's.
+ *
+ * @throws BerthError `file-invalid` for a file that is none of runner images, or has no name of one
+ */
 export function readRunners(root: string, packageRoot: string): RunnerCatalogue {
-  const builtIn = filesIn(packageRoot).map((path) => readFile(path, root));
-  const own = root === packageRoot ? [] : filesIn(root).map((path) => readFile(path, root));
+  const builtIn = filesIn(packageRoot, root).map((path) => readFile(path, root));
+  const own = root === packageRoot ? [] : filesIn(root, root).map((path) => readFile(path, root));
   const replaced = new Set(own.map(({ file }) => file.acceleratorType));
   return assembleRunners([...builtIn.filter(({ file }) => !replaced.has(file.acceleratorType)), ...own]);
 }
 
 /** All accelerator types of a project. The files' names tell, so that none is read. */
 export function readAcceleratorTypes(root: string, packageRoot: string): string[] {
-  return acceleratorTypesWith([root, packageRoot].flatMap((owner) => filesIn(owner).map(typeOf)));
+  return acceleratorTypesWith([root, packageRoot].flatMap((owner) => filesIn(owner, root).map(typeOf)));
 }
 
 /** What files say of devices that Berth's own code does not know. Others are not read. */
 export function readDeclaredDevices(root: string, packageRoot: string): DeclaredType[] {
   const native = (path: string) => nativeTypes.some((type) => type === typeOf(path));
-  const own = filesIn(root).filter((path) => !native(path));
+  const own = filesIn(root, root).filter((path) => !native(path));
   const names = own.map(typeOf);
-  const builtIn = filesIn(packageRoot).filter((path) => !native(path) && !names.includes(typeOf(path)));
+  const builtIn = filesIn(packageRoot, root).filter((path) => !native(path) && !names.includes(typeOf(path)));
   return [...builtIn, ...own].flatMap((path) => {
     const { file } = readFile(path, root);
     return file.devices === undefined ? [] : [declaredType(file, file.devices)];
@@ -37,7 +42,7 @@ export function readDeclaredDevices(root: string, packageRoot: string): Declared
 
 /** Where the images of a type stand: in the project's own file, else in Berth's. */
 export function runnerPathOf(type: string, root: string, packageRoot: string): string {
-  const paths = [...filesIn(root), ...filesIn(packageRoot)];
+  const paths = [...filesIn(root, root), ...filesIn(packageRoot, root)];
   return paths.find((path) => typeOf(path) === type) ?? join(root, "backends", "runners", `${type}.yaml`);
 }
 
@@ -45,10 +50,25 @@ function declaredType({ acceleratorType, vendor, device }: RunnerFile, devices: 
   return { ...devices, type: acceleratorType, vendor, device };
 }
 
-function filesIn(owner: string): string[] {
-  const folder = join(owner, "backends", "runners");
-  const names = namesIn(folder).filter((name) => name.endsWith(".yaml"));
-  return names.sort().map((name) => join(folder, name));
+/** Links may be files of these names, and hidden files, such as those of editors, are none of them. */
+function filesIn(folder: string, root: string): string[] {
+  const owner = { folder, root };
+  const runners = join(folder, "backends", "runners");
+  return namesIn(runners)
+    .filter((name) => /\.ya?ml$/i.test(name))
+    .map((name) => fileOf(join(runners, name), owner));
+}
+
+function fileOf(path: string, owner: CatalogueOwner): string {
+  const name = basename(path);
+  if (!name.endsWith(".yaml") || !runnerWord.safeParse(typeOf(path)).success)
+    throw new BerthError("file-invalid", {
+      ...{ where: shown(owner.root, path), what: "it has no name of a file of runner images", got: name },
+      expected: "TYPE.yaml, where TYPE is an accelerator type in small letters, such as cuda.yaml",
+      hint: "rename it, or keep it in another folder",
+    });
+  assertPlainFile(path, owner);
+  return path;
 }
 
 function typeOf(path: string): string {
@@ -65,13 +85,4 @@ function readFile(path: string, root: string): RunnerDocument {
     where,
     expected: `${file.acceleratorType}.yaml`,
   });
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

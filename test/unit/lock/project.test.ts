@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -140,6 +140,8 @@ describe("readCatalogue", () => {
 
   it("is empty where there are no backends, and passes over what is none", async () => {
     const root = await folderOf({ "backends/README.md": "hello" });
+    // An editor's lock on a file that it has open.
+    await symlink("somebody@host.1234:1700000000", join(root, "backends", ".#engine.yaml"));
     expect(readCatalogue(root, root)).toEqual({ backends: {}, written: {}, sources: {}, files: {}, unread: [] });
     expect(readCatalogue(join(root, "none"), join(root, "none"))).toEqual({
       backends: {},
