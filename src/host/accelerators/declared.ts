@@ -26,11 +26,25 @@ export function declaredDetector(declared: DeclaredType): Detector {
     read(answers) {
       const { devices } = answers;
       if (devices === undefined) return nothingFound;
-      const found = matchesOf(devices, declared).flatMap((values) => readDevice(values, declared, answers));
+      const lines = matchesOf(devices, declared).flatMap((values) => readDevice(values, declared, answers));
       // A command may list more than devices, so that one without any is no warning.
-      return found.length === 0 ? nothingFound : sight(found, find.command.join(" "));
+      if (lines.length === 0) return nothingFound;
+      const found = lines.filter((one, place) => placeOfNumber(lines, one) === place);
+      const { warnings, ...rest } = sight(found, find.command.join(" "));
+      const repeated = lines.filter((one) => !found.includes(one));
+      return { ...rest, warnings: [...warnings, ...repeated.map((one) => describeRepeated(one, declared))] };
     },
   };
+}
+
+/** Device files and variables name a device by its number. */
+function placeOfNumber(findings: readonly Finding[], { accelerator: { index } }: Finding): number {
+  return findings.findIndex(({ accelerator }) => accelerator.index === index);
+}
+
+function describeRepeated({ accelerator: { name, uuid, index } }: Finding, { find }: DeclaredType): string {
+  const command = find.command.join(" ");
+  return `${name} ${uuid}: \`${command}\` tells the number ${index} twice, and the first that has it counts`;
 }
 
 type Values = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 import { lastLines } from "../../lib/format.js";
+import type { Accelerator } from "../../schema/facts.js";
 import type { Host } from "../host.js";
 import { nothingFound, type Answers, type Detector, type Question, type Sighting } from "./detector.js";
 import { detectors as allDetectors } from "./detectors.js";
@@ -31,11 +32,27 @@ export const acceleratorCommands: readonly string[] = allDetectors.flatMap((dete
 export async function findAccelerators(host: Commands, options: SearchOptions): Promise<Sighting> {
   const { detectors = allDetectors } = options;
   const sightings = await Promise.all(detectors.map((detector) => askVendor(host, detector, options)));
-  return {
+  return countOnce({
     accelerators: sightings.flatMap(({ accelerators }) => accelerators),
     usage: sightings.flatMap(({ usage }) => usage),
     warnings: sightings.flatMap(({ warnings }) => warnings),
-  };
+  });
+}
+
+/** Placements name accelerators by their identity, so that one that is there twice would be given out twice. */
+function countOnce({ accelerators, usage, warnings }: Sighting): Sighting {
+  const firstOf = ({ uuid }: { readonly uuid: string }) => accelerators.find((one) => one.uuid === uuid);
+  const isFirst = <Told extends { readonly uuid: string }>({ uuid }: Told, place: number, all: readonly Told[]) =>
+    all.findIndex((one) => one.uuid === uuid) === place;
+  const repeated = accelerators.filter((...one) => !isFirst(...one));
+  if (repeated.length === 0) return { accelerators, usage, warnings };
+  const told = repeated.map((one) => describeRepeated(one, firstOf(one)?.type ?? one.type));
+  return { accelerators: accelerators.filter(isFirst), usage: usage.filter(isFirst), warnings: [...warnings, ...told] };
+}
+
+function describeRepeated({ name, uuid, type }: Accelerator, counted: Accelerator["type"]): string {
+  if (type === counted) return `${name} ${uuid} is told twice: it counts once`;
+  return `${name} ${uuid} is told twice, as ${counted} and as ${type}: it counts once, as ${counted}`;
 }
 
 async function askVendor(host: Commands, detector: Detector, options: SearchOptions): Promise<Sighting> {

@@ -59,6 +59,44 @@ describe("devices of a type that a file describes", () => {
     expect(await find({ "ls /dev": "null\n" }, byFiles)).toEqual({ accelerators: [], usage: [], warnings: [] });
   });
 
+  it.each<[string, string, string]>([
+    ["one number", "0, N100, NEW-b, 0000:1b:00.0, 1 MiB", "N100 NEW-b: `new-smi list` tells the number 0 twice"],
+    ["one UUID", "1, N100, NEW-a, 0000:1b:00.0, 1 MiB", "N100 NEW-a is told twice"],
+    ["all alike", "0, N100, NEW-a, 0000:1a:00.0, 1 MiB", "N100 NEW-a: `new-smi list` tells the number 0 twice"],
+  ])("count once, with a warning, where two lines have %s", async (_what, line, warning) => {
+    const first = "0, N100, NEW-a, 0000:1a:00.0, 1 MiB";
+    const { accelerators, usage, warnings } = await find(
+      { "new-smi list": `${first}\n${line}\n`, "new-smi version": "driver 5.1\n" },
+      byTool,
+    );
+    expect(accelerators.map(({ uuid, index }) => [uuid, index])).toEqual([["NEW-a", 0]]);
+    expect(usage).toEqual([{ uuid: "NEW-a" }]);
+    expect(warnings).toEqual([expect.stringContaining(warning)]);
+  });
+
+  it("count once, with a warning, where Berth's own code finds them too", async () => {
+    const alike = declaredOf({
+      find: { command: ["new-smi"], pattern: "^(?<index>\\d+) (?<uuid>\\S+)$" },
+      memoryBytes: 1,
+    });
+    const { accelerators, usage, warnings } = await findAccelerators(
+      new ToolHost({ "new-smi": "0 NEW-a\n1 NEW-b\n" }),
+      {
+        ramBytes: 1,
+        detectors: [declaredDetector({ ...alike, type: "cuda" }), declaredDetector(alike)],
+      },
+    );
+    expect(accelerators.map(({ type, uuid }) => [type, uuid])).toEqual([
+      ["cuda", "NEW-a"],
+      ["cuda", "NEW-b"],
+    ]);
+    expect(usage).toHaveLength(2);
+    expect(warnings).toEqual([
+      "New device NEW-a is told twice, as cuda and as newtype: it counts once, as cuda",
+      "New device NEW-b is told twice, as cuda and as newtype: it counts once, as cuda",
+    ]);
+  });
+
   it("are none, without a warning, where its command is not installed", async () => {
     expect(await find({}, byTool)).toEqual({ accelerators: [], usage: [], warnings: [] });
   });
