@@ -3,6 +3,7 @@ import type { DraftRelease } from "../catalog/release.js";
 import { outlookOf } from "../catalog/runner-choice.js";
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
+import { findUngivable } from "../planner/container-devices.js";
 import { knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { LockedInstall } from "../schema/lock.js";
 import { platformOf } from "./platform.js";
@@ -16,7 +17,9 @@ export function oneOfEachKind(names: readonly string[], hosts: Readonly<Record<s
 
 /** A word for the kind of a host. Its devices decide which images run: hosts with the same ones are of one kind. */
 export function kindOf(name: string, hosts: Readonly<Record<string, KnownHost>>): string {
-  return `${platformOf(hosts[name]).acceleratorType}; ${outlookOf(knownHost(hosts, name).facts)}`;
+  const { facts } = knownHost(hosts, name);
+  const given = findUngivable(facts) === undefined ? "given to containers" : "given to no container";
+  return `${platformOf(hosts[name]).acceleratorType}; ${outlookOf(facts)}; ${given}`;
 }
 
 /** A release as it is for one kind of host. */

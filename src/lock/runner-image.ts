@@ -3,6 +3,7 @@ import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { chooseRunner, type RunnerChoice } from "../catalog/runner-choice.js";
 import type { FindRunnerImage, RunnerImageAnswer, RunnerImageRequest } from "../catalog/runner-install.js";
 import { lockRunnerImage } from "../catalog/runner-lock.js";
+import { findUngivable } from "../planner/container-devices.js";
 import { knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { LockedEngine } from "../schema/lock.js";
 import type { RunnerImageChoice } from "../schema/runner-image.js";
@@ -28,6 +29,8 @@ export function findRunnerImages(problem: RunnerImageProblem): (host: string) =>
   return (host) => (request) => {
     const { runners } = problem;
     if (runners === undefined) return { kind: "refused", reason: "there is no catalogue of runner images" };
+    const ungivable = findUngivable(knownHost(problem.hosts, host).facts);
+    if (ungivable !== undefined) return { kind: "refused", reason: ungivable };
     const key = JSON.stringify(request);
     const choice = choices.get(key) ?? chooseFor(problem, runners, request);
     choices.set(key, choice);
@@ -40,7 +43,11 @@ function chooseFor(
   runners: RunnerCatalogue,
   { service, serviceVersion, isNamed, acceleratorType }: RunnerImageRequest,
 ): RunnerChoice {
-  const own = fitting.filter((name) => platformOf(hosts[name]).acceleratorType === acceleratorType);
+  const own = fitting.filter(
+    (name) =>
+      platformOf(hosts[name]).acceleratorType === acceleratorType &&
+      findUngivable(knownHost(hosts, name).facts) === undefined,
+  );
   const { acceleratorVersion, variant, allowRc } = asked ?? {};
   return chooseRunner(runners, Object.fromEntries(own.map((name) => [name, knownHost(hosts, name).facts])), {
     ...{ service, acceleratorType, variant, allowRc },

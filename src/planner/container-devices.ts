@@ -37,17 +37,60 @@ export function containerDevices(
   return { form: "drmNodes", acceleratorType: graphics, ids: [...ids], nodes: nodesOf(cards), groups: groupsOf(cards) };
 }
 
+/** The devices that a container sees: those of its placement, and all that the host has where that names none. */
+export function visibleDevices(
+  placed: readonly string[],
+  facts: Pick<HostFacts, "accelerators"> | undefined,
+): readonly string[] {
+  if (placed.length > 0) return placed;
+  const accelerators = (facts?.accelerators ?? []).filter(({ type }) => type !== "cpu" && type !== "metal");
+  return accelerators.flatMap(({ uuid, mig }) =>
+    mig?.mode === "enabled" ? mig.devices.map((part) => part.uuid) : [uuid],
+  );
+}
+
+/**
+ * Why containers cannot be given any device of a host whose type a file of runner images describes, in one sentence with
+ * what to do; undefined where they can, and for types that Berth knows.
+ */
+export function findUngivable({ accelerators }: Pick<HostFacts, "accelerators">): string | undefined {
+  const declared = accelerators.filter((each) => each.declared !== undefined);
+  const [first] = declared;
+  if (first === undefined || declared.some(({ deviceFiles = [] }) => deviceFiles.length > 0)) return undefined;
+  const { where, what, hint } = unnamedFiles(first);
+  return `${where}: ${what}; ${hint}`;
+}
+
+function unnamedFiles({ type }: Accelerator) {
+  return {
+    where: `backends/runners/${type}.yaml`,
+    what: `containers cannot be given devices of type ${type}, because the file names no device file that the host has`,
+    hint: `add \`nodes\`, such as ["/dev/${type}{{index}}"], to its \`devices\``,
+  };
+}
+
 /** Of a type that Berth does not know its file of runner images tells how containers are given its cards. */
 function declaredForm(ids: readonly string[], cards: readonly Accelerator[], where: string): ContainerDevices {
   const [first] = cards;
-  if (first?.declared === undefined || cards.some(({ deviceFiles = [] }) => deviceFiles.length === 0))
-    throw unfit(where, first?.type ?? "unknown");
+  if (first?.declared === undefined) throw unfit(where, first?.type ?? "unknown");
+  const bare = cards.find(({ deviceFiles = [] }) => deviceFiles.length === 0);
+  if (bare !== undefined) throw withoutFiles(bare, where);
   const { variable, driverFiles } = first.declared;
   return {
     ...{ form: "declaredNodes", ids: [...ids] },
     ...{ nodes: nodesOf(cards), groups: groupsOf(cards), driverFiles: driverFiles ?? [] },
     ...(variable === undefined ? {} : { variable }),
   };
+}
+
+function withoutFiles(card: Accelerator, where: string): BerthError {
+  const { where: file, what, hint } = unnamedFiles(card);
+  return new BerthError("host-unsuitable", {
+    where,
+    what: `${file}: ${what}`,
+    got: `no device file of ${card.uuid}`,
+    hint: `${hint}, or run it as a process: a version with binary, pipx or manual`,
+  });
 }
 
 /** Files of root's group alone are none that its user is given that group for. */

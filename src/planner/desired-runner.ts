@@ -14,7 +14,7 @@ import { dataPaths, executablePath, modelPath } from "../host/paths.js";
 import { containerSettings, type ContainerSettings } from "../schema/container.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { LockedDeployment, PlacedInstance } from "../schema/lock.js";
-import { containerDevices } from "./container-devices.js";
+import { containerDevices, visibleDevices } from "./container-devices.js";
 import { deviceVariables } from "./device-variables.js";
 
 export interface RunnerProblem {
@@ -60,8 +60,7 @@ function containerOf(
 ): ContainerSettings {
   const { from, sha256 } = release.model;
   const model = from.source === "file" ? path : posix.join(dataPaths(host.dataDir).models, sha256);
-  const ids = placed.devices.length > 0 ? placed.devices : everyDevice(facts);
-  const devices = containerDevices(ids, facts, `deployment ${placed.deployment}`);
+  const devices = containerDevices(visibleDevices(placed.devices, facts), facts, `deployment ${placed.deployment}`);
   const { cachePath, ...settings } = release.container ?? {};
   const cache = posix.join(dataPaths(host.dataDir).cache, "engines", release.backend);
   return containerSettings.parse({
@@ -75,14 +74,6 @@ function containerOf(
     ...(devices === undefined ? {} : { devices }),
     networks: placed.networks ?? [],
   });
-}
-
-/** What a process sees that is given none: all that the host has. */
-function everyDevice(facts: RunnerProblem["facts"]): string[] {
-  const accelerators = (facts?.accelerators ?? []).filter(({ type }) => type !== "cpu" && type !== "metal");
-  return accelerators.flatMap(({ uuid, mig }) =>
-    mig?.mode === "enabled" ? mig.devices.map((part) => part.uuid) : [uuid],
-  );
 }
 
 /** The engine's executable or the image's entrypoint, the command filled in, then the parameters. */

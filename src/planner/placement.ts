@@ -12,6 +12,7 @@ import { placeDockerObjects } from "./docker-objects.js";
 import { allowAddress, keyVariable } from "./exposure.js";
 import { placeGateway } from "./gateway-placement.js";
 import { knownHost } from "./host-choice.js";
+import { containerDevices, visibleDevices } from "./container-devices.js";
 import { assertContainers } from "./container-host.js";
 import { placeLimits } from "./container-limits.js";
 import { placeNetworks } from "./container-networks.js";
@@ -153,8 +154,12 @@ function placeInstance(
   const release = problem.release[name];
   const where = `deployment ${name}`;
   const inContainer = release?.install.method === "image";
-  if (inContainer) assertContainers(facts, release, where, host);
   const place = problem.places.get(instance);
+  if (inContainer) {
+    assertContainers(facts, release, where, host);
+    // A device that no container can be given is refused here, and not when it is to run.
+    containerDevices(visibleDevices(place?.devices ?? [], facts), facts, where);
+  }
   if (!inContainer) assertSameDevices(release?.env ?? {}, place?.devices ?? [], facts, where);
   const declared = stack.hosts[host]?.networks;
   const networks = placeNetworks({ owner: problem.owner, host, declared, asked: container?.networks, where });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { assembleRunners } from "../../../src/catalog/runner-catalogue.js";
 import { resolveRelease } from "../../../src/catalog/release.js";
 import { formatExplanation } from "../../../src/cli/explain.js";
 import { buildLock, findStaleness, type LockProblem } from "../../../src/lock/build.js";
@@ -8,6 +9,7 @@ import { offlineQuestions } from "../../../src/lock/offline.js";
 import { readCatalogue } from "../../../src/lock/project.js";
 import { sha256 } from "../../../src/lib/canonical.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
+import { runnerFile } from "../../../src/schema/runner.js";
 import { repository } from "../../support/toolchain.js";
 import { catalogueOf, engineBackend } from "../support/catalogues.js";
 import { fakeEdges } from "../support/edges.js";
@@ -213,6 +215,44 @@ describe("hosts that need different runner images", () => {
   });
 });
 
+describe("devices that only a file of the project describes", () => {
+  const file = runnerFile.parse({
+    ...{ schemaVersion: 1, acceleratorType: "newtype", name: "New", vendor: "newvendor", device: "New device" },
+    ...{ hostRuntime: { comparable: false, source: "nothing" }, services: { engine: "Engine" } },
+    versions: [{ version: "1.2", images: { engine: [{ version: "2.0", platforms: ["linux/amd64"] }] } }],
+  });
+  const runners = assembleRunners([{ file, where: "newtype.yaml" }]);
+  const newHost = (deviceFiles?: { path: string; groupId: number }[]) =>
+    cudaHost("1.2", { type: "newtype", declared: {}, ...(deviceFiles && { deviceFiles }) });
+  const files = [{ path: "/dev/new0", groupId: 0 }];
+  const lockOf = (hosts: Hosts, fields: Fields = {}) => {
+    const problem = problemOf({ hosts, chat: fields });
+    return buildLock({ ...problem, catalogue: { ...problem.catalogue, runners } }, edgesOf(hosts));
+  };
+  const missing =
+    "containers cannot be given devices of type newtype, because the file names no device file that the host has";
+
+  it("are refused a runner image by the lock where no device file is named, with what to add", async () => {
+    const error = await rejectionOf(lockOf({ box: newHost() }));
+    expect(error.code).toBe("host-unsuitable");
+    expect(error.message).toContain(`backends/runners/newtype.yaml: ${missing}`);
+    expect(error.message).toContain('add `nodes`, such as ["/dev/newtype{{index}}"], to its `devices`');
+  });
+
+  it("have one where their files are named, and a host without them is left out", async () => {
+    const { lock, reasons } = await lockOf({ a: newHost(), b: newHost(files) });
+    expect(Object.values(lock.placement.instances).map(({ host }) => host)).toEqual(["b"]);
+    expect(reasons.join("\n")).toContain(`chat: not on host a: engine 2.0 cannot be installed on the host`);
+    expect(reasons.join("\n")).toContain(missing);
+  });
+
+  it("are refused an image by its name, too", async () => {
+    const error = await rejectionOf(lockOf({ box: newHost() }, { imageName: "team/engine:1" }));
+    expect([error.code, error.parts.where]).toEqual(["host-unsuitable", "deployment chat"]);
+    expect(error.message).toContain(`backends/runners/newtype.yaml: ${missing}`);
+  });
+});
+
 describe("a runner image that lies ready", () => {
   const preload = { next: { backend: "engine" } };
 
@@ -308,19 +348,17 @@ describe("a runner image that is locked", () => {
 describe("Berth's own backends", () => {
   const catalogue = readCatalogue(repository, repository);
   const npu = (soc: string) => cudaHost("8.5.0", { type: "cann", soc, computeCapability: undefined });
-  const amd = cudaHost("7.0", { type: "rocm", llvmTarget: "gfx942", computeCapability: undefined });
+  const amd = (llvmTarget: string) => {
+    const deviceFiles = [{ path: "/dev/dri/renderD128", groupId: 992 }];
+    return cudaHost("7.0", { type: "rocm", llvmTarget, computeCapability: undefined, deviceFiles });
+  };
 
   it.each<[string, KnownHost, Fields, string]>([
     ["MindIE on 310P", npu("Ascend310P3"), { backend: "mindie" }, "cann8.5-310p-mindie2.3.0"],
     ["MindIE on A3", npu("Ascend910_9391"), { backend: "mindie" }, "cann8.5-a3-mindie2.3.0"],
     ["vLLM on NPUs, of which it takes a version", npu("Ascend910B3"), { backend: "vllm" }, "cann8.3-910b-vllm0.11.0"],
-    ["vLLM on AMD's GPUs", amd, { backend: "vllm" }, "rocm7.0-vllm0.11.2"],
-    [
-      "SGLang on AMD's newest",
-      cudaHost("7.0", { type: "rocm", llvmTarget: "gfx950" }),
-      { backend: "sglang" },
-      "rocm7.0-sglang0.5.9",
-    ],
+    ["vLLM on AMD's GPUs", amd("gfx942"), { backend: "vllm" }, "rocm7.0-vllm0.11.2"],
+    ["SGLang on AMD's newest", amd("gfx950"), { backend: "sglang" }, "rocm7.0-sglang0.5.9"],
     ["VoxBox with an older driver", cudaHost("12.6"), { backend: "vox-box", category: "stt" }, "cuda12.6-voxbox0.0.21"],
     [
       "vLLM on NVIDIA's GPUs, where it is asked for",

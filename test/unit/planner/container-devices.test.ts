@@ -69,7 +69,9 @@ describe("the devices of a container", () => {
       ...{ nodes: ["/dev/new3", "/dev/new_ctl"], groups: [992], ...declared },
     });
     const without = { ...cardOf(2), deviceFiles: [] };
-    expect(() => containerDevices(["NEW-2"], { accelerators: [without] }, where)).toThrow("got: newtype");
+    expect(() => containerDevices(["NEW-2"], { accelerators: [without] }, where)).toThrow(
+      "backends/runners/newtype.yaml: containers cannot be given devices of type newtype",
+    );
   });
 
   it.each<[string, Accelerator[], string[], string]>([
