@@ -1,4 +1,9 @@
-import Table from "cli-table3";
+import { createRequire } from "node:module";
+
+import type Table from "cli-table3";
+
+/** Most tables need no library, and it would make each start longer. */
+const load = createRequire(import.meta.url) as (name: "cli-table3") => typeof Table;
 
 /** A table without lines, as commands print it. */
 export function plainTable(head: string[], rows: readonly string[][]): string {
@@ -17,7 +22,8 @@ function simpleTable(rows: readonly (readonly string[])[]): string | undefined {
 }
 
 function wholeTable(head: string[], rows: readonly string[][]): string {
-  const table = new Table({ head, style: { head: [], border: [] }, chars: plainBorders });
+  const LibraryTable = load("cli-table3");
+  const table = new LibraryTable({ head, style: { head: [], border: [] }, chars: plainBorders });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
 }
