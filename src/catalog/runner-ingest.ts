@@ -55,7 +55,11 @@ export function assertNewService(
       `there is no accelerator type ${acceleratorType}`,
       `known are ${Object.keys(catalogue.files).join(", ")}`,
     );
-  if (Object.hasOwn(file.services, service)) throw refusal(`${file.name} has the service ${service} already`);
+  if (Object.hasOwn(file.services, service))
+    throw refusal(
+      `${file.name} has the service ${service} already`,
+      `a further version of it is a rule in backends/runners/${acceleratorType}/matrix.yaml, which \`berth runner release\` writes into the catalogue once it is built`,
+    );
   assertWords(catalogue, acceleratorType, service, serviceName);
 }
 

@@ -11,7 +11,7 @@ import { buildImages, type BuildStep } from "../lock/image-build.js";
 import { createImageBuilder } from "../runtime/image-builder.js";
 import type { buildFormats } from "./arguments.js";
 import { untilInterrupted } from "./interrupts.js";
-import { openBuilds, type BuildOptions } from "./runner-plan.js";
+import { describeNothing, openBuilds, type BuildOptions } from "./runner-plan.js";
 import type { Workplace } from "./workplace.js";
 
 export interface RunnerBuildOptions extends BuildOptions {
@@ -49,7 +49,7 @@ export async function buildRunners(workplace: Workplace, options: RunnerBuildOpt
     onLine: (line) => workplace.note(`   ${line}`),
   });
   if (options.format === "json") workplace.print(JSON.stringify(steps, undefined, 2));
-  if (selected.jobs.length === 0) workplace.note("nothing is built");
+  if (selected.jobs.length === 0) workplace.note(describeNothing(recipes, options));
 }
 
 function findRecipe(recipes: readonly FoundRecipe[]): (job: BuildJob) => FoundRecipe {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { serviceArguments } from "../catalog/dockerfile-arguments.js";
@@ -6,11 +5,13 @@ import type { LintFinding } from "../catalog/dockerfile-finding.js";
 import { lintDockerfile } from "../catalog/dockerfile-lint.js";
 import { parseDockerfile } from "../catalog/dockerfile.js";
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
-import { BerthError, systemCode } from "../lib/errors.js";
+import { BerthError } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
 import { readRecipeOf, readRecipes, type FoundRecipe } from "../lock/build-recipes.js";
 import { readRunners } from "../lock/runner-files.js";
+import { largestDocumentBytes } from "../schema/yaml-text.js";
 import type { buildFormats } from "./arguments.js";
+import { readText } from "./backend-files.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 export interface RunnerLintOptions {
@@ -61,7 +62,7 @@ function lintFile(
   { files }: RunnerCatalogue,
 ): (LintFinding & { readonly file: string })[] {
   const file = shown(root, path);
-  const text = read(file, path);
+  const text = readText(path, file, largestDocumentBytes);
   const acceleratorType = basename(dirname(path));
   const known = files[acceleratorType];
   if (known === undefined)
@@ -84,13 +85,4 @@ function servicesOf(name: string, text: string, known: readonly string[], recipe
   const { arguments: declared } = parseDockerfile(text, name);
   const told = known.filter((service) => declared.some((one) => one.name === serviceArguments(service).version));
   return [...new Set([...built.filter((service) => !apart.includes(service)), ...told])];
-}
-
-function read(file: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    throw new BerthError("file-not-found", { where: file, what: "there is no such file" });
-  }
 }

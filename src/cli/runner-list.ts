@@ -1,6 +1,7 @@
 import { nearestNames } from "../catalog/nearest.js";
 import type { RunnerCatalogue, RunnerImage } from "../catalog/runner-catalogue.js";
-import { listRunners } from "../catalog/runner-list.js";
+import { listRunners, type RunnerFilter } from "../catalog/runner-list.js";
+import { findNear, type AskedVersion } from "../catalog/runner-near.js";
 import { parseRunnerName } from "../catalog/runner-name.js";
 import { BerthError } from "../lib/errors.js";
 import { readRunners } from "../lock/runner-files.js";
@@ -45,15 +46,26 @@ export function printRunners(workplace: Workplace, options: RunnerListOptions): 
   const { accelerator: acceleratorType, variant, service, platform, deprecated } = options;
   assertKnown(catalogue, options);
   assertPlace(catalogue, options);
-  const images = listRunners(catalogue.images, {
+  const filter: RunnerFilter = {
     ...{ acceleratorType, variant, service, platform, deprecated },
     acceleratorVersion: constraintOf(options.acceleratorVersion, "--accelerator-version"),
     serviceVersion: constraintOf(options.serviceVersion, "--service-version"),
-  });
+  };
+  const images = listRunners(catalogue.images, filter);
   const rows = images.map((image) => rowOf(image, options));
   const text = formatRunners(rows, options.format);
   if (text !== "") workplace.print(text);
-  if (rows.length === 0) workplace.note("no image fits");
+  if (rows.length === 0)
+    workplace.note(["no image fits", ...findNear(catalogue.images, filter, longerVersions(options))].join("; "));
+}
+
+/** A version is exact unless it says otherwise, which is easily forgotten. */
+function longerVersions(options: RunnerListOptions): AskedVersion[] {
+  return (["acceleratorVersion", "serviceVersion"] as const).flatMap((field) => {
+    const text = options[field];
+    if (text === undefined || !/^\d+(?:\.\d+)*$/.test(text)) return [];
+    return [{ field, prefix: `${text}.x`, constraint: parseConstraint(`${text}.x`, text) }];
+  });
 }
 
 /** Where images are had from. */

@@ -41,7 +41,7 @@ export interface OpenBuilds {
 
 /** Prints what would be built. Nothing is an empty list, and no error. */
 export function printBuilds(workplace: Workplace, options: RunnerPlanOptions): void {
-  const { selected, inputs } = openBuilds(workplace, options);
+  const { selected, inputs, recipes } = openBuilds(workplace, options);
   const { jobs, manifests } = selected;
   const images = manifests.map(({ tag, devImage, image, platformTags }) => {
     return { tag, image: options.release === true ? image : devImage, platformTags };
@@ -60,7 +60,13 @@ export function printBuilds(workplace: Workplace, options: RunnerPlanOptions): v
     const whole = images.map(({ image, platformTags }) => [image, platformTags.join(" ")]);
     workplace.print(plainTable(["IMAGE OF ALL PLATFORMS", "MADE FROM"], whole));
   }
-  if (jobs.length === 0) workplace.note("nothing is built");
+  if (jobs.length === 0) workplace.note(describeNothing(recipes, options));
+}
+
+/** Why nothing is built, where that is known. */
+export function describeNothing(recipes: readonly FoundRecipe[], { accelerator }: BuildOptions): string {
+  if (accelerator === undefined || recipes.length > 0) return "nothing is built";
+  return `nothing is built, because there is no backends/runners/${accelerator}/matrix.yaml`;
 }
 
 /** Reads matrices and Dockerfiles, and plans what they say. */

@@ -18,6 +18,7 @@ const upstreamEntry = z
 /** A release of GPUStack's catalogue of runner images. */
 export const upstreamRelease = z
   .array(upstreamEntry)
+  .min(1, { error: "expected at least one image" })
   .describe("a list of runner images, such as runner.py.json of gpustack-runner");
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;

@@ -73,6 +73,9 @@ describe("berth runner plan", () => {
 
   it("says when nothing is built, and gives programs an empty list", async () => {
     expect((await plan({ tag: "corex9" })).noted).toEqual(["nothing is built"]);
+    expect((await plan({ accelerator: "maca" })).noted).toEqual([
+      "nothing is built, because there is no backends/runners/maca/matrix.yaml",
+    ]);
     expect(JSON.parse((await plan({ tag: "corex9", format: "json" })).text)).toEqual({ jobs: [], manifests: [] });
   });
 
@@ -131,6 +134,7 @@ describe("berth runner lint", () => {
       thrownBy(() => lintRunners(workplace, [join(workplace.root, file)], { format: "table" }));
     expect(String(lint("somewhere/Dockerfile"))).toContain("has not the name of an accelerator type");
     expect(lint("cuda/Dockerfile")).toMatchObject({ code: "file-not-found" });
+    expect(lint("somewhere")).toMatchObject({ code: "file-not-found" });
   });
 });
 

@@ -45,6 +45,7 @@ describe("berth runner import", () => {
     ['{"a": 1}', "expected a list"],
     ['[{"backend": "cuda"}]', '"0.backend_version"'],
     ["no list", "release.json:1:1"],
+    ["[]", "expected at least one image"],
   ])("refuses what is no release, with the place: %s", async (text, problem) => {
     const { workplace } = await testProject({ "release.json": text });
     const error = await rejectionOf(importRunners(workplace, join(workplace.root, "release.json"), {}));

@@ -200,7 +200,12 @@ describe("what is ingested", () => {
   });
 
   it.each<[string, string, string | undefined, string]>([
-    ["vllm", "cuda", undefined, "NVIDIA CUDA has the service vllm already"],
+    [
+      "vllm",
+      "cuda",
+      undefined,
+      "NVIDIA CUDA has the service vllm already\n  to do: a further version of it is a rule in",
+    ],
     ["sglang", "corex", "Sgl", "the service sglang is called SGLang elsewhere"],
     ["engine", "newtype", undefined, "there is no accelerator type newtype"],
   ])("is refused: the service %s of %s, called %s", async (service, type, serviceName, problem) => {

@@ -66,6 +66,19 @@ describe("berth runner list", () => {
     expect(await names({ deprecated: true })).toHaveLength(137);
   });
 
+  it.each<[Partial<RunnerListOptions>, string]>([
+    [{ accelerator: "cuda", serviceVersion: "0.11" }, "no image fits; 3 do of version 0.11.x"],
+    [{ accelerator: "cuda", acceleratorVersion: "12", service: "voxbox" }, "no image fits; 2 do of version 12.x"],
+    [{ service: "voxbox", acceleratorVersion: "12.4" }, "no image fits; 1 does with --deprecated"],
+    [{ accelerator: "cuda", serviceVersion: "99" }, "no image fits"],
+    [{ accelerator: "newtype" }, "no image fits; 1 does once it is built and released"],
+  ])("tells of %j, which finds nothing, what would find some", async (options, note) => {
+    const unbuilt = newType.replace("platforms: [linux/amd64]", "published: false");
+    const { workplace, printed, noted } = await testProject({ "backends/runners/newtype.yaml": unbuilt });
+    printRunners(workplace, { format: "names", ...options });
+    expect([printed, noted]).toEqual([[], [note]]);
+  });
+
   it("names them as they are had from a registry", async () => {
     const place = { registry: "registry.example.net:5000", namespace: "team" };
     expect(await names({ ...place, accelerator: "corex" })).toEqual([
