@@ -158,11 +158,16 @@ function notesOf(image: RunnerImage, { devices }: RunnerHost, order: RuntimeOrde
     (image.computeCapabilities !== undefined &&
       devices.some(({ computeCapability }) => computeCapability === undefined)) ||
     (image.llvmTargets !== undefined && devices.some(({ llvmTarget }) => llvmTarget === undefined));
+  const unsaid =
+    (image.computeCapabilities === undefined &&
+      devices.some(({ computeCapability }) => computeCapability !== undefined)) ||
+    (image.llvmTargets === undefined && devices.some(({ llvmTarget }) => llvmTarget !== undefined));
   return [
     ...(order === "unknown"
       ? ["the host does not tell a version to compare with, so nobody knows whether it runs"]
       : []),
     ...(untold ? ["a device does not tell for what code it is, so nobody knows whether it runs"] : []),
+    ...(unsaid ? ["the catalogue does not tell for which devices it has code, so nobody knows whether it runs"] : []),
     ...(image.polished ? ["it was changed under its tag since it was released"] : []),
     ...(image.warning === undefined ? [] : [image.warning]),
   ];
