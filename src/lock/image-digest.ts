@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { FindRegistryLogin, RegistryLogin } from "../host/registry-login.js";
 import type { ImagePlatforms } from "../schema/lock.js";
 import { BerthError, messageOf } from "../lib/errors.js";
+import { imageReference } from "../schema/scalars.js";
 import { findPlatforms } from "./image-platforms.js";
 import { presenceOf, type Presence } from "./presence.js";
 
@@ -104,8 +105,13 @@ export async function askImagePlatforms(
   }
 }
 
-/** Where an image is asked for. A registry on this machine speaks HTTP, any other HTTPS, as Docker has it. */
+/**
+ * Where an image is asked for. A registry on this machine speaks HTTP, any other HTTPS, as Docker has it.
+ *
+ * @throws BerthError `image-unavailable` for what is no image's name: an address of it could lead anywhere
+ */
 export function readImageReference(reference: string): { origin: string; repository: string; tag: string } {
+  if (!imageReference.safeParse(reference).success) throw noImageName(reference);
   const [, first = "", rest] = /^([^/]+)\/(.+)$/.exec(reference) ?? [];
   const named = rest !== undefined && (/[.:]/.test(first) || first === "localhost");
   const [repository = "", tag = "latest"] = (named ? rest : reference).split(":");
@@ -116,6 +122,15 @@ export function readImageReference(reference: string): { origin: string; reposit
   const local = /^(?:localhost|127\.0\.0\.1)(?::|$)/.test(first);
   const host = first === "docker.io" ? "registry-1.docker.io" : first;
   return { origin: `${local ? "http" : "https"}://${host}`, repository, tag };
+}
+
+function noImageName(reference: string): BerthError {
+  return new BerthError("image-unavailable", {
+    what: "this is no name of an image",
+    // What is before an @ may be a login.
+    got: reference.replace(/^.*@/s, "...@"),
+    expected: "registry/repository:tag, without user, password and digest",
+  });
 }
 
 /**

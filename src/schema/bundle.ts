@@ -1,13 +1,20 @@
 import { z } from "zod";
 
 import { imagePlatform } from "./lock.js";
-import { imageDigest, name, sha256, wheelFile } from "./scalars.js";
+import { imageDigest, imageReference, name, sha256, wheelFile } from "./scalars.js";
 
 const sizeBytes = z.int().min(0).describe("Its size, bytes");
 
+/** What people are shown: one line that moves no cursor and hides nothing. */
+const shownText = z
+  .string()
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]{1,10000}$/, {
+    error: "expected a line of text without control characters",
+  });
+
 const bundledImage = z
   .strictObject({
-    reference: z.string().describe("The image, by its public name"),
+    reference: imageReference.describe("The image, by its public name"),
     digest: imageDigest.describe("Its digest, or its index's"),
     blobs: z
       .array(z.strictObject({ digest: imageDigest.describe("Its digest"), sizeBytes }))
@@ -22,9 +29,9 @@ const bundledFile = z
     sha256: sha256.describe("Its SHA-256; it lies in `files/sha256` by this name"),
     sizeBytes,
     kind: z.enum(["archive", "model", "wheel"]).describe("What it is"),
-    name: z.string().describe("For people: the backend version, the model's file"),
+    name: shownText.describe("For people: the backend version, the model's file"),
     wheel: wheelFile.optional(),
-    from: z.string().describe("Where it was fetched from; for people"),
+    from: shownText.describe("Where it was fetched from; for people"),
   })
   .describe("A file");
 

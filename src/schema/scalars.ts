@@ -165,6 +165,21 @@ export const registry = z
   })
   .describe("A registry of container images, or a folder of one: `ghcr.io`, `registry.example.net:5000/hub`");
 
+const imagePath = String.raw`[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*`;
+const imageHost = String.raw`(?=[^/]*[.:]|localhost/)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d{1,5})?`;
+
+/**
+ * A container image by its name, of which addresses are made
+ * (https://pkg.go.dev/github.com/distribution/reference#pkg-overview).
+ */
+export const imageReference = z
+  .string()
+  .max(400)
+  .regex(new RegExp(`^(?:${imageHost}/)?${imagePath}(?:/${imagePath})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$`), {
+    error: "expected the name of an image, such as registry/repository:tag, without a digest",
+  })
+  .describe("A container image, as registry/repository:tag");
+
 /** What images' names begin with. Docker Hub's is `docker.io`, also of names that have no registry. */
 export const publicRegistry = z
   .string()

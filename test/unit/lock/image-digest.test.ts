@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { askImageDigest, readImageReference } from "../../../src/lock/image-digest.js";
+import { imageReference } from "../../../src/schema/scalars.js";
+import { rejectionOf, thrownBy } from "../support/thrown.js";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -131,5 +134,52 @@ describe("the digest of an image", () => {
     ["127.0.0.1.example/engine:t", "https://127.0.0.1.example", "engine", "t"],
   ])("of %s is asked for at %s", (reference, origin, repository, tag) => {
     expect(readImageReference(reference)).toEqual({ origin, repository, tag });
+  });
+
+  it.each([
+    ["leaves its folder", "registry.example/team/../../v2/other:1"],
+    ["leaves it encoded", "registry.example/team/%2e%2e/other:1"],
+    ["has an empty part", "registry.example//other:1"],
+    ["has a query", "registry.example/team/engine?x=1"],
+    ["has a login", "ann:password@registry.example/engine:1"],
+    ["has two lines", "registry.example/engine:1\nx"],
+    ["has a tag that leaves its folder", "registry.example/engine:../blobs"],
+    ["is empty", ""],
+  ])("of a name that %s is not asked for", async (_, reference) => {
+    expect(thrownBy(() => readImageReference(reference))).toMatchObject({ code: "image-unavailable" });
+    expect(await rejectionOf(askImageDigest(reference))).toMatchObject({ code: "image-unavailable" });
+  });
+
+  it("of any name that is taken is asked for below its own repository", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "B",
+      "0",
+      ".",
+      "..",
+      "-",
+      "_",
+      "/",
+      ":",
+      "@",
+      "%2e",
+      "?",
+      "#",
+      "\\",
+      "\n",
+      " ",
+      "localhost",
+    );
+    const names = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join(""));
+    const isTaken = (name: string) => imageReference.safeParse(name).success;
+    fc.assert(
+      fc.property(names.filter(isTaken), (name) => {
+        const { origin, repository, tag } = readImageReference(name);
+        fc.pre(URL.canParse(origin));
+        const address = new URL(`${origin}/v2/${repository}/manifests/${tag}`);
+        expect(address.pathname).toBe(`/v2/${repository}/manifests/${tag}`);
+        expect([address.username, address.search, address.hash]).toEqual(["", "", ""]);
+      }),
+    );
   });
 });
