@@ -54,22 +54,62 @@ function isBelow(name: string, folder: string): boolean {
   return name.startsWith(`${folder}/`);
 }
 
+/** An image that the registry has now. */
+export interface Pushed {
+  readonly target: PushTarget;
+  readonly sentBytes: number;
+  /** The digest that its tag led to before; undefined where it led there already, or nowhere. */
+  readonly movedFrom: string | undefined;
+}
+
 export interface PushOptions {
   readonly asker: Asker;
+  /** Whether tags that lead to other images are moved. */
+  readonly mayReplace: boolean;
   readonly tell: Tell;
+  /** Told of each image, also when a later one fails. */
+  readonly onPushed: (pushed: Pushed) => void;
 }
 
 /**
- * Copies an image to a registry as it is: index, manifests and layers keep their digests, and its tag leads to it. What
- * the registry has is not sent.
+ * Copies images to a registry as they are: index, manifests and layers keep their digests, and their tags lead to them.
+ * What the registry has is not sent.
  *
- * @returns bytes that were sent
+ * @throws BerthError `usage`, before anything is sent, when a tag leads to another image and may not be moved
  */
-export async function pushImage(
+export async function pushImages(
   folder: BundleFolder,
-  { image, name }: PushTarget,
-  { asker, tell }: PushOptions,
-): Promise<number> {
+  targets: readonly PushTarget[],
+  options: PushOptions,
+): Promise<void> {
+  const taken: TakenTag[] = [];
+  for (const target of targets) {
+    const found = await findOther(new RegistryRepository(target.name, options.asker), target);
+    if (found !== undefined) taken.push({ target, found });
+  }
+  if (!options.mayReplace) assertFree(taken);
+  for (const target of targets) options.onPushed(await pushImage(folder, target, options));
+}
+
+interface TakenTag {
+  readonly target: PushTarget;
+  /** The digest that the tag has. */
+  readonly found: string;
+}
+
+/** The digest of another image that a target's tag leads to. */
+async function findOther(repository: RegistryRepository, { image, name }: PushTarget): Promise<string | undefined> {
+  const { tag } = parseImageReference(name);
+  const found = tag === undefined ? undefined : await repository.findTag(tag);
+  return found === image.digest ? undefined : found;
+}
+
+async function pushImage(
+  folder: BundleFolder,
+  target: PushTarget,
+  { asker, mayReplace, tell }: PushOptions,
+): Promise<Pushed> {
+  const { image, name } = target;
   const repository = new RegistryRepository(name, asker);
   const { digest, reference } = image;
   const top = await readPart(folder, digest);
@@ -94,10 +134,24 @@ export async function pushImage(
     await repository.putManifest(own, bytes, manifest.mediaType);
     sentBytes += bytes.byteLength;
   }
-  const { tag } = parseImageReference(name);
-  if (tag !== undefined && (await repository.findTag(tag)) !== digest)
-    await repository.putManifest(tag, top.bytes, top.manifest.mediaType);
-  return sentBytes;
+  const movedFrom = await moveTag(repository, target, top, mayReplace);
+  return { target, sentBytes, movedFrom };
+}
+
+/** Somebody may have moved it since it was looked at. */
+async function moveTag(
+  repository: RegistryRepository,
+  target: PushTarget,
+  { bytes, manifest }: ManifestPart,
+  mayReplace: boolean,
+): Promise<string | undefined> {
+  const { tag } = parseImageReference(target.name);
+  if (tag === undefined) return undefined;
+  const found = await repository.findTag(tag);
+  if (found === target.image.digest) return undefined;
+  if (found !== undefined && !mayReplace) assertFree([{ target, found }]);
+  await repository.putManifest(tag, bytes, manifest.mediaType);
+  return found;
 }
 
 const uploadRetries = 3;
@@ -135,6 +189,21 @@ async function readPart(folder: BundleFolder, digest: string): Promise<ManifestP
 
 function blobsOf({ config, layers }: Extract<Manifest, { kind: "image" }>): readonly Blob[] {
   return [config, ...layers];
+}
+
+function assertFree(taken: readonly TakenTag[]): void {
+  const [first, ...others] = taken;
+  if (first === undefined) return;
+  const { target, found } = first;
+  const describe = (one: TakenTag) => `${one.target.name} leads to ${one.found}, not to ${one.target.image.digest}`;
+  throw new BerthError("usage", {
+    where: target.name,
+    what: others.length === 0 ? "the tag leads to another image" : `${taken.length} tags lead to other images`,
+    got: found,
+    expected: target.image.digest,
+    hint: "push to another folder of the registry, or move the tag with --replace: who pulls by it gets the other image then",
+    ...(others.length === 0 ? {} : { detail: taken.map(describe).join("\n") }),
+  });
 }
 
 function notWhole(reference: string): BerthError {

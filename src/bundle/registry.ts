@@ -8,6 +8,7 @@ import { sha256 } from "../lib/canonical.js";
 import { BerthError, messageOf } from "../lib/errors.js";
 import { readWithin } from "../lib/response-body.js";
 import { answerChallenge, manifestTypes, readImageReference, type Asker } from "../lock/image-digest.js";
+import { imageDigest } from "../schema/scalars.js";
 import type { Blob } from "./oci.js";
 
 const requestSeconds = 60;
@@ -70,13 +71,17 @@ export class RegistryRepository {
     throw this.#refusal(`${kind}/${digest}`, response.status);
   }
 
-  /** The digest that a tag has now; undefined when there is no such tag. */
+  /** The digest that a tag has now, by its manifest where the registry does not tell; undefined when there is no such tag. */
   async findTag(tag: string): Promise<string | undefined> {
     const response = await this.#ask(`manifests/${tag}`, { method: "HEAD", headers: { accept: manifestTypes } });
     await response.body?.cancel();
-    if (response.ok) return response.headers.get("docker-content-digest") ?? "";
     if (response.status === 404) return undefined;
-    throw this.#refusal(`manifests/${tag}`, response.status);
+    if (!response.ok) throw this.#refusal(`manifests/${tag}`, response.status);
+    const told = response.headers.get("docker-content-digest") ?? "";
+    if (imageDigest.safeParse(told).success) return told;
+    const whole = await this.#expect(`manifests/${tag}`, { method: "GET", headers: { accept: manifestTypes } });
+    const bytes = await readWithin(whole, mostManifestBytes);
+    return bytes === undefined ? "a manifest of more than 4 MiB" : `sha256:${sha256(bytes)}`;
   }
 
   /** @param name its digest, or a tag that is to lead to it */

@@ -2,20 +2,19 @@ import { resolve } from "node:path";
 
 import { createBundle, type Tell } from "../bundle/create.js";
 import { BundleFolder, damaged } from "../bundle/folder.js";
-import { planPush, pushImage } from "../bundle/push.js";
+import { planPush, pushImages, type Pushed } from "../bundle/push.js";
+import { assertRegistry } from "../bundle/registry-name.js";
 import { partsOf, verifyBundle } from "../bundle/verify.js";
 import { gatherPython } from "../host/facts.js";
 import { createOpenHost } from "../host/open.js";
 import { createRegistryLogins, type FindRegistryLogin } from "../host/registry-login.js";
 import { createContent } from "../install/content.js";
 import { hostPython } from "../install/python.js";
-import { BerthError } from "../lib/errors.js";
 import { formatBytes } from "../lib/format.js";
 import { Serial } from "../lib/serial.js";
 import { shown } from "../lib/shown.js";
 import { needsOf } from "../lock/needs.js";
 import { createStackLogins } from "../lock/stack-login.js";
-import { registry as registryForm } from "../schema/scalars.js";
 import type { ImagePlatform } from "../schema/bundle.js";
 import type { LockFile } from "../schema/lock.js";
 import { Display } from "./display.js";
@@ -79,17 +78,14 @@ export async function verify(workplace: Workplace, path: string): Promise<void> 
 export interface PushOptions {
   stack?: string;
   registry: string;
+  /** Whether tags that lead to other images are moved. */
+  replace?: boolean;
 }
 
-/** Copies a bundle's images to a registry. */
-export async function push(workplace: Workplace, path: string, { stack: named, registry }: PushOptions): Promise<void> {
-  if (!registryForm.safeParse(registry).success) {
-    throw new BerthError("usage", {
-      what: "this is no registry",
-      got: registry,
-      expected: "a registry, or a folder of it, such as registry.example.net:5000/hub",
-    });
-  }
+/** Copies a bundle's images to a registry. What was done is told, also when something fails later. */
+export async function push(workplace: Workplace, path: string, options: PushOptions): Promise<void> {
+  const { stack: named, registry, replace: mayReplace = false } = options;
+  assertRegistry(registry);
   const folder = new BundleFolder(resolve(path));
   const { images } = await folder.readContents();
   const stack = named === undefined ? undefined : await chooseStack(workplace, named);
@@ -98,21 +94,22 @@ export async function push(workplace: Workplace, path: string, { stack: named, r
   const asker = { findLogin: loginsOf(workplace, stack, lock), signal: untilInterrupted() };
   const { tell, end } = openDisplay(workplace);
   const lines: string[] = [];
+  const onPushed = (pushed: Pushed) => void lines.push(describePushed(pushed));
   try {
-    for (const target of targets) {
-      const sentBytes = await pushImage(folder, target, { asker, tell });
-      lines.push(
-        `${target.name}@${target.image.digest} ${sentBytes === 0 ? "is there" : `${formatBytes(sentBytes)} sent`}`,
-      );
-    }
+    await pushImages(folder, targets, { asker, mayReplace, tell, onPushed });
   } finally {
     end();
+    for (const line of lines) workplace.print(line);
   }
-  for (const line of lines) workplace.print(line);
   const rules = new Map(targets.flatMap(({ rule }) => (rule.isNew ? [[rule.from, rule.to] as const] : [])));
   if (rules.size === 0) return;
   workplace.note("a stack has them from there with:");
   workplace.note(`mirrors: { registries: { ${[...rules].map(([from, to]) => `"${from}": "${to}"`).join(", ")} } }`);
+}
+
+function describePushed({ target: { name, image }, sentBytes, movedFrom }: Pushed): string {
+  const sent = `${name}@${image.digest} ${sentBytes === 0 ? "is there" : `${formatBytes(sentBytes)} sent`}`;
+  return movedFrom === undefined ? sent : `${sent}, and its tag was moved from ${movedFrom}`;
 }
 
 export function describe({ images, files }: Awaited<ReturnType<BundleFolder["readContents"]>>): string {

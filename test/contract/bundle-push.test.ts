@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import type { BundleFolder } from "../../src/bundle/folder.js";
-import { planPush, pushImage } from "../../src/bundle/push.js";
+import { planPush, pushImages, type Pushed } from "../../src/bundle/push.js";
 import { mirrorImage } from "../../src/catalog/image-mirror.js";
 import { askImageDigest, askImagePlatforms } from "../../src/lock/image-digest.js";
 import type { BundledImage } from "../../src/schema/bundle.js";
@@ -46,11 +46,12 @@ describe.skipIf(isLeftOut)(
       await removeBundle(folder);
     });
 
-    const push = async (who = asker): Promise<number[]> => {
+    const push = async (who = asker, mayReplace = false): Promise<Pushed[]> => {
       const targets = planPush(images, { registry: `${to.host}/hub`, mirrors: {} });
-      const sent: number[] = [];
-      for (const target of targets) sent.push(await pushImage(folder, target, { asker: who, tell: () => undefined }));
-      return sent;
+      const pushed: Pushed[] = [];
+      const onPushed = (each: Pushed) => void pushed.push(each);
+      await pushImages(folder, targets, { asker: who, mayReplace, tell: () => undefined, onPushed });
+      return pushed;
     };
 
     it("are refused to those who do not log in, and no error tells the password", async () => {
@@ -62,13 +63,39 @@ describe.skipIf(isLeftOut)(
     });
 
     it("keep their digests, where the mirror's rule finds them; a second push sends nothing", async () => {
-      const [sent] = await push();
-      expect(sent).toBeGreaterThan(1000);
+      const [pushed] = await push();
+      expect(pushed?.sentBytes).toBeGreaterThan(1000);
       const name = mirrorImage(reference, { [from.host]: `${to.host}/hub` });
       const digest = images[0]?.digest ?? "";
       expect(await askImageDigest(name, asker)).toEqual({ kind: "found", digest });
       expect(Object.keys((await askImagePlatforms(name, digest, asker)) ?? {})).toEqual(["linux/amd64", "linux/arm64"]);
-      expect(await push()).toEqual([0]);
+      expect(await push()).toMatchObject([{ sentBytes: 0, movedFrom: undefined }]);
+    });
+
+    it("take a tag that leads elsewhere only when that is asked for, and it is told from where", async () => {
+      const digest = images[0]?.digest ?? "";
+      const other = await to.push("hub/team/engine", "1");
+      const name = mirrorImage(reference, { [from.host]: `${to.host}/hub` });
+      const error = await rejectionOf(push());
+      expect(error).toMatchObject({ code: "usage", parts: { where: name, got: other, expected: digest } });
+      expect(String(error)).toContain("--replace");
+      expect(await askImageDigest(name, asker)).toMatchObject({ digest: other });
+      expect(await push(asker, true)).toMatchObject([{ movedFrom: other }]);
+      expect(await askImageDigest(name, asker)).toMatchObject({ digest });
+      expect(await push(asker, true)).toMatchObject([{ movedFrom: undefined }]);
+    });
+
+    it("are not sent at all when one of their tags leads elsewhere", async () => {
+      const empty = await ImageRegistry.start();
+      onTestFinished(() => empty.close());
+      const other = await empty.push("hub/second", "1");
+      const [image] = images;
+      if (image === undefined) throw new Error("there is an image");
+      const both = [image, { ...image, reference: `${from.host}/second:1` }];
+      const targets = planPush(both, { registry: `${empty.host}/hub`, mirrors: {} });
+      const options = { asker, mayReplace: false, tell: () => undefined, onPushed: () => undefined };
+      expect(await rejectionOf(pushImages(folder, targets, options))).toMatchObject({ parts: { got: other } });
+      expect(await askImageDigest(`${empty.host}/hub/team/engine:1`, asker)).toEqual({ kind: "unknown" });
     });
   },
 );

@@ -64,6 +64,7 @@ function addPush(bundle: Command, { here }: Caller): void {
     .description("copy a bundle's images to a registry, by their digests; what is there is not sent")
     .requiredOption("--registry <registry>", "the registry, or a folder of it, such as registry.example.net:5000/hub")
     .option("-s, --stack <stack>", "a stack whose mirrors and logins count")
+    .option("--replace", "move tags that lead to other images there")
     .action(async (folder: string, options: PushOptions) => {
       const { push } = await import("../bundle.js");
       await push(here(), folder, options);
