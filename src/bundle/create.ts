@@ -10,6 +10,7 @@ import { fetchImage, type WantedPlatforms } from "./image-fetch.js";
 import { ociIndexType, readManifest } from "./oci.js";
 import { RegistryRepository } from "./registry.js";
 import { fetchWheels } from "./wheel-fetch.js";
+import { describePackages } from "./wheel-gaps.js";
 
 /** Told how far something is. */
 export type Tell = (what: string, current: number, total: number | undefined) => void;
@@ -52,6 +53,7 @@ export async function createBundle(
     platforms: platformsOf(request),
     images,
     files,
+    packages: request.needs.packages.flatMap((need) => describePackages(need, files)),
   };
   await folder.writeContents(contents);
   const blobs = images.flatMap((image) => image.blobs.map(({ digest }) => blobName(digest)));

@@ -4,9 +4,9 @@ import { posix } from "node:path";
 import { completeMark, wheelFolder } from "../install/pipx.js";
 import { toolWheels } from "../install/python.js";
 import type { PackagesNeed } from "../lock/needs.js";
-import { mayTakeWheel, parseWheelName } from "../model/wheel-name.js";
 import type { BundledFile } from "../schema/bundle.js";
 import { holdsFile, type FilePlace, type MissingFile } from "./load-files.js";
+import { wheelsOf } from "./wheel-gaps.js";
 
 /** A list of packages that a host does not have all of. */
 export interface MissingWheels {
@@ -48,18 +48,4 @@ async function placeOf(dataDir: string, { tool, requirements }: PackagesNeed, fi
   }
   const place = { dataDir, pythonTag: await findTag() };
   return { folder: wheelFolder(place, { requirements }), mark: completeMark(place, { requirements }) };
-}
-
-/** The wheels of a bundle that belong to a list and that its hosts may take. */
-export function wheelsOf(
-  { pins = [], hosts }: Pick<PackagesNeed, "pins" | "hosts">,
-  bundled: readonly BundledFile[],
-): (BundledFile & { readonly wheel: string })[] {
-  const wanted = new Set(pins.flatMap(({ sha256s }) => sha256s));
-  return bundled.flatMap((file) => {
-    const { wheel = "", sha256 } = file;
-    const parsed = parseWheelName(wheel);
-    const suits = parsed !== undefined && hosts.some((host) => mayTakeWheel(parsed, host));
-    return wanted.has(sha256) && suits ? [{ ...file, wheel }] : [];
-  });
 }

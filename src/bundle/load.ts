@@ -12,8 +12,9 @@ import { damaged, fileName, type BundleFolder } from "./folder.js";
 import { readPlatformImage, type PlatformImage } from "./image-archive.js";
 import { loadedName, loadImage } from "./image-load.js";
 import { findMissingFiles, loadFile, type FilePlace, type MissingFile } from "./load-files.js";
-import { findMissingWheels, wheelsOf } from "./load-wheels.js";
+import { findMissingWheels } from "./load-wheels.js";
 import { blobPart, findDamagedParts, type BundlePart } from "./verify.js";
+import { findLackingPins } from "./wheel-gaps.js";
 
 export interface HostLoad {
   readonly folder: BundleFolder;
@@ -46,7 +47,8 @@ interface MissingImage {
  *
  * @param needs of all hosts that are loaded
  */
-export function findGaps({ images, files }: Pick<BundleFile, "images" | "files">, needs: Needs): string[] {
+export function findGaps(bundle: Pick<BundleFile, "images" | "files" | "packages">, needs: Needs): string[] {
+  const { images, files } = bundle;
   const digests = new Set(images.map(({ digest }) => digest));
   const sha256s = new Set(files.map(({ sha256 }) => sha256));
   const models = needs.models.filter(({ model }) => model.from.source !== "file");
@@ -55,7 +57,10 @@ export function findGaps({ images, files }: Pick<BundleFile, "images" | "files">
       .filter(({ digest }) => !digests.has(digest))
       .map(({ reference, digest }) => `${reference}@${digest}`),
     ...needs.archives.filter(({ sha256 }) => !sha256s.has(sha256)).map(({ of }) => `the file of ${of}`),
-    ...needs.packages.filter((need) => wheelsOf(need, files).length === 0).map(({ of }) => `the packages of ${of}`),
+    ...needs.packages.flatMap((need) => {
+      if (need.pins === undefined) return [`the packages of ${need.of}`];
+      return findLackingPins(need, bundle).map((pin) => `a wheel of ${pin} for ${need.of}`);
+    }),
     ...models.flatMap(({ of, model }) =>
       filesOf(model).flatMap(({ path, sha256 }) => (sha256s.has(sha256) ? [] : [`${path} of ${of}`])),
     ),
@@ -69,7 +74,7 @@ export function assertComplete(folder: BundleFolder, contents: BundleFile, needs
   if (first === undefined) return;
   throw new BerthError("lock-stale", {
     where: folder.path,
-    what: `the bundle was made from another lock, of stack ${contents.stack}, and lacks what this one needs`,
+    what: `the bundle, made for stack ${contents.stack}, lacks what the lock needs`,
     got: others.length === 0 ? `without ${first}` : `without ${first}, and ${others.length} more`,
     hint: "make it anew with `berth bundle create`, or take the lock that it was made from",
     ...(others.length === 0 ? {} : { detail: gaps.join("\n") }),

@@ -24,7 +24,7 @@ export interface WheelFetch {
 
 /**
  * Brings the wheels of a list of packages into a bundle: of each package all that some host may take, as pip chooses
- * there. A package without one, such as one for another system, is left out: pip tells if it was needed.
+ * there. A package without one, such as one for another system, is left out, which `bundle.json` tells.
  *
  * @throws BerthError `index-unreachable`, `download-failed`, `checksum-mismatch`
  */

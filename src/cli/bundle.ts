@@ -13,9 +13,9 @@ import { hostPython } from "../install/python.js";
 import { formatBytes } from "../lib/format.js";
 import { Serial } from "../lib/serial.js";
 import { shown } from "../lib/shown.js";
-import { needsOf } from "../lock/needs.js";
+import { needsOf, type Needs } from "../lock/needs.js";
 import { createStackLogins } from "../lock/stack-login.js";
-import type { ImagePlatform } from "../schema/bundle.js";
+import type { BundleFile, ImagePlatform } from "../schema/bundle.js";
 import type { LockFile } from "../schema/lock.js";
 import { Display } from "./display.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
@@ -54,7 +54,24 @@ export async function create(workplace: Workplace, { stack: named, out, platform
   if (pruned > 0) workplace.note(`${pruned} files of an earlier bundle were removed`);
   for (const { of } of needs.executables)
     workplace.note(`not in the bundle: the executable of ${of}, put on hosts by hand`);
+  for (const text of describeLacking(needs, contents)) workplace.note(text);
   workplace.print(`${shown(root, folder.path)}: ${describe(contents)}`);
+}
+
+const mostNamed = 5;
+
+/** Packages for other systems are mostly among them; of one that a host needs it is better known now than there. */
+function describeLacking({ packages }: Needs, contents: BundleFile): string[] {
+  return packages.flatMap(({ of, requirements }) => {
+    const own = contents.packages.filter((each) => each.requirements === requirements.sha256);
+    return own.flatMap(({ platform, python, withoutWheel }) => {
+      if (withoutWheel.length === 0) return [];
+      const named = withoutWheel.slice(0, mostNamed).join(", ");
+      const rest = withoutWheel.length > mostNamed ? `, and ${withoutWheel.length - mostNamed} more` : "";
+      const hosts = python === undefined ? platform : `${platform} with Python ${python}`;
+      return [`not in the bundle, as the index has no wheels of them for ${hosts}: ${named}${rest} of ${of}`];
+    });
+  });
 }
 
 function platformsOf(named: readonly (ImagePlatform | "all")[]): readonly ImagePlatform[] | "all" | undefined {
@@ -112,7 +129,7 @@ function describePushed({ target: { name, image }, sentBytes, movedFrom }: Pushe
   return movedFrom === undefined ? sent : `${sent}, and its tag was moved from ${movedFrom}`;
 }
 
-export function describe({ images, files }: Awaited<ReturnType<BundleFolder["readContents"]>>): string {
+export function describe({ images, files }: BundleFile): string {
   const bytes = partsOf({ images, files }).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const count = (number: number, one: string) => `${number} ${one}${number === 1 ? "" : "s"}`;
   return `${count(images.length, "image")} and ${count(files.length, "file")}, ${formatBytes(bytes)}`;

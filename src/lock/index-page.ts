@@ -1,5 +1,6 @@
 import { BerthError, messageOf } from "../lib/errors.js";
 import type { IndexLink } from "../model/package-index.js";
+import { normalizeName } from "../model/package-name.js";
 import type { IndexAddress } from "./index-address.js";
 
 const indexSeconds = 20;
@@ -13,7 +14,7 @@ export interface IndexPage {
 /** The page of a package at an index. @throws BerthError `index-unreachable` */
 export async function fetchIndexPage(index: IndexAddress, name: string): Promise<IndexPage> {
   // What asks no index does without it: it takes a while to load.
-  const { normalizeName, parseIndexLinks } = await import("../model/package-index.js");
+  const { parseIndexLinks } = await import("../model/package-index.js");
   const address = `${index.address}/${normalizeName(name)}/`;
   const accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
   try {

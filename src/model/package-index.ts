@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { BerthError } from "../lib/errors.js";
 import { sha256 } from "../schema/scalars.js";
+import { normalizeName } from "./package-name.js";
 
 /** A file that a Python package index offers. */
 export interface IndexFile {
@@ -55,11 +56,6 @@ export function findUniversalWheel(
     got: wheel?.file ?? `${files.length} files, none of them ${name} ${version}`,
     hint: "check name and version, or name another index: `mirrors: { pip: https://... }`",
   });
-}
-
-/** A package's name as index addresses have it (PEP 503). */
-export function normalizeName(name: string): string {
-  return name.toLowerCase().replace(/[-_.]+/g, "-");
 }
 
 const jsonPage = z.object({ files: z.array(z.unknown()) }).catch({ files: [] });

@@ -35,6 +35,21 @@ const bundledFile = z
   })
   .describe("A file");
 
+const bundledPackages = z
+  .strictObject({
+    requirements: sha256.describe("SHA-256 of the list"),
+    platform: imagePlatform.describe("Platform of the hosts"),
+    python: z
+      .string()
+      .regex(/^\d{1,3}\.\d{1,3}$/, { error: "expected a version of Python such as 3.11" })
+      .optional()
+      .describe("Their Python; without it, of those whose Python is not known"),
+    withoutWheel: z
+      .array(shownText)
+      .describe("Packages of the list of which the index has no wheel for these hosts, as `NAME==VERSION`"),
+  })
+  .describe("A list of Python packages, for hosts of one kind: the bundle has wheels of all but those that it names");
+
 /** `bundle.json`: what a bundle holds. Every path in it follows from a digest, and none from what is written here. */
 export const bundleFile = z
   .strictObject({
@@ -45,10 +60,12 @@ export const bundleFile = z
     platforms: z.array(imagePlatform).min(1).describe("Platforms that it has images and files for"),
     images: z.array(bundledImage).describe("Container images, as an OCI layout"),
     files: z.array(bundledFile).describe("Archives of releases, files of models, and wheels"),
+    packages: z.array(bundledPackages).default([]).describe("Lists of Python packages"),
   })
   .describe("Contents of a bundle: all that a lock needs, for hosts without a route to where it comes from");
 
 export type BundleFile = z.output<typeof bundleFile>;
 export type BundledImage = BundleFile["images"][number];
 export type BundledFile = BundleFile["files"][number];
+export type BundledPackages = BundleFile["packages"][number];
 export type ImagePlatform = z.output<typeof imagePlatform>;

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { BundleFolder } from "../../src/bundle/folder.js";
-import { loadHost } from "../../src/bundle/load.js";
-import { wheelsOf } from "../../src/bundle/load-wheels.js";
+import { findGaps, loadHost } from "../../src/bundle/load.js";
+import { wheelsOf } from "../../src/bundle/wheel-gaps.js";
 import { baseEnvironment } from "../../src/host/environment.js";
 import { gatherPython } from "../../src/host/facts.js";
 import { LocalHost } from "../../src/host/local.js";
@@ -71,6 +71,7 @@ describe("packages of a bundle", () => {
 
   it("are wheels by their pinned hashes, and asked for once", async () => {
     for (const need of packages) expect(wheelsOf(need, contents.files).length).toBeGreaterThan(0);
+    expect(findGaps(contents, needing({ packages }))).toEqual([]);
     const { contents: again } = await makeBundle(folder, { packages }, { defaultIndex: nobody });
     expect(again.files).toEqual(contents.files);
   });

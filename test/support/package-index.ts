@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { normalizeName } from "../../src/model/package-index.js";
+import { normalizeName } from "../../src/model/package-name.js";
 import { serveFiles, type Answer, type FileServer } from "./file-server.js";
 import { repository } from "./toolchain.js";
 

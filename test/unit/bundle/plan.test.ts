@@ -110,7 +110,7 @@ describe("what a bundle lacks for a lock", () => {
       images: [imageNeed("team/engine:1", digest("a")), imageNeed("team/other:1", digest("b"))],
       models: [modelNeed("https://files.example.net/m.gguf", "c".repeat(64))],
     });
-    expect(findGaps({ images: [image("team/engine:1", "a")], files: [] }, needs)).toEqual([
+    expect(findGaps({ images: [image("team/engine:1", "a")], files: [], packages: [] }, needs)).toEqual([
       `team/other:1@${digest("b")}`,
       "m.gguf of m.gguf",
     ]);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { findUniversalWheel, normalizeName, parseIndexPage } from "../../../src/model/package-index.js";
+import { findUniversalWheel, parseIndexPage } from "../../../src/model/package-index.js";
 import { thrownBy } from "../support/thrown.js";
 
 const digest = "0123456789abcdef".repeat(4);
@@ -117,17 +117,6 @@ describe("parseIndexPage of anything", () => {
         for (const { sha256 } of json({ files: value })) expect(sha256 ?? digest).toMatch(/^[0-9a-f]{64}$/);
       }),
     );
-  });
-});
-
-describe("normalizeName", () => {
-  it.each([
-    ["Gemma3_270m.GGUF", "gemma3-270m-gguf"],
-    ["a-._-b", "a-b"],
-    ["plain", "plain"],
-  ])("of %s is %s", (name, normal) => {
-    expect(normalizeName(name)).toBe(normal);
-    expect(normalizeName(normal)).toBe(normal);
   });
 });
 
