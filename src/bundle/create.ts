@@ -6,7 +6,9 @@ import type { BundledFile, BundledImage, BundleFile, ImagePlatform } from "../sc
 import type { LockFile } from "../schema/lock.js";
 import { fetchArchive, fetchModel, type FetchContext } from "./file-fetch.js";
 import { blobName, fileName, type BundleFolder } from "./folder.js";
+import { withFolderLock, type BundleMaker } from "./folder-lock.js";
 import { fetchImage, type WantedPlatforms } from "./image-fetch.js";
+import { explainFolder } from "./made-folder.js";
 import { ociIndexType, readManifest } from "./oci.js";
 import { RegistryRepository } from "./registry.js";
 import { fetchWheels } from "./wheel-fetch.js";
@@ -23,24 +25,37 @@ export interface BundleRequest {
   readonly platforms: WantedPlatforms | undefined;
   readonly context: FetchContext;
   readonly asker: Asker;
+  readonly maker: BundleMaker;
   readonly findSecret: (name: string) => Promise<string | undefined>;
   /** The index of a stack that names none, or undefined for the public one. */
   readonly defaultIndex: string | undefined;
   readonly tell: Tell;
 }
 
+export interface MadeBundle {
+  readonly contents: BundleFile;
+  /** So many files of an earlier bundle were taken away. */
+  readonly pruned: number;
+}
+
 /**
  * Makes a bundle of all that a lock needs, or brings it up to date: nothing is fetched that is there and has its digest.
  * It counts as one only when all of it is there.
  *
- * @returns its contents, and how many files of an earlier bundle were taken away
+ * @throws BerthError `usage` for a folder that no bundle can be made in, `host-busy` when another run makes it
  */
-export async function createBundle(
-  folder: BundleFolder,
-  request: BundleRequest,
-): Promise<{ readonly contents: BundleFile; readonly pruned: number }> {
+export async function createBundle(folder: BundleFolder, request: BundleRequest): Promise<MadeBundle> {
+  try {
+    await folder.prepare();
+    return await withFolderLock(request.context.host, folder, request.maker, () => fillBundle(folder, request));
+  } catch (error) {
+    throw explainFolder(folder.path, error);
+  }
+}
+
+async function fillBundle(folder: BundleFolder, request: BundleRequest): Promise<MadeBundle> {
   const { stack, lock } = request;
-  await folder.prepare();
+  await folder.dropTools();
   const before = await folder.findContents();
   if (before !== undefined && before.stack !== stack) throw ofAnother(folder, before, stack);
   const images = await fetchImages(folder, request);

@@ -1,4 +1,4 @@
-import { lstat, rename } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 
 import { fetchRelease } from "../install/binary.js";
 import { bringModel } from "../install/model-files.js";
@@ -24,7 +24,7 @@ export async function fetchArchive(
   const { sha256, sizeBytes, url, of } = need;
   if (!(await isThere(folder, sha256, sizeBytes, context.signal))) {
     const fetched = await fetchRelease({ ...context, dataDir: folder.partial }, need, onProgress);
-    await rename(fetched, folder.at(fileName(sha256)));
+    await folder.place(fetched, fileName(sha256));
   }
   return fileOf(folder, { sha256, kind: "archive", name: of, from: url.replace(/[?#].*$/s, "") });
 }
@@ -49,7 +49,7 @@ export async function fetchModel(
     const model = { from: rest, file, sha256: identity, token };
     const found = await bringModel({ ...context, indexUrl, dataDir: folder.partial }, model, undefined, onProgress);
     const paths = new Map(missing.map(({ path, sha256 }) => [sha256, found.get(path)]));
-    for (const [sha256, path] of paths) if (path !== undefined) await rename(path, folder.at(fileName(sha256)));
+    for (const [sha256, path] of paths) if (path !== undefined) await folder.place(path, fileName(sha256));
   }
   const distinct = [...new Map(files.map((each) => [each.sha256, each])).values()];
   return Promise.all(

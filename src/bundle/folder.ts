@@ -11,10 +11,16 @@ import { sha256 } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { parseJson } from "../lib/json.js";
 import { bundleFile, type BundleFile } from "../schema/bundle.js";
+import { assertNoLinks, holdsOthers, makeFolder, notPlain } from "./made-folder.js";
 
 const contentsName = "bundle.json";
 /** What is being fetched: it is in no bundle. */
 const partialName = ".partial";
+const lockName = "lock.json";
+/** Tells that a folder is a bundle's before there are contents. */
+const markerName = ".berth-bundle";
+const markerText = "A bundle of Berth is made here: `berth bundle create` removes what it does not need.\n";
+const contentFolders = [".", "blobs", "blobs/sha256", "files", "files/sha256"];
 const mostContentsBytes = 64 * 1024 * 1024;
 
 /** Where something of a digest lies, below the bundle's folder. */
@@ -45,21 +51,39 @@ export class BundleFolder {
     return this.at(partialName);
   }
 
-  /** Makes the folder. @throws BerthError `usage` for one that holds other things */
+  /** Who makes the bundle now. */
+  get lock(): string {
+    return join(this.partial, lockName);
+  }
+
+  /**
+   * Makes the folder, or takes one that a bundle was made in.
+   *
+   * @throws BerthError `usage` for one that holds other things, `host-foreign` for one with links in it
+   */
   async prepare(): Promise<void> {
-    await mkdir(this.path, { recursive: true });
+    await makeFolder(this.path);
     const names = await readdir(this.path);
-    const isOwn = names.length === 0 || names.includes(contentsName) || names.includes(partialName);
-    if (!isOwn) {
-      throw new BerthError("usage", {
-        where: this.path,
-        what: "the folder holds other things than a bundle",
-        got: names.slice(0, 5).join(", "),
-        expected: "a folder that is empty, does not exist yet, or is a bundle",
-      });
-    }
-    await this.assertPlain();
+    const isMarked = (await lstat(this.at(markerName)).catch(() => undefined))?.isFile() === true;
+    // A name alone says nothing: what nobody needs is removed here.
+    if (names.length > 0 && !isMarked && (await this.findContents()) === undefined) throw holdsOthers(this.path, names);
+    await this.assertPlain([...contentFolders, partialName]);
+    if (!isMarked) await this.#mark();
     for (const name of [partialName, "blobs/sha256", "files/sha256"]) await mkdir(this.at(name), { recursive: true });
+    await assertNoLinks(this.partial);
+  }
+
+  async #mark(): Promise<void> {
+    try {
+      await writeFile(this.at(markerName), markerText, { flag: "wx" });
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+    }
+  }
+
+  /** Programs that are run from here: whoever made the folder may have put them there. */
+  async dropTools(): Promise<void> {
+    await rm(join(this.partial, "tools"), { recursive: true, force: true });
   }
 
   /** @throws BerthError `file-not-found`, or `file-invalid` for contents of another form */
@@ -99,6 +123,13 @@ export class BundleFolder {
     const temporary = join(this.partial, name);
     await mkdir(dirname(temporary), { recursive: true });
     await writeFile(temporary, text, { flush: true });
+    await this.place(temporary, name);
+  }
+
+  /** Gives what was begun its name, whatever had it. */
+  async place(temporary: string, name: string): Promise<void> {
+    const present = await lstat(this.at(name)).catch(() => undefined);
+    if (present?.isDirectory() === true) await rm(this.at(name), { recursive: true });
     await rename(temporary, this.at(name));
   }
 
@@ -148,24 +179,20 @@ export class BundleFolder {
     const present = await Promise.all(
       folders.map(async (folder) => (await readdir(this.at(folder))).map((name) => join(folder, name))),
     );
-    const unwanted = present.flat().filter((name) => !wanted.has(name));
+    const unwanted = present.flat().filter((name) => /[/\\][0-9a-f]{64}$/.test(name) && !wanted.has(name));
     for (const name of unwanted) await rm(this.at(name), { recursive: true, force: true });
-    await rm(this.partial, { recursive: true, force: true });
+    for (const name of await readdir(this.partial))
+      if (name !== lockName) await rm(join(this.partial, name), { recursive: true, force: true });
     return unwanted.length;
   }
 
   /** Links of a folder that somebody else has made lead wherever they like. */
-  async assertPlain(): Promise<void> {
-    for (const name of [".", "blobs", "blobs/sha256", "files", "files/sha256"]) {
+  async assertPlain(folders: readonly string[] = contentFolders): Promise<void> {
+    for (const name of folders) {
       const path = name === "." ? `${this.path}/.` : this.at(name);
       const status = await lstat(path).catch(() => undefined);
       if (status === undefined || status.isDirectory()) continue;
-      throw new BerthError("host-foreign", {
-        where: path,
-        what: "a part of the bundle is not a folder",
-        got: status.isSymbolicLink() ? "a symbolic link" : "something else",
-        expected: "a folder",
-      });
+      throw notPlain(path, status.isSymbolicLink(), "a folder");
     }
   }
 }

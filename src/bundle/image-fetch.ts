@@ -1,4 +1,3 @@
-import { rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { runBatch } from "../lib/batch.js";
@@ -137,7 +136,7 @@ async function fetchBlob(
       hint: "if it is a mirror, check what it serves",
     });
   }
-  await rename(part, folder.at(blobName(blob.digest)));
+  await folder.place(part, blobName(blob.digest));
 }
 
 function blobOf({ digest, sizeBytes }: Blob): Blob {

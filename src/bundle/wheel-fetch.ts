@@ -1,4 +1,3 @@
-import { rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { BerthError } from "../lib/errors.js";
@@ -120,7 +119,7 @@ async function fetchWheel(
         hint: "if the index is a mirror, check what it serves; otherwise the requirements file is wrong",
       });
     }
-    await rename(part, folder.at(fileName(sha256)));
+    await folder.place(part, fileName(sha256));
   }
   const name = `${pin.name}==${pin.version}`;
   return fileOf(folder, { sha256, kind: "wheel", name, wheel: link.file, from: `${url.origin}${url.pathname}` });

@@ -17,12 +17,13 @@ import { needsOf, type Needs } from "../lock/needs.js";
 import { createStackLogins } from "../lock/stack-login.js";
 import type { BundleFile, ImagePlatform } from "../schema/bundle.js";
 import type { LockFile } from "../schema/lock.js";
+import { lockHolder } from "./contexts.js";
 import { Display } from "./display.js";
 import { expectEnvironmentLock } from "./environment-lock.js";
 import { readRequirements } from "./images.js";
 import { untilInterrupted } from "./interrupts.js";
 import { findSecret } from "./lock.js";
-import { chooseStack, packageRoot, type Workplace } from "./workplace.js";
+import { chooseStack, packageRoot, projectName, type Workplace } from "./workplace.js";
 
 export interface CreateOptions {
   stack?: string;
@@ -45,11 +46,13 @@ export async function create(workplace: Workplace, { stack: named, out, platform
   const python = () => hostPython({ host, dataDir: folder.partial, serial, find });
   const content = createContent(packageRoot, root);
   const { tell, end } = openDisplay(workplace);
+  const { newId, ...holder } = await lockHolder();
   const { contents, pruned } = await createBundle(folder, {
     ...{ stack, lock, needs, tell, findSecret: secretOf, defaultIndex: environment.PIP_INDEX_URL },
     platforms: platformsOf(platform),
     context: { host, content, serial, signal, python },
     asker: { findLogin: loginsOf(workplace, stack, lock), signal },
+    maker: { ...holder, id: newId(), owner: `${projectName(root)}/${stack}` },
   }).finally(end);
   if (pruned > 0) workplace.note(`${pruned} files of an earlier bundle were removed`);
   for (const { of } of needs.executables)

@@ -23,14 +23,21 @@ export function openContexts({ environment, root }: Workplace, signal: AbortSign
 
 const lockWaitSeconds = 60;
 
-/** The host locks of commands that change something. */
-export async function openLeases(workplace: Workplace): Promise<HostLeases> {
-  return new HostLeases({
+/** This process, as what holds locks. */
+export async function lockHolder() {
+  return {
     machine: await machineIdentity(),
     process: (await processIdentity(process.pid)) ?? String(process.pid),
     clock: systemClock,
-    isAlive: async (identity) => (await processIdentity(Number.parseInt(identity, 10))) === identity,
+    isAlive: async (identity: string) => (await processIdentity(Number.parseInt(identity, 10))) === identity,
     newId: () => randomBytes(8).toString("hex"),
+  };
+}
+
+/** The host locks of commands that change something. */
+export async function openLeases(workplace: Workplace): Promise<HostLeases> {
+  return new HostLeases({
+    ...(await lockHolder()),
     waitSeconds: lockWaitSeconds,
     onWait: (host, { owner }) => workplace.note(`${host.name}: waiting for ${owner}, which changes this host now`),
   });

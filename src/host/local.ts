@@ -106,7 +106,11 @@ export class LocalHost implements Host {
     const temporary = temporaryName(path);
     try {
       await inFolder(temporary, () => writeFile(temporary, content, { mode: 0o600, flush: true }));
-      await hardLink(temporary, path);
+      await hardLink(temporary, path).catch((error: unknown) => {
+        // Disks that are carried about mostly have a file system without hard links.
+        if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(systemCode(error) ?? "")) throw error;
+        return writeFile(path, content, { mode: 0o600, flag: "wx", flush: true });
+      });
       return true;
     } catch (error) {
       if (systemCode(error) === "EEXIST") return false;

@@ -49,13 +49,28 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
+/** A file that one run at a time has, and how errors speak of it. */
+export interface LockPlace {
+  readonly path: string;
+  /** A host, or a folder. */
+  readonly where: string;
+  /** What somebody else does there. */
+  readonly busy: string;
+}
+
 /**
  * Takes the host lock: whoever changes a host holds it, so that two runs never give out one port twice. Waits, then
  * refuses with `host-busy` and names the holder. A holder whose process is dead, or that has shown no sign of life
  * for {@link lockTtlSeconds}, is taken over.
  */
-export async function acquireHostLock(host: Host, dataDir: string, request: LockRequest): Promise<HeldLock> {
-  const path = dataPaths(dataDir).lock;
+export function acquireHostLock(host: Host, dataDir: string, request: LockRequest): Promise<HeldLock> {
+  const place = { path: dataPaths(dataDir).lock, where: `host ${host.name}`, busy: "another run changes this host" };
+  return acquireLock(host, place, request);
+}
+
+/** The same of any file of a host. */
+export async function acquireLock(host: Host, place: LockPlace, request: LockRequest): Promise<HeldLock> {
+  const { path } = place;
   const { clock } = request;
   const deadline = clock.now().getTime() + request.waitSeconds * 1000;
   let told = false;
@@ -69,7 +84,7 @@ export async function acquireHostLock(host: Host, dataDir: string, request: Lock
     }
     if (!told) request.onWait?.(found.holder);
     told = true;
-    if (clock.now().getTime() >= deadline) throw busy(host, found.holder);
+    if (clock.now().getTime() >= deadline) throw busy(place, found.holder);
     await clock.sleep(pollSeconds, request.signal);
   }
 }
@@ -159,7 +174,7 @@ async function readHolder(host: Host, path: string): Promise<Found | undefined> 
   if (parsed.success) return { holder: parsed.data, text };
   throw new BerthError("host-foreign", {
     where: `host ${host.name}: ${path}`,
-    what: "the host lock is not one that Berth wrote",
+    what: "the lock is not one that Berth wrote",
     hint: "look at the file, and delete it if no other program uses this folder",
   });
 }
@@ -172,10 +187,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function busy(host: Host, holder: LockHolder): BerthError {
+function busy({ where, busy: what }: LockPlace, holder: LockHolder): BerthError {
   return new BerthError("host-busy", {
-    where: `host ${host.name}`,
-    what: "another run changes this host",
+    where,
+    what,
     got: `locked by ${holder.owner}, process ${holder.process.split(":")[0] ?? ""} on ${holder.machine}, last sign of life ${holder.heartbeatAt}`,
     hint: "wait until it is done, then run this again",
   });

@@ -36,7 +36,7 @@ export const errorCodes = {
   "host-key-mismatch": "The host's key is not the one that ssh knows: perhaps it is another host.",
   "host-login-refused": "The host did not accept the login.",
   "host-sudo-refused": "The host's sudo does not make the login root without a question.",
-  "host-busy": "Another operation holds the host lock.",
+  "host-busy": "Another operation holds the lock of the host, or of the bundle.",
   "already-claimed": "Another instance on the host has the port, the device, or too much of the device's memory.",
   "adoption-refused": "A runner is on the host that the state does not know, and `adopt: never` leaves it alone.",
   "host-foreign": "Something on the host belongs to somebody else.",

@@ -3,13 +3,14 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createBundle, type BundleRequest } from "../../src/bundle/create.js";
+import { createBundle, type BundleRequest, type MadeBundle } from "../../src/bundle/create.js";
+import type { BundleMaker } from "../../src/bundle/folder-lock.js";
 import { BundleFolder } from "../../src/bundle/folder.js";
 import { baseEnvironment } from "../../src/host/environment.js";
 import { LocalHost } from "../../src/host/local.js";
+import { systemClock } from "../../src/lib/clock.js";
 import { Serial } from "../../src/lib/serial.js";
 import type { ImageNeed, ModelNeed, Needs, NeedyHost } from "../../src/lock/needs.js";
-import type { BundleFile } from "../../src/schema/bundle.js";
 
 export const here: NeedyHost = { name: "local", platform: process.arch === "arm64" ? "linux/arm64" : "linux/amd64" };
 const nothing: Needs = { images: [], archives: [], packages: [], models: [], executables: [] };
@@ -36,12 +37,18 @@ export async function removeBundle({ path }: BundleFolder): Promise<void> {
   await rm(join(path, ".."), { recursive: true, force: true });
 }
 
+/** Somebody who makes a bundle; whoever holds its lock is alive. */
+export function bundleMaker(more: Partial<BundleMaker> = {}): BundleMaker {
+  const isAlive = () => Promise.resolve(true);
+  return { id: "one", owner: "test/one", machine: "here", process: "100:1", clock: systemClock, isAlive, ...more };
+}
+
 /** Makes or goes on with a bundle. */
 export function makeBundle(
   folder: BundleFolder,
   needs: Partial<Needs>,
   more: Partial<BundleRequest> = {},
-): Promise<{ contents: BundleFile; pruned: number }> {
+): Promise<MadeBundle> {
   const host = new LocalHost("local", baseEnvironment(process.env));
   const refuse = () => Promise.reject(new Error("nothing of this needs it"));
   return createBundle(folder, {
@@ -51,6 +58,7 @@ export function makeBundle(
     defaultIndex: undefined,
     findSecret: () => Promise.resolve(undefined),
     tell: () => undefined,
+    maker: bundleMaker(),
     ...more,
   });
 }

@@ -80,6 +80,7 @@ describe("a bundle", () => {
 
   it("goes on with a blob that was begun, and begins anew with one that begins otherwise", async () => {
     const { registry, folder, image, reference, layer } = await open();
+    await folder.prepare();
     const parts = join(folder.path, ".partial", "blobs");
     await mkdir(parts, { recursive: true });
     await writeFile(join(parts, layer.hex), layer.bytes.subarray(0, 1000));
@@ -89,6 +90,7 @@ describe("a bundle", () => {
 
     const other = await bundleFolder();
     onTestFinished(() => removeBundle(other));
+    await other.prepare();
     await mkdir(join(other.path, ".partial", "blobs"), { recursive: true });
     await writeFile(join(other.path, ".partial", "blobs", layer.hex), "x".repeat(1000));
     registry.requests.length = 0;
