@@ -72,6 +72,19 @@ describe.skipIf(reason !== undefined)(title, () => {
     });
   });
 
+  it("has its bundle made in a folder alone, and pushed without a password on the command line", async () => {
+    writeFileSync(sandbox.path("file"), "mine");
+    for (const out of ["file", "file/below", "/proc/bundle"]) {
+      const { exitCode, output } = await sandbox.berth(["bundle", "create", "--stack", "test", "--out", out]);
+      expect([exitCode, output]).toEqual([2, expect.stringContaining("(usage)")]);
+    }
+    const { exitCode, output } = await sandbox.berth([
+      ...["bundle", "push", "bundle", "--registry", "ann:canary-3c@127.0.0.1:9/hub"],
+    ]);
+    expect([exitCode, output]).toEqual([2, expect.stringContaining("docker login")]);
+    expect(output).not.toContain("canary-3c");
+  });
+
   it("is given nothing of a bundle in which one byte was flipped, which is named", async () => {
     const path = largest();
     flip(path);
