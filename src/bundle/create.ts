@@ -9,7 +9,7 @@ import { blobName, fileName, type BundleFolder } from "./folder.js";
 import { withFolderLock, type BundleMaker } from "./folder-lock.js";
 import { fetchImage, type WantedPlatforms } from "./image-fetch.js";
 import { explainFolder } from "./made-folder.js";
-import { ociIndexType, readManifest } from "./oci.js";
+import { layoutName, ociIndexType, readManifest } from "./oci.js";
 import { RegistryRepository } from "./registry.js";
 import { fetchWheels } from "./wheel-fetch.js";
 import { describePackages } from "./wheel-gaps.js";
@@ -132,7 +132,7 @@ async function makeIndex(folder: BundleFolder, images: readonly BundledImage[]):
     const bytes = await folder.readBlob(digest);
     const manifest = readManifest(bytes);
     if (manifest === undefined) throw new BerthError("file-invalid", { where: digest, what: "this is no image" });
-    const annotations = { "org.opencontainers.image.ref.name": reference };
+    const annotations = { [layoutName]: reference };
     manifests.push({ mediaType: manifest.mediaType, digest, size: bytes.byteLength, annotations });
   }
   return { schemaVersion: 2, mediaType: ociIndexType, manifests };

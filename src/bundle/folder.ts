@@ -1,16 +1,15 @@
 /** The folder of a bundle: an OCI layout, files by their SHA-256, and `bundle.json`, which tells what is there. */
-import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
-import { z } from "zod";
+import type { z } from "zod";
 
 import { sha256 } from "../lib/canonical.js";
 import { BerthError, systemCode } from "../lib/errors.js";
 import { parseJson } from "../lib/json.js";
+import { printable } from "../lib/printable.js";
 import { bundleFile, type BundleFile } from "../schema/bundle.js";
+import { findFileDamage, readPlain } from "./plain-file.js";
 import { assertNoLinks, holdsOthers, makeFolder, notPlain } from "./made-folder.js";
 
 const contentsName = "bundle.json";
@@ -91,10 +90,11 @@ export class BundleFolder {
     const where = this.at(contentsName);
     await this.assertPlain();
     const bytes = await readPlain(where, mostContentsBytes);
-    if (bytes === undefined) {
+    if (typeof bytes === "string") {
       throw new BerthError("file-not-found", {
         where,
         what: "the folder is no bundle, or not a complete one",
+        got: `${contentsName} ${bytes}`,
         hint: "make it with `berth bundle create`, which goes on where it was interrupted",
       });
     }
@@ -103,7 +103,7 @@ export class BundleFolder {
     throw new BerthError("file-invalid", {
       where,
       what: "the contents of the bundle do not have the form that they must have",
-      got: z.prettifyError(read.error),
+      got: describeIssues(read.error),
       hint: "make the bundle anew with `berth bundle create`, or use the version of Berth that made it",
     });
   }
@@ -136,7 +136,7 @@ export class BundleFolder {
   /** The layout's list of images; undefined when there is none. */
   async readIndex(): Promise<string | undefined> {
     const bytes = await readPlain(this.at("index.json"), mostContentsBytes);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
+    return typeof bytes === "string" ? undefined : Buffer.from(bytes).toString("utf8");
   }
 
   async removePart(hex: string): Promise<void> {
@@ -151,26 +151,13 @@ export class BundleFolder {
   async readBlob(digest: string, mostBytes = 4 * 1024 * 1024): Promise<Uint8Array> {
     const name = blobName(digest);
     const bytes = await readPlain(this.at(name), mostBytes);
-    if (bytes !== undefined && `sha256:${sha256(bytes)}` === digest) return bytes;
-    throw damaged(this.path, [`${name} ${bytes === undefined ? "is missing" : `has sha256 ${sha256(bytes)}`}`]);
+    if (typeof bytes !== "string" && `sha256:${sha256(bytes)}` === digest) return bytes;
+    throw damaged(this.path, [`${name} ${typeof bytes === "string" ? bytes : `has sha256 ${sha256(bytes)}`}`]);
   }
 
   /** What is wrong with a file of the bundle, as the end of a sentence; undefined when it is what its name says. */
   async findDamage(name: string, sizeBytes: number | undefined, signal?: AbortSignal): Promise<string | undefined> {
-    const wanted = hexOf(name.slice(-64));
-    const file = await openPlain(this.at(name));
-    if (typeof file === "string") return file;
-    try {
-      const { size } = await file.stat();
-      if (sizeBytes !== undefined && size !== sizeBytes) return `has ${size} bytes, expected ${sizeBytes}`;
-      const hash = createHash("sha256");
-      const content = file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
-      await pipeline(content, hash, signal === undefined ? {} : { signal });
-      const found = hash.digest("hex");
-      return found === wanted ? undefined : `has sha256 ${found}`;
-    } finally {
-      await file.close();
-    }
+    return findFileDamage(this.at(name), hexOf(name.slice(-64)), sizeBytes, signal);
   }
 
   /** Takes away what nobody names any more. @returns how many files that were */
@@ -197,6 +184,19 @@ export class BundleFolder {
   }
 }
 
+const mostIssues = 5;
+const mostIssueCharacters = 200;
+
+/** A few of them, each on a line that nothing in the file can end. */
+function describeIssues({ issues }: z.ZodError): string {
+  const lines = issues.slice(0, mostIssues).map(({ path, message }) => {
+    const text = printable(`${path.join(".")}: ${message}`);
+    return text.length > mostIssueCharacters ? `${text.slice(0, mostIssueCharacters)}...` : text;
+  });
+  const rest = issues.length > mostIssues ? [`and ${issues.length - mostIssues} more`] : [];
+  return [...lines, ...rest].join("; ");
+}
+
 export function damaged(path: string, problems: readonly string[]): BerthError {
   const [first = "", ...others] = problems;
   return new BerthError("checksum-mismatch", {
@@ -206,33 +206,4 @@ export function damaged(path: string, problems: readonly string[]): BerthError {
     hint: "`berth bundle verify` names all that is wrong; `berth bundle create` fetches it anew, where it can be fetched",
     ...(others.length === 0 ? {} : { detail: problems.join("\n") }),
   });
-}
-
-type Handle = Awaited<ReturnType<typeof open>>;
-
-/** A file that is no link, and nothing that a reader would wait for; or why not. */
-async function openPlain(path: string): Promise<Handle | string> {
-  try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-    return "is not a file";
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return "is missing";
-    if (code === "ELOOP") return "is a symbolic link";
-    throw error;
-  }
-}
-
-/** Undefined when there is no such file, or it has more. */
-async function readPlain(path: string, mostBytes: number): Promise<Uint8Array | undefined> {
-  const file = await openPlain(path);
-  if (typeof file === "string") return undefined;
-  try {
-    if ((await file.stat()).size > mostBytes) return undefined;
-    return await readFile(file);
-  } finally {
-    await file.close();
-  }
 }

@@ -9,7 +9,7 @@ import { create } from "tar";
 import { canonicalJson, sha256 } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
 import { blobName, damaged, type BundleFolder } from "./folder.js";
-import { readConfiguration, readManifest, type Blob, type ImageConfiguration } from "./oci.js";
+import { layoutName, readConfiguration, readManifest, type Blob, type ImageConfiguration } from "./oci.js";
 
 /** An image of one platform. */
 export interface PlatformImage {
@@ -106,7 +106,7 @@ async function layOut(
   for (const { digest } of image.layers.slice(present, layers)) files.set(blobName(digest), undefined);
   if (isAll) {
     // Engines with containerd's store read these instead.
-    const annotations = { "io.containerd.image.name": tag, "org.opencontainers.image.ref.name": tag };
+    const annotations = { "io.containerd.image.name": tag, [layoutName]: tag };
     const described = { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.sizeBytes, annotations };
     files.set("oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" }));
     files.set("index.json", JSON.stringify({ schemaVersion: 2, manifests: [described] }));

@@ -28,11 +28,23 @@ const described = z
   .transform(({ digest, size, urls }) => ({ digest, sizeBytes: size, urls }));
 const platform = z.object({ os: z.string(), architecture: z.string() });
 const child = z.intersection(described, z.object({ platform: platform.optional() }));
-const index = z.object({ mediaType: z.string().default(ociIndexType), manifests: z.array(child) });
+const none = z.undefined().optional();
+/** What is an index and an image at once is read differently by different programs: it is neither. */
+const index = z.object({
+  mediaType: z.enum([ociIndexType, "application/vnd.docker.distribution.manifest.list.v2+json"]).default(ociIndexType),
+  manifests: z.array(child),
+  ...{ config: none, layers: none },
+});
 const image = z.object({
-  mediaType: z.string().default(ociManifestType),
+  mediaType: z.enum([ociManifestType, "application/vnd.docker.distribution.manifest.v2+json"]).default(ociManifestType),
   config: described,
   layers: z.array(described),
+  manifests: none,
+});
+/** By it a layout's `index.json` names an image. */
+export const layoutName = "org.opencontainers.image.ref.name";
+const layoutIndex = z.object({
+  manifests: z.array(z.object({ digest: imageDigest, annotations: z.record(z.string(), z.string()).default({}) })),
 });
 const configuration = z.object({
   os: z.string(),
@@ -55,6 +67,12 @@ export function readManifest(bytes: Uint8Array): Manifest | undefined {
   if (single === undefined) return undefined;
   const { mediaType, config, layers } = single;
   return { kind: "image", mediaType, config: blobOf(config), layers: layers.map(blobOf) };
+}
+
+/** The images of a layout's `index.json`, with the names by which tools find them; undefined for what is none. */
+export function readLayoutIndex(text: string | undefined): { digest: string; name: string | undefined }[] | undefined {
+  const { data } = layoutIndex.safeParse(parseJson(text));
+  return data?.manifests.map(({ digest, annotations }) => ({ digest, name: annotations[layoutName] }));
 }
 
 export interface ImageConfiguration {

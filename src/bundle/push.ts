@@ -4,7 +4,8 @@ import pRetry, { AbortError } from "p-retry";
 
 import { mirrorImage, registryOf, type RegistryMirrors } from "../catalog/image-mirror.js";
 import { parseImageReference } from "../catalog/image-reference.js";
-import { BerthError } from "../lib/errors.js";
+import { defaultPace, type DownloadPace } from "../host/transfer-watch.js";
+import { BerthError, messageOf } from "../lib/errors.js";
 import type { Asker } from "../lock/image-digest.js";
 import type { BundledImage } from "../schema/bundle.js";
 import type { Tell } from "./create.js";
@@ -69,6 +70,7 @@ export interface PushOptions {
   readonly tell: Tell;
   /** Told of each image, also when a later one fails. */
   readonly onPushed: (pushed: Pushed) => void;
+  readonly pace?: Pick<DownloadPace, "retries" | "firstWaitSeconds">;
 }
 
 /**
@@ -107,14 +109,15 @@ async function findOther(repository: RegistryRepository, { image, name }: PushTa
 async function pushImage(
   folder: BundleFolder,
   target: PushTarget,
-  { asker, mayReplace, tell }: PushOptions,
+  { asker, mayReplace, tell, pace }: PushOptions,
 ): Promise<Pushed> {
   const { image, name } = target;
   const repository = new RegistryRepository(name, asker);
   const { digest, reference } = image;
   const top = await readPart(folder, digest);
   const children = top.manifest.kind === "index" ? top.manifest.children : [];
-  const manifests = [...(await Promise.all(children.map((child) => readPart(folder, child.digest)))), top];
+  const digests = new Set(children.map((child) => child.digest));
+  const manifests = [...(await Promise.all([...digests].map((each) => readPart(folder, each)))), top];
   const blobs = manifests.flatMap(({ manifest }) => (manifest.kind === "image" ? blobsOf(manifest) : []));
   const missing: Blob[] = [];
   for (const blob of new Map(blobs.map((each) => [each.digest, each])).values())
@@ -125,7 +128,7 @@ async function pushImage(
   const total = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let sentBytes = 0;
   for (const blob of missing) {
-    await upload(folder, repository, blob, signal);
+    await upload(folder, repository, blob, { name, signal, pace });
     sentBytes += blob.sizeBytes;
     tell(reference, sentBytes, total);
   }
@@ -154,14 +157,19 @@ async function moveTag(
   return found;
 }
 
-const uploadRetries = 3;
+interface UploadOptions {
+  /** The image, for errors. */
+  readonly name: string;
+  readonly signal: AbortSignal | undefined;
+  readonly pace: PushOptions["pace"] | undefined;
+}
 
 /** One that broke off is sent anew, as few registries go on with one. */
 async function upload(
   folder: BundleFolder,
   repository: RegistryRepository,
   blob: Blob,
-  signal: AbortSignal | undefined,
+  { name, signal, pace = defaultPace }: UploadOptions,
 ): Promise<void> {
   const open = () => createReadStream(folder.at(blobName(blob.digest)), { highWaterMark: 1 << 18 });
   const send = async () => {
@@ -171,7 +179,20 @@ async function upload(
       throw error instanceof BerthError ? new AbortError(error) : error;
     }
   };
-  await pRetry(send, { retries: uploadRetries, minTimeout: 1000, ...(signal === undefined ? {} : { signal }) });
+  const retry = { retries: pace.retries, minTimeout: pace.firstWaitSeconds * 1000 };
+  try {
+    await pRetry(send, { ...retry, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof BerthError) throw error;
+    throw new BerthError("image-unavailable", {
+      where: name,
+      what: "a layer could not be sent to the registry",
+      got: messageOf(error),
+      hint: "check the connection, then run it again: what the registry has is not sent again",
+      cause: error,
+    });
+  }
 }
 
 interface ManifestPart {

@@ -1,7 +1,6 @@
-import { parseJson } from "../lib/json.js";
 import type { BundledImage, BundleFile } from "../schema/bundle.js";
 import { blobName, fileName, type BundleFolder } from "./folder.js";
-import { readManifest, type Blob } from "./oci.js";
+import { readLayoutIndex, readManifest, type Blob } from "./oci.js";
 
 /** A file of a bundle. */
 export interface BundlePart {
@@ -58,8 +57,8 @@ async function findGaps(folder: BundleFolder, { reference, digest, blobs, isWhol
   if (top === undefined) return [`${reference}: ${digest} is no image of the bundle`];
   const children = top.kind === "index" ? top.children.filter((child) => listed.has(child.digest)) : [];
   const manifests = [top];
-  for (const child of children) {
-    const manifest = readManifest(await folder.readBlob(child.digest));
+  for (const child of new Set(children.map((each) => each.digest))) {
+    const manifest = readManifest(await folder.readBlob(child));
     if (manifest !== undefined) manifests.push(manifest);
   }
   const needed = manifests.flatMap((each) => (each.kind === "image" ? [each.config, ...each.layers] : []));
@@ -69,13 +68,18 @@ async function findGaps(folder: BundleFolder, { reference, digest, blobs, isWhol
   return lacks ? [...gaps, `${reference}: images of its index are missing from bundle.json`] : gaps;
 }
 
-/** Berth does not read it; other tools do. */
+/** Berth does not read it; other tools do, and are to find by a name what `bundle.json` has by it. */
 async function findIndexProblems(folder: BundleFolder, { images }: BundleFile): Promise<string[]> {
-  const text = await folder.readIndex();
-  const index = readManifest(Buffer.from(text ?? ""));
-  if (parseJson(text) === undefined || index?.kind !== "index") return ["index.json is missing, or no index"];
-  const named = new Set(index.children.map(({ digest }) => digest));
-  return images
-    .filter(({ digest }) => !named.has(digest))
-    .map(({ reference }) => `index.json does not name ${reference}`);
+  const named = readLayoutIndex(await folder.readIndex());
+  if (named === undefined) return ["index.json is missing, or no index"];
+  const lacking = images.filter(
+    ({ reference, digest }) => !named.some((each) => each.name === reference && each.digest === digest),
+  );
+  const others = named.filter(
+    ({ name, digest }) => !images.some((image) => image.reference === name && image.digest === digest),
+  );
+  return [
+    ...lacking.map(({ reference }) => `index.json does not name ${reference}`),
+    ...others.map(({ digest }) => `index.json names ${digest}, which bundle.json does not have by that name`),
+  ];
 }

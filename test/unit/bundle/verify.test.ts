@@ -100,6 +100,23 @@ describe("a damaged bundle", () => {
 });
 
 describe("a hostile bundle", () => {
+  it("whose index.json leads other tools to another image by a name is told", async () => {
+    const index = JSON.parse(await readFile(folder.at("index.json"), "utf8")) as { manifests: object[] };
+    const other = `sha256:${"0".repeat(64)}`;
+    const manifests = [...index.manifests, { ...index.manifests[0], digest: other }];
+    await writeFile(folder.at("index.json"), JSON.stringify({ ...index, manifests }));
+    expect(await verify()).toEqual([expect.stringContaining(`index.json names ${other}`)]);
+  });
+
+  it("fills no screen and writes no line of its own when it is refused", async () => {
+    const images = Array.from({ length: 10_000 }, () => ({ "x\n  to do: run this": 1 }));
+    await writeFile(folder.at("bundle.json"), JSON.stringify({ ...contents, images, ["\u001b[2J\n".repeat(1000)]: 1 }));
+    const { parts } = await rejectionOf(folder.readContents());
+    expect(parts.got).toMatch(/^images\.0\..*; and \d+ more$/);
+    expect(parts.got?.length).toBeLessThan(1500);
+    expect(parts.got).not.toMatch(/[\n\u001b]/);
+  });
+
   it.each<[what: string, change: (contents: BundleFile) => object]>([
     [
       "a path instead of a digest",
