@@ -117,7 +117,9 @@ async function pushImage(
   const top = await readPart(folder, digest);
   const children = top.manifest.kind === "index" ? top.manifest.children : [];
   const digests = new Set(children.map((child) => child.digest));
-  const manifests = [...(await Promise.all([...digests].map((each) => readPart(folder, each)))), top];
+  const manifests: ManifestPart[] = [];
+  for (const each of digests) manifests.push(await readPart(folder, each));
+  manifests.push(top);
   const blobs = manifests.flatMap(({ manifest }) => (manifest.kind === "image" ? blobsOf(manifest) : []));
   const missing: Blob[] = [];
   for (const blob of new Map(blobs.map((each) => [each.digest, each])).values())

@@ -46,8 +46,11 @@ export async function verifyBundle(
   const problems = await findDamagedParts(folder, partsOf(contents), options);
   // What a damaged manifest names says nothing.
   if (problems.length > 0) return problems;
-  const incomplete = await Promise.all(contents.images.map((image) => findGaps(folder, image)));
-  return [...incomplete.flat(), ...(await findIndexProblems(folder, contents))];
+  for (const image of contents.images) {
+    options.signal?.throwIfAborted();
+    problems.push(...(await findGaps(folder, image)));
+  }
+  return [...problems, ...(await findIndexProblems(folder, contents))];
 }
 
 /** What an image's manifests name that its list in `bundle.json` does not. */

@@ -58,7 +58,7 @@ export const bundleFile = z
     lock: sha256.describe("Id of the lock that it was made from"),
     release: z.record(name, sha256).describe("What the lock deploys: the ids of its releases, by deployment"),
     platforms: z.array(imagePlatform).min(1).describe("Platforms that it has images and files for"),
-    images: z.array(bundledImage).describe("Container images, as an OCI layout"),
+    images: z.array(bundledImage).max(1000).describe("Container images, as an OCI layout"),
     files: z.array(bundledFile).describe("Archives of releases, files of models, and wheels"),
     packages: z.array(bundledPackages).default([]).describe("Lists of Python packages"),
   })
