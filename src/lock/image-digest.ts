@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { FindRegistryLogin, RegistryLogin } from "../host/registry-login.js";
 import type { ImagePlatforms } from "../schema/lock.js";
 import { BerthError, messageOf } from "../lib/errors.js";
+import { printable } from "../lib/printable.js";
 import { imageReference } from "../schema/scalars.js";
 import { findPlatforms } from "./image-platforms.js";
 import { presenceOf, type Presence } from "./presence.js";
@@ -128,7 +129,7 @@ function noImageName(reference: string): BerthError {
   return new BerthError("image-unavailable", {
     what: "this is no name of an image",
     // What is before an @ may be a login.
-    got: reference.replace(/^.*@/s, "...@"),
+    got: printable(reference.replace(/^.*@/s, "...@")),
     expected: "registry/repository:tag, without user, password and digest",
   });
 }
