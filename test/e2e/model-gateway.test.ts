@@ -150,6 +150,6 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("the gateway that rout
     );
     expect(exitCode, output).toBe(0);
     expect(sandbox.gateways()).toEqual([]);
-    expect(sandbox.hostFiles()).toEqual([]);
+    expect(sandbox.hostFiles()).toEqual(["cache"]);
   });
 });
