@@ -29,7 +29,9 @@ const plannedObject = z
   .strictObject({
     kind: z
       .string()
-      .describe("Kind of the object: Host, BackendVersion, ModelFiles, Gateway, ModelGateway, Instance, ModelRoutes, or Pulumi's own"),
+      .describe(
+        "Kind of the object: Host, BackendVersion, ModelFiles, Gateway, ModelGateway, Instance, ModelRoutes, or Pulumi's own",
+      ),
     name: z.string().describe("Its name"),
     host: z.string().optional().describe("The host that it is on"),
     change: change.describe("What an `up` does to it"),
