@@ -168,10 +168,9 @@ export function splitAnswers(text: string, count: number): string[] {
   return answers;
 }
 
-/** The answer to `show map`: an address of memory, the key and the value in each row. */
+/** The answer to `show map`: an address of memory, the key and the value in each row. One that nothing uses has none. */
 export function parseMap(text: string): Map<string, string> {
-  const rows = text.split("\n").map((row) => row.split(" "));
-  return new Map(rows.flatMap(([, key, value]) => (key === undefined || value === undefined ? [] : [[key, value]])));
+  return new Map([...text.matchAll(/^0x[0-9a-f]+ (\S+) (.*)$/gm)].map(([, key = "", value = ""]) => [key, value]));
 }
 
 /** Whether requests are sent to a server, by the answer to `show servers state`. */

@@ -8,13 +8,7 @@ import type { Serial } from "../lib/serial.js";
 import { waitUntil } from "../lib/wait-until.js";
 import { gatewayPaths, type GatewayPaths } from "./haproxy-configuration.js";
 import { HaproxyControl, settleSeconds, type HaproxyControlOptions, type WorkerSight } from "./haproxy-control.js";
-import {
-  mapText,
-  modelFrontend,
-  modelGatewayFiles,
-  textsOf,
-  type ModelGatewayFiles,
-} from "./model-gateway-configuration.js";
+import { modelFrontend, modelGatewayFiles, textsOf, type ModelGatewayFiles } from "./model-gateway-configuration.js";
 import { mapFile, mapNames } from "./model-gateway-rules.js";
 import { parseSettings, serversGone, type ModelGatewaySettings } from "./model-gateway-settings.js";
 import { readOutput } from "./runner-files.js";
@@ -279,7 +273,7 @@ interface GatewaySight extends WorkerSight {
 function isAs(sight: GatewaySight | undefined, files: ModelGatewayFiles): boolean {
   if (sight === undefined || hasAway(sight)) return false;
   if (sight.description !== files.version || sight.large !== files.largeVersion) return false;
-  return mapNames.every((name) => mapText(files.maps[name]) === mapText(sight.maps.get(mapFile(name)) ?? new Map()));
+  return mapChanges(sight, files).length === 0;
 }
 
 function hasAway({ states }: WorkerSight): boolean {

@@ -1,0 +1,154 @@
+/** The gateway that routes by model, with the real HAProxy: what is in progress while it changes, and when an engine dies. */
+import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
+import { haproxy, RunningModelGateway } from "../support/model-gateway.js";
+import { freePort } from "../support/sandbox.js";
+import { repository } from "../support/toolchain.js";
+
+const runAll = process.env.BERTH_TEST_ALL === "1";
+const models = ["chat", "code", "draft"] as const;
+const [streamSeconds, streams, requests, changes] = [60, 20, 5000, 5];
+
+interface Engine {
+  readonly instance: string;
+  readonly port: number;
+  readonly kill: () => void;
+}
+
+describe.runIf(runAll || existsSync(haproxy))("a gateway with three models on two engines each", () => {
+  let running: RunningModelGateway;
+  let engines: Record<string, Engine[]>;
+  let settings: ModelGatewaySettings;
+  let endpoint: string;
+
+  beforeAll(async () => {
+    const started = await Promise.all(
+      models.map(
+        async (model) => [model, await Promise.all([0, 1, 2].map((n) => startEngine(`${model}-${n}`)))] as const,
+      ),
+    );
+    engines = Object.fromEntries(started);
+    const [port, metrics] = [await freePort(), await freePort()];
+    endpoint = `http://127.0.0.1:${port}/v1/completions`;
+    const target = (model: string) => ({
+      servers: serversOf((engines[model] ?? []).slice(0, 2)),
+      ...{ healthPath: "/health", minHealthySeconds: 0, drainSeconds: 5 },
+    });
+    settings = {
+      listen: { address: "127.0.0.1", port },
+      metrics: { address: "127.0.0.1", port: metrics },
+      routes: { ...Object.fromEntries(models.map((model) => [model, { [model]: 100 }])), alias: { chat: 100 } },
+      targets: Object.fromEntries(models.map((model) => [model, target(model)])),
+      ...{ keys: {}, keyDigests: {}, apiKeys: {}, queueSeconds: 30, maxBodyBytes: 33_554_432, accessLog: true },
+    };
+    running = await RunningModelGateway.create(settings);
+    expect(await running.gateway.awaitHealthy(settings)).toEqual([]);
+  });
+  afterAll(async () => {
+    await running.dispose();
+    for (const { kill } of Object.values(engines).flat()) kill();
+  });
+
+  const ask = async (body: object): Promise<string> => {
+    const response = await fetch(endpoint, { method: "POST", body: JSON.stringify(body) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`HTTP ${response.status} ${text}`);
+    return text;
+  };
+  const nameOf = async (body: object) => (JSON.parse(await ask(body)) as { name: string }).name;
+
+  /** Another engine in the place of one: what was there goes on with what it has. */
+  function withEngines(model: string, chosen: readonly number[]): void {
+    const servers = serversOf(chosen.flatMap((index) => engines[model]?.[index] ?? []));
+    const target = settings.targets[model];
+    if (target === undefined) throw new Error(model);
+    settings = { ...settings, targets: { ...settings.targets, [model]: { ...target, servers } } };
+  }
+
+  it(`loses no event of ${streams} streams and no request of ${requests}, while names lead elsewhere ${changes} times and engines change ${changes} times`, async () => {
+    const events = streamSeconds * 2;
+    const streaming = Array.from({ length: streams }, (_, index) =>
+      ask({ model: models[index % 3], stream: events }).catch(String),
+    );
+    const failed: unknown[] = [];
+    const sent: Promise<unknown>[] = [];
+    const begun = performance.now();
+    const isOver = () => performance.now() - begun > streamSeconds * 1000;
+    const loading = (async () => {
+      while (sent.length < requests) {
+        const due = Math.floor(((performance.now() - begun) / (streamSeconds * 1000)) * requests);
+        while (sent.length < Math.min(due, requests)) {
+          const model = ["alias", ...models][sent.length % 4];
+          sent.push(nameOf({ model, prompt: `${sent.length}` }).catch((error: unknown) => failed.push(error)));
+        }
+        await delay(10);
+      }
+    })();
+    const workersBefore = await running.processes();
+    for (let change = 1; change <= changes; change += 1) {
+      settings = { ...settings, routes: { ...settings.routes, alias: { [models[change % 3] ?? ""]: 100 } } };
+      await running.apply(settings);
+      expect(await nameOf({ model: "alias" })).toContain(models[change % 3]);
+      await delay(3000);
+    }
+    expect(await running.processes()).toEqual(workersBefore);
+    for (let change = 1; change <= changes; change += 1) {
+      withEngines(models[change % 3] ?? "", change % 2 === 1 ? [1, 2] : [0, 1]);
+      await running.apply(settings);
+      await delay(3000);
+    }
+    expect(await running.gateway.awaitHealthy(settings)).toEqual([]);
+    expect(isOver()).toBe(false);
+    await loading;
+    await Promise.all(sent);
+    expect(failed).toEqual([]);
+    const whole = `${Array.from({ length: events }, (_, event) => `data: ${event}\n\n`).join("")}data: [DONE]\n\n`;
+    for (const text of await Promise.all(streaming)) expect(text).toBe(whole);
+  });
+
+  it("fails at most the requests in flight at an engine that is killed, and asks the other", async () => {
+    const inFlight = new Set<number>();
+    const failed: number[] = [];
+    const body = { model: "chat", delayMilliseconds: 100 };
+    const sent: Promise<unknown>[] = [];
+    const send = (number: number) => {
+      inFlight.add(number);
+      const done = ask(body)
+        .catch(() => failed.push(number))
+        .finally(() => inFlight.delete(number));
+      sent.push(done);
+    };
+    const loadFor = async (seconds: number) => {
+      for (let step = 0; step < seconds * 50; step += 1) {
+        send(sent.length);
+        await delay(20);
+      }
+    };
+    await loadFor(2);
+    const atOnce = new Set(inFlight);
+    const killed = engines.chat?.find(({ instance }) => instance === settings.targets.chat?.servers[0]?.instance);
+    killed?.kill();
+    await loadFor(8);
+    await Promise.all(sent);
+    expect(failed.filter((number) => !atOnce.has(number))).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(atOnce.size);
+    expect(await running.gateway.findUnhealthy()).toEqual([expect.stringContaining(killed?.instance ?? "")]);
+  });
+});
+
+async function startEngine(instance: string): Promise<Engine> {
+  const port = await freePort();
+  const script = `${repository}/test/support/tiny-engine.mjs`;
+  const process = execa("node", [script, String(port), instance], { stdin: "ignore", reject: false, cleanup: true });
+  await new Promise((resolve) => process.stdout.once("data", resolve));
+  return { instance, port, kill: () => process.kill("SIGKILL") };
+}
+
+function serversOf(engines: readonly Engine[]): { instance: string; address: string; port: number }[] {
+  return engines.map(({ instance, port }) => ({ instance, address: "127.0.0.1", port }));
+}

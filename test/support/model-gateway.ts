@@ -1,0 +1,74 @@
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { baseEnvironment } from "../../src/host/environment.js";
+import { LocalHost } from "../../src/host/local.js";
+import { createContent } from "../../src/install/content.js";
+import { systemClock } from "../../src/lib/clock.js";
+import { Serial } from "../../src/lib/serial.js";
+import { haproxyArguments } from "../../src/runtime/haproxy-configuration.js";
+import { ModelGateway } from "../../src/runtime/model-gateway.js";
+import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
+import { endProcess, execPath, findRunner, writeRunnerFiles } from "../../src/runtime/runner-files.js";
+import { repository } from "./toolchain.js";
+
+export const haproxy = "/usr/sbin/haproxy";
+
+/** A gateway that routes by model, with the processes that a supervisor would keep alive. */
+export class RunningModelGateway {
+  private constructor(
+    readonly host: LocalHost,
+    readonly dataDir: string,
+    readonly gateway: ModelGateway,
+  ) {}
+
+  static async create(settings: ModelGatewaySettings): Promise<RunningModelGateway> {
+    const host = new LocalHost("local", baseEnvironment(process.env));
+    const dataDir = await realpath(await mkdtemp(join(tmpdir(), "berth models ")));
+    const content = createContent(repository, repository);
+    const gateway = new ModelGateway({
+      ...{ host, dataDir, owner: "shop/dev", clock: systemClock, serial: new Serial() },
+      findPython: () => Promise.resolve("python3"),
+      script: () => content.pythonTool("unix_socket.py"),
+    });
+    const running = new RunningModelGateway(host, dataDir, gateway);
+    await gateway.prepare(settings, haproxy);
+    await running.start();
+    return running;
+  }
+
+  async start(): Promise<void> {
+    const { paths } = this.gateway;
+    const launcher = join(repository, "tools", "python", "exec.py");
+    for (const [folder, socket] of [
+      [paths.largeFolder, paths.largeSocket],
+      [paths.folder, paths.socket],
+    ] as const) {
+      const argv = haproxyArguments(haproxy, { socket, configuration: "haproxy.cfg" });
+      const limits = { startSeconds: 5, stopSeconds: 5 };
+      await writeRunnerFiles(this.host, { id: "models", folder, argv, environment: {}, ...limits });
+      execa("python3", ["-I", launcher, execPath(folder)], { stdio: "ignore", detached: true, reject: false }).unref();
+    }
+    if (!(await this.gateway.awaitAnswer())) throw new Error("the gateway does not answer");
+  }
+
+  apply(settings: ModelGatewaySettings): Promise<void> {
+    return this.gateway.apply(settings, haproxy);
+  }
+
+  /** Process ids of the workers and the masters. */
+  processes(): Promise<number[]> {
+    return this.host.findProcesses(["-f", "haproxy.cfg"]);
+  }
+
+  async dispose(): Promise<void> {
+    const { paths } = this.gateway;
+    for (const folder of [paths.folder, paths.largeFolder])
+      await endProcess(this.host, () => findRunner(this.host, folder), 5, systemClock);
+    await rm(this.dataDir, { recursive: true, force: true });
+    await rm(paths.socketFolder, { recursive: true, force: true });
+  }
+}
