@@ -7,6 +7,7 @@ import { describeMachine } from "./summary.mjs";
 const benchmarks = {
   containers: () => import("./containers/benchmark.mjs"),
   estimate: () => import("./estimate/benchmark.mjs"),
+  gateway: () => import("./gateway/benchmark.mjs"),
   install: () => import("./install/benchmark.mjs"),
   "lock-check": () => import("./lock-check/benchmark.mjs"),
   "many-hosts": () => import("./many-hosts/benchmark.mjs"),

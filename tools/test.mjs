@@ -9,7 +9,16 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const projects = ["unit", "contract", "e2e", "record", "toolchain"];
 /** Contract suites that take half a minute and more each. */
 const longContracts = [
-  ...["adoption", "converge", "docker-faults", "docker-restart", "gateway", "hub-download", "install-hostile"],
+  ...[
+    "adoption",
+    "converge",
+    "docker-faults",
+    "docker-restart",
+    "gateway",
+    "hub-download",
+    "install-hostile",
+    "model-gateway",
+  ],
   ...["python-lock", "ssh-converge", "ssh-docker", "ssh-faults", "ssh-host", "ssh-sudo", "supervisord", "systemd"],
 ];
 /** One way through everything that a user does. */
