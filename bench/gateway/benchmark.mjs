@@ -63,7 +63,7 @@ function settingsOf({ direct, gateway, metrics }) {
   const server = (instance) => ({ instance, address: "127.0.0.1", port: direct });
   const target = (name) => ({
     servers: [server(`${name}-0`), server(`${name}-1`)],
-    ...{ healthPath: "/health", minHealthySeconds: 0, drainSeconds: 5 },
+    ...{ servedModel: name, healthPath: "/health", minHealthySeconds: 0, drainSeconds: 5 },
   });
   return {
     listen: { address: "127.0.0.1", port: gateway },

@@ -15,6 +15,8 @@ export interface GatewayServer {
 
 /** A deployment, as a gateway knows it. */
 export interface GatewayTarget {
+  /** Name by which its engine knows the model. */
+  readonly servedModel: string;
   readonly servers: GatewayServer[];
   /** Answers 2xx when the engine is up. */
   readonly healthPath: string;
@@ -43,7 +45,7 @@ export interface DesiredModelGateway extends Omit<PlacedGateway, "hosts" | "keys
 }
 
 export interface GatewayDecisions {
-  readonly release: Readonly<Record<string, Pick<LockedDeployment, "healthPath" | "apiKeyVariable">>>;
+  readonly release: Readonly<Record<string, Pick<LockedDeployment, "healthPath" | "apiKeyVariable" | "servedModel">>>;
   readonly placement: {
     readonly gateway?: PlacedGateway | undefined;
     readonly hosts: Readonly<Record<string, Pick<PlacedHost, "ssh" | "connection" | "privateAddress">>>;
@@ -84,6 +86,7 @@ export function desiredModelGateways(
       const own = Object.entries(placement.instances).filter(([, { deployment }]) => deployment === name);
       return {
         servers: sorted(Object.fromEntries(own)).map(([instance, placed]) => serverOf(instance, placed, on, placement)),
+        servedModel: release[name]?.servedModel ?? name,
         healthPath: release[name]?.healthPath ?? "/health",
         ...defined({ concurrency, queue }),
         minHealthySeconds: Math.max(...own.map(([, placed]) => placed.minHealthySeconds)),

@@ -1,7 +1,7 @@
 /** What a lock decides of the gateway that routes by model. Pure. */
 import { BerthError, type ErrorParts } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import type { GatewayEntry, PlacedGateway, Weights } from "../schema/gateway.js";
+import { modelName, type GatewayEntry, type PlacedGateway, type Weights } from "../schema/gateway.js";
 import type { LockedDeployment, PlacedInstance } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { isLoopback } from "./exposure.js";
@@ -64,6 +64,13 @@ export function placeGateway(problem: GatewayProblem): PlacedGateway | undefined
 function placeRoutes(release: GatewayProblem["release"], aliases: GatewayEntry["aliases"]): Record<string, Weights> {
   const routes = new Map<string, Weights>();
   for (const [deployment, { servedModel = deployment }] of Object.entries(release)) {
+    if (!modelName.safeParse(servedModel).success)
+      throw inconsistent(`deployment ${deployment}`, {
+        what: "the gateway cannot lead to the name under which it is served",
+        got: servedModel,
+        expected: "letters, digits and . _ : / + -",
+        hint: "serve it under another name",
+      });
     const other = Object.keys(routes.get(servedModel) ?? {})[0];
     if (other !== undefined)
       throw inconsistent(`deployment ${deployment}`, {

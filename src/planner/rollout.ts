@@ -23,6 +23,8 @@ export interface Rollout {
 
 /** The oldest HAProxy whose master answers all that a gateway asks. */
 const leastVersion = [2, 4] as const;
+/** The oldest that knows filters in Lua, by which engines are told their own names for models. */
+const leastRoutingVersion = [2, 6] as const;
 
 /** Memory of a host and of each of its devices, bytes. */
 export interface Memory {
@@ -93,13 +95,11 @@ function assertPossible(rollout: Rollout, tooMuch: Memory | undefined): void {
 }
 
 /**
- * The executable of a host that has to have one.
+ * The executable of a host of the gateway that routes by model.
  *
  * @throws BerthError `host-unsuitable` where it has none that will do, or is not to have one
  */
 export function requireHaproxy({ gateway, facts }: Pick<Rollout, "gateway" | "facts">, where: string): string {
-  const haproxy = findHaproxy({ gateway, facts });
-  if (haproxy !== undefined) return haproxy;
   if (gateway === "none")
     throw new BerthError("stack-inconsistent", {
       where,
@@ -108,27 +108,29 @@ export function requireHaproxy({ gateway, facts }: Pick<Rollout, "gateway" | "fa
       expected: "a host that may have one",
       hint: "leave `gateway: none` out, or put the gateway on another host",
     });
-  throw noHaproxy(where, facts, "put the gateway on another host", "");
+  const { haproxy } = facts;
+  if (haproxy !== undefined && isRecent(haproxy.version, leastRoutingVersion)) return haproxy.path;
+  throw new BerthError("host-unsuitable", {
+    where,
+    what: "the host has no HAProxy that can route by model",
+    got: haproxy === undefined ? "none" : `${haproxy.path} ${haproxy.version}`,
+    expected: `HAProxy ${leastRoutingVersion.join(".")} or later, with Lua`,
+    hint: "install the package `haproxy` there and lock again, or put the gateway on another host",
+  });
 }
 
-function noHaproxy(
-  where: string,
-  { haproxy }: Rollout["facts"],
-  otherwise: string,
-  consequence = "; updates then stop the old runner first",
-): BerthError {
+function noHaproxy(where: string, { haproxy }: Rollout["facts"], otherwise: string): BerthError {
   return new BerthError("host-unsuitable", {
     where,
     what: "the host has no HAProxy that can be its gateway",
     got: haproxy === undefined ? "none" : `${haproxy.path} ${haproxy.version}`,
     expected: `HAProxy ${leastVersion.join(".")} or later`,
-    hint: `install the package \`haproxy\` there and lock again, or ${otherwise}${consequence}`,
+    hint: `install the package \`haproxy\` there and lock again, or ${otherwise}; updates then stop the old runner first`,
   });
 }
 
-function isRecent(version: string): boolean {
+function isRecent(version: string, [leastMajor, leastMinor]: readonly [number, number] = leastVersion): boolean {
   const [, major = "0", minor = "0"] = /^(\d+)\.(\d+)/.exec(version) ?? [];
-  const [leastMajor, leastMinor] = leastVersion;
   return Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor);
 }
 

@@ -17,7 +17,7 @@ import {
   tellModelLine,
   type MapName,
 } from "./model-gateway-rules.js";
-import { largeLua } from "./model-gateway-large.js";
+import { largeLua, renamedBytes, renameLua } from "./model-gateway-lua.js";
 import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
 import { addressText, serverName, targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
 
@@ -58,7 +58,7 @@ const versionMark = "@VERSION@";
  * @param certificate SHA-256 of the certificate's file, where there is one
  */
 export function modelGatewayFiles(settings: ModelGatewaySettings, certificate: string | undefined): ModelGatewayFiles {
-  const parts = modelLists(settings);
+  const parts = { ...modelLists(settings), "rename.lua": renameLua };
   const configuration = configurationOf(settings);
   const version = sha256(JSON.stringify([configuration, parts, certificate ?? ""])).slice(0, 16);
   const largeConfiguration = largeConfigurationOf(settings);
@@ -91,7 +91,7 @@ const heading = "# Berth writes this file, and reads it again: what is changed b
 
 function configurationOf(settings: ModelGatewaySettings): string {
   return text([
-    globalPart(["maxconn 4000", ...bufferLines(smallBytes)]),
+    globalPart(["maxconn 4000", ...bufferLines(smallBytes), "lua-load rename.lua"]),
     defaultsPart(settings),
     modelsPart(settings),
     insidePart(settings),
@@ -210,7 +210,8 @@ function metricsParts({ metrics, keys }: ModelGatewaySettings): string[][] {
   ];
 }
 
-function targetPart(deployment: string, { targets, apiKeys }: ModelGatewaySettings): string[] {
+function targetPart(deployment: string, settings: ModelGatewaySettings): string[] {
+  const { targets, apiKeys } = settings;
   const target = targets[deployment];
   if (target === undefined) throw new Error(`no target ${deployment}`);
   const { servers, healthPath, minHealthySeconds, concurrency, queue } = target;
@@ -228,12 +229,29 @@ function targetPart(deployment: string, { targets, apiKeys }: ModelGatewaySettin
     `http-check send meth GET uri ${healthPath}${header === undefined ? "" : ` hdr Authorization ${header}`}`,
     "http-check expect rstatus ^2",
     ...(header === undefined ? [] : [`http-request set-header Authorization ${header}`]),
+    ...renameLines(target, settings),
     ...(queue === undefined
       ? []
       : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${Math.max(1, queue)} }`]),
     "http-response set-var(txn.instance) srv_name",
     `default-server check inter 2s fastinter ${checkSeconds}s fall 3 rise ${rise} init-addr last,libc,none${most}`,
     ...servers.map((server) => `server ${serverName(server)} ${addressText(server)}`),
+  ];
+}
+
+/** An alias is known to the gateway alone. Where there is one, every deployment may be next to have it. */
+function renameLines(
+  { servedModel }: ModelGatewaySettings["targets"][string],
+  { routes, targets }: ModelGatewaySettings,
+): string[] {
+  const served = new Set(Object.values(targets).map((target) => target.servedModel));
+  if (Object.keys(routes).every((name) => served.has(name))) return [];
+  const isForm = "{ req.hdr(content-type) -m beg -i multipart/form-data }";
+  const length = `%[req.hdr_val(content-length),add(${renamedBytes(servedModel)})]`;
+  return [
+    "filter lua.rename",
+    `http-request set-var(txn.rename) str(${servedModel}) if !{ var(txn.model) -m str ${servedModel} } !${isForm}`,
+    `http-request set-header content-length ${length} if { var(txn.rename) -m found } { req.hdr(content-length) -m found }`,
   ];
 }
 

@@ -6,6 +6,7 @@ import { name, port } from "../schema/scalars.js";
 const listen = z.strictObject({ address: z.string(), port });
 
 const target = z.strictObject({
+  servedModel: modelName.describe("Name by which its engine knows the model"),
   servers: z.array(z.strictObject({ instance: z.string(), address: z.string(), port })).describe("Its replicas"),
   healthPath: z
     .string()

@@ -10,16 +10,22 @@ const [port, name] = process.argv.slice(2);
 const server = createServer((request, response) => {
   const pieces = [];
   request.on("data", (piece) => pieces.push(piece));
-  request.on("end", () => void answer(JSON.parse(Buffer.concat(pieces).toString() || "{}"), response));
+  request.on("end", () => {
+    try {
+      void answer(JSON.parse(Buffer.concat(pieces).toString() || "{}"), response);
+    } catch {
+      response.writeHead(400).end("no JSON");
+    }
+  });
 });
 server.keepAliveTimeout = 1000;
 server.listen(Number(port), "127.0.0.1", () => process.stdout.write("ready\n"));
 
-async function answer({ stream = 0, delayMilliseconds = 0 }, response) {
+async function answer({ stream = 0, delayMilliseconds = 0, model }, response) {
   if (stream === 0) {
     await delay(delayMilliseconds);
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ name }));
+    response.end(JSON.stringify({ name, model }));
     return;
   }
   response.setHeader("content-type", "text/event-stream");

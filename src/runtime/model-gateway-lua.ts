@@ -36,3 +36,40 @@ core.register_service("too_large", "http", function(applet)
 end)
 `;
 }
+
+/**
+ * `rename` has an engine read its own name for the model, whatever the client called it: it writes that behind what is
+ * there, and readers of JSON take the last of two. Whoever sets `txn.rename` adds {@link renamedBytes} to the length.
+ */
+export const renameLua = `local Rename = { id = "rename", flags = filter.FLT_CFG_FL_HTX }
+Rename.__index = Rename
+
+function Rename:new() return setmetatable({}, Rename) end
+
+function Rename:http_headers(txn, message)
+  local name = txn:get_var("txn.rename")
+  if name and not message:is_resp() then
+    self.ending = ',"model":"' .. name .. '"}'
+    filter.register_data_filter(self, message.channel)
+  end
+  return filter.CONTINUE
+end
+
+function Rename:http_payload(txn, message)
+  if not self.ending or not message:eom() then return end
+  local ending = self.ending
+  self.ending = nil
+  local data = message:body() or ""
+  local last = data:find("}%s*$")
+  -- What is no object is as long as was said, and stays none.
+  if last then message:set(ending .. data:sub(last + 1), last - 1)
+  else message:append((" "):rep(#ending - 1)) end
+end
+
+core.register_filter("rename", Rename, function(self) return self end)
+`;
+
+/** So much longer is a request that is renamed. */
+export function renamedBytes(servedModel: string): number {
+  return `,"model":"${servedModel}"`.length;
+}
