@@ -6,12 +6,12 @@ import { lintDockerfile } from "../catalog/dockerfile-lint.js";
 import { parseDockerfile } from "../catalog/dockerfile.js";
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readRecipeOf, readRecipes, type FoundRecipe } from "../lock/build-recipes.js";
+import { readPlainFile } from "../lock/catalogue-folder.js";
 import { readRunners } from "../lock/runner-files.js";
-import { largestDocumentBytes } from "../schema/yaml-text.js";
 import type { buildFormats } from "./arguments.js";
-import { readText } from "./backend-files.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 export interface RunnerLintOptions {
@@ -62,9 +62,9 @@ function lintFile(
   { files }: RunnerCatalogue,
 ): (LintFinding & { readonly file: string })[] {
   const file = shown(root, path);
-  const text = readText(path, file, largestDocumentBytes);
+  const text = readPlainFile(path, root);
   const acceleratorType = basename(dirname(path));
-  const known = files[acceleratorType];
+  const known = lookUp(files, acceleratorType);
   if (known === undefined)
     throw new BerthError("usage", {
       ...{ where: file, what: "the Dockerfile's folder has not the name of an accelerator type", got: acceleratorType },

@@ -11,7 +11,7 @@ import { shown } from "../lib/shown.js";
 import { readYaml } from "../schema/document.js";
 import { runnerMatrix } from "../schema/runner-matrix.js";
 import { runnerWord } from "../schema/runner.js";
-import { assertPlainFile, kindOfPath, namesIn, type CatalogueOwner } from "./catalogue-folder.js";
+import { assertPlainFile, kindOfPath, namesIn, readPlainFile, type CatalogueOwner } from "./catalogue-folder.js";
 
 /** A recipe with the folder that has it. */
 export interface FoundRecipe extends BuildRecipe {
@@ -28,6 +28,9 @@ export interface ContextFile {
 
 const matrixName = "matrix.yaml";
 
+/** Of all files beside the Dockerfiles together: the engine is sent them in one piece. */
+const largestContextBytes = 1_000_000_000;
+
 /**
  * What runner images are built from: the folders of `backends/runners` that have a matrix. A project's own folder
  * stands in the place of Berth's of the same accelerator type.
@@ -41,7 +44,7 @@ export function readRecipes(root: string, packageRoot: string, acceleratorType?:
   for (const folder of new Set([packageRoot, root])) {
     const owner = { folder, root };
     const runners = join(folder, "backends", "runners");
-    const names = namesIn(runners);
+    const names = namesIn(runners, root);
     for (const name of names) {
       if (acceleratorType !== undefined && name !== acceleratorType) continue;
       const path = join(runners, name);
@@ -54,11 +57,17 @@ export function readRecipes(root: string, packageRoot: string, acceleratorType?:
     .map(([name, { path, owner }]) => readRecipe(name, path, owner));
 }
 
-/** The recipe of the folder that has a file; undefined where that folder has no matrix. */
+/**
+ * The recipe of the folder that has a file; undefined where that folder has no matrix.
+ *
+ * @throws BerthError `file-not-found`, `file-invalid` for what is no plain file
+ */
 export function readRecipeOf(root: string, file: string): FoundRecipe | undefined {
   const folder = dirname(file);
-  if (!namesIn(folder).includes(matrixName)) return undefined;
-  return readRecipe(basename(folder), folder, { folder: root, root });
+  const owner = { folder: root, root };
+  assertPlainFile(file, owner);
+  if (!namesIn(folder, root).includes(matrixName)) return undefined;
+  return readRecipe(basename(folder), folder, owner);
 }
 
 interface FoundFolder {
@@ -74,7 +83,7 @@ function isFolder(path: string, owner: CatalogueOwner): boolean {
 
 /** @param isType whether it has the name of a file of runner images beside it */
 function hasMatrix(folder: string, { root }: CatalogueOwner, isType: boolean): boolean {
-  const names = namesIn(folder);
+  const names = namesIn(folder, root);
   if (names.includes(matrixName)) return true;
   const near = nearestNames(matrixName, names);
   if (!names.some(isDockerfile) && near.length === 0 && !(isType && names.length > 0)) return false;
@@ -93,13 +102,13 @@ function readRecipe(acceleratorType: string, folder: string, owner: CatalogueOwn
   const { root } = owner;
   const path = join(folder, matrixName);
   assertPlainFile(path, owner);
-  const { value, locate } = readYaml(readFileSync(path, "utf8"), shown(root, path), runnerMatrix);
-  const dockerfiles = namesIn(folder)
+  const { value, locate } = readYaml(readPlainFile(path, root), shown(root, path), runnerMatrix);
+  const dockerfiles = namesIn(folder, root)
     .filter(isDockerfile)
     .map((name) => {
       const file = join(folder, name);
       assertPlainFile(file, owner);
-      return [name, parseDockerfile(readFileSync(file, "utf8"), shown(root, file))] as const;
+      return [name, parseDockerfile(readPlainFile(file, root), shown(root, file))] as const;
     });
   return { acceleratorType, folder, matrix: value, locate, dockerfiles: Object.fromEntries(dockerfiles) };
 }
@@ -121,10 +130,11 @@ export function readBuildContent(root: string, recipes: readonly FoundRecipe[]):
 /**
  * The files that a build can copy: all below the folder but the matrix and the Dockerfiles.
  *
- * @throws BerthError `file-invalid` for what is neither a file nor a folder
+ * @throws BerthError `file-invalid` for what is neither a file nor a folder, `file-too-large`
  */
 export function readContext(root: string, folder: string): ContextFile[] {
   const found: ContextFile[] = [];
+  let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(folder, path).split(sep).join("/");
@@ -133,7 +143,10 @@ export function readContext(root: string, folder: string): ContextFile[] {
       const what = "builds take files alone, and no links";
       throw new BerthError("file-invalid", { where: shown(root, path), what });
     }
-    found.push({ name, bytes: readFileSync(path), isExecutable: (statSync(path).mode & 0o100) !== 0 });
+    const { size, mode } = statSync(path);
+    bytes += size;
+    if (bytes > largestContextBytes) throw tooLarge(root, folder, path, bytes);
+    found.push({ name, bytes: readFileSync(path), isExecutable: (mode & 0o100) !== 0 });
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -148,6 +161,14 @@ export async function packContext(root: string, folder: string, dockerfile: stri
   const archive = create({ cwd: folder, portable: true, follow: true, mtime: new Date(0) }, names);
   for await (const chunk of archive as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+function tooLarge(root: string, folder: string, path: string, bytes: number): BerthError {
+  return new BerthError("file-too-large", {
+    ...{ where: shown(root, path), what: "with it, what builds are given of the folder is too large" },
+    ...{ got: `${bytes} bytes`, expected: `at most ${largestContextBytes} bytes in ${shown(root, folder)}` },
+    hint: "take out of the folder what no Dockerfile copies, and let a Dockerfile download what is large",
+  });
 }
 
 export function isDockerfile(name: string): boolean {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { acceleratorTypesWith } from "../catalog/accelerator-types.js";
@@ -9,7 +8,7 @@ import { parseYaml } from "../schema/document.js";
 import { nativeTypes } from "../schema/accelerator-type.js";
 import type { DeclaredDevices, DeclaredType } from "../schema/declared-devices.js";
 import { runnerFile, runnerWord, type RunnerFile } from "../schema/runner.js";
-import { assertPlainFile, namesIn, type CatalogueOwner } from "./catalogue-folder.js";
+import { assertPlainFile, namesIn, readPlainFile, type CatalogueOwner } from "./catalogue-folder.js";
 
 /**
  * The runner images that Berth knows, with a project's own accelerator types in the place of Berth's.
@@ -54,7 +53,7 @@ function declaredType({ acceleratorType, vendor, device }: RunnerFile, devices: 
 function filesIn(folder: string, root: string): string[] {
   const owner = { folder, root };
   const runners = join(folder, "backends", "runners");
-  return namesIn(runners)
+  return namesIn(runners, root)
     .filter((name) => /\.ya?ml$/i.test(name))
     .map((name) => fileOf(join(runners, name), owner));
 }
@@ -78,7 +77,7 @@ function typeOf(path: string): string {
 /** Each file has the name of its accelerator type. */
 function readFile(path: string, root: string): RunnerDocument {
   const where = shown(root, path);
-  const file = parseYaml(readFileSync(path, "utf8"), where, runnerFile);
+  const file = parseYaml(readPlainFile(path, root), where, runnerFile);
   if (file.acceleratorType === typeOf(path)) return { file, where };
   throw new BerthError("file-invalid", {
     what: "the file has another name than its accelerator type",

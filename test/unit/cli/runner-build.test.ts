@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { lintRunners } from "../../../src/cli/runner-lint.js";
 import { openBuilds, printBuilds, type RunnerPlanOptions } from "../../../src/cli/runner-plan.js";
 import { packContext, readBuildContent, readContext, readRecipes } from "../../../src/lock/build-recipes.js";
-import { chmod, symlink, writeFile } from "node:fs/promises";
+import { chmod, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRunners } from "../../../src/lock/runner-files.js";
 import { packageRoot } from "../../../src/cli/workplace.js";
 import { dockerfileSkeleton, matrixSkeleton } from "../../../src/catalog/dockerfile-skeleton.js";
 import { testProject } from "../support/workplaces.js";
@@ -134,7 +135,30 @@ describe("berth runner lint", () => {
       thrownBy(() => lintRunners(workplace, [join(workplace.root, file)], { format: "table" }));
     expect(String(lint("somewhere/Dockerfile"))).toContain("has not the name of an accelerator type");
     expect(lint("cuda/Dockerfile")).toMatchObject({ code: "file-not-found" });
-    expect(lint("somewhere")).toMatchObject({ code: "file-not-found" });
+    expect(lint("somewhere/Dockerfile/x")).toMatchObject({ code: "file-not-found" });
+    expect(lint("somewhere")).toMatchObject({ code: "file-invalid" });
+  });
+
+  it("refuses a folder, a file that is no Dockerfile for its size, and one of a type that every object has", async () => {
+    const { workplace } = await testProject({ ...files, "constructor/Dockerfile": "FROM scratch\n" });
+    const lint = (file: string) =>
+      thrownBy(() => lintRunners(workplace, [join(workplace.root, file)], { format: "table" }));
+    expect(lint(folder).message).toBe(`${folder}: it is no plain file\n  got: a folder`);
+    expect(lint("constructor/Dockerfile").message).toContain("has not the name of an accelerator type");
+    await truncate(join(workplace.root, folder, "Dockerfile"), 5_000_000_000);
+    expect(lint(`${folder}/Dockerfile`)).toMatchObject({ code: "file-too-large" });
+  });
+
+  it.each([
+    ["backends/runners", "backends/runners: a file is where a folder is expected"],
+    ["backends/runners/cuda.yaml/x", "backends/runners/cuda.yaml: it is no plain file\n  got: a folder"],
+  ])("refuses what is no folder and what is no file: %s", async (file, problem) => {
+    const { workplace } = await testProject({ [file]: "" });
+    for (const act of [
+      () => lintRunners(workplace, [], { format: "table" }),
+      () => readRunners(workplace.root, packageRoot),
+    ])
+      expect(thrownBy(act)).toMatchObject({ code: "file-invalid", message: problem });
   });
 });
 
@@ -164,6 +188,16 @@ describe("the files of a build", () => {
     expect(executable).not.toBe(first);
     await writeFile(tool, "y");
     expect(digest()).not.toBe(executable);
+  });
+
+  it("are not larger than an engine is sent in one piece", async () => {
+    const { workplace } = await testProject({ ...files, [`${folder}/model.bin`]: "" });
+    await truncate(join(workplace.root, folder, "model.bin"), 5_000_000_000);
+    const read = () => readBuildContent(workplace.root, readRecipes(workplace.root, packageRoot, "corex"));
+    const error = thrownBy(read);
+    expect(error.code).toBe("file-too-large");
+    expect(error.message).toContain(`${folder}/model.bin: with it, what builds are given of the folder is too large`);
+    expect(error.message).toContain(`expected: at most 1000000000 bytes in ${folder}`);
   });
 
   it("are no links", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -88,6 +88,13 @@ describe("files of runner images", () => {
     const { root, pipe } = await project();
     pipe("cuda.yaml");
     expect(problemOf(root)).toContain(`${runners}/cuda.yaml: it is no plain file\n  got: a pipe`);
+  });
+
+  it("are not larger than any document", async () => {
+    const { root, at } = await project({ [`${runners}/newtype.yaml`]: newtype });
+    await truncate(at("newtype.yaml"), 5_000_000_000);
+    for (const read of [readDeclaredDevices, readRunners])
+      expect(String(thrownBy(() => read(root, repository)))).toContain(`${runners}/newtype.yaml:1:1: the file is too`);
   });
 
   it("are no links that lead nowhere, or out of the project", async () => {
@@ -182,5 +189,9 @@ describe("folders that runner images are built from", () => {
     await rm(at("corex/matrix.yaml"), { recursive: true });
     pipe("corex/matrix.yaml");
     expect(problemOf(root)).toContain("corex/matrix.yaml: it is no plain file");
+    await rm(at("corex/matrix.yaml"));
+    await writeFile(at("corex/matrix.yaml"), "");
+    await truncate(at("corex/matrix.yaml"), 5_000_000_000);
+    expect(problemOf(root)).toContain("corex/matrix.yaml:1:1: the file is too large");
   });
 });
