@@ -1,4 +1,5 @@
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import type { RunnerFile } from "../schema/runner.js";
 import { formatRunnerTag, type RunnerVocabulary } from "./runner-name.js";
 import { findAmbiguity } from "./runner-words.js";
@@ -62,7 +63,7 @@ export function assembleRunners(documents: readonly RunnerDocument[]): RunnerCat
       throw clash(where, `another file has the images of ${file.name} too`);
     files[file.acceleratorType] = file;
     for (const [service, name] of Object.entries(file.services)) {
-      const known = services[service];
+      const known = lookUp(services, service);
       if (known !== undefined && known !== name)
         throw clash(where, `${service} is ${name} here, and ${known} elsewhere`);
       services[service] = name;

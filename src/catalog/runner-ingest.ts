@@ -1,6 +1,7 @@
 /** What a new accelerator type or a new service begins with. Pure. */
 import { nativeTypes } from "../schema/accelerator-type.js";
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { runtimeVersionPattern, serviceVersionPattern } from "../schema/runner.js";
 import type { SkeletonSubject } from "./dockerfile-skeleton.js";
 import type { RunnerCatalogue } from "./runner-catalogue.js";
@@ -49,7 +50,7 @@ export function assertNewService(
   catalogue: RunnerCatalogue,
   { acceleratorType, service, serviceName }: NewService,
 ): void {
-  const file = catalogue.files[acceleratorType];
+  const file = lookUp(catalogue.files, acceleratorType);
   if (file === undefined)
     throw refusal(
       `there is no accelerator type ${acceleratorType}`,
@@ -71,11 +72,11 @@ function assertWords(
 ): void {
   const { accelerators } = vocabulary;
   const ambiguity = findAmbiguity({
-    accelerators: { ...accelerators, [type]: accelerators[type] ?? [] },
+    accelerators: { ...accelerators, [type]: lookUp(accelerators, type) ?? [] },
     services: [...vocabulary.services, service],
   });
   if (ambiguity !== undefined) throw refusal(ambiguity);
-  const known = Object.hasOwn(services, service) ? services[service] : undefined;
+  const known = lookUp(services, service);
   if (known !== undefined && known !== serviceName)
     throw refusal(`the service ${service} is called ${known} elsewhere`);
 }

@@ -1,3 +1,4 @@
+import { lookUp } from "../lib/record.js";
 import { serviceVersionPattern } from "../schema/runner.js";
 import { parseImageReference } from "./image-reference.js";
 
@@ -77,7 +78,7 @@ export function parseRunnerName(text: string, vocabulary: RunnerVocabulary): Run
   const whole: RunnerName = { prefix, repository, ...read.name, ...(digest === undefined ? {} : { digest }) };
   if (formatRunnerName(whole) !== text) return refused("it has more than one digest");
   const { acceleratorType, variant } = read.name;
-  const known = vocabulary.accelerators[acceleratorType] ?? [];
+  const known = lookUp(vocabulary.accelerators, acceleratorType) ?? [];
   return { kind: "runner", name: whole, hasUnknownVariant: variant !== undefined && !known.includes(variant) };
 }
 

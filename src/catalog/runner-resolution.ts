@@ -1,3 +1,4 @@
+import { lookUp } from "../lib/record.js";
 import type { Accelerator, HostFacts } from "../schema/facts.js";
 import type { RunnerFile } from "../schema/runner.js";
 import type { RunnerCatalogue, RunnerImage } from "./runner-catalogue.js";
@@ -87,7 +88,7 @@ export function viewImages(
   const types = [...new Set(facts.accelerators.map(({ type }) => type))].filter((type) => Object.hasOwn(files, type));
   const { acceleratorType = types[0], service } = question;
   if (acceleratorType === undefined) return refuse("the host has no accelerator that there are runner images for");
-  const file = files[acceleratorType];
+  const file = lookUp(files, acceleratorType);
   const devices = facts.accelerators.filter(({ type }) => type === acceleratorType);
   if (file === undefined || devices.length === 0) return refuse(`the host has no ${acceleratorType} device`);
   if (question.acceleratorType === undefined && types.length > 1)

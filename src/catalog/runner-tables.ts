@@ -1,3 +1,4 @@
+import { lookUp } from "../lib/record.js";
 import type { RunnerFile } from "../schema/runner.js";
 import type { RunnerCatalogue } from "./runner-catalogue.js";
 
@@ -22,7 +23,7 @@ function row(
   { version, variant = "", images }: RunnerFile["versions"][number],
 ): string {
   const cells = Object.keys(services).map((service) =>
-    (images[service] ?? [])
+    (lookUp(images, service) ?? [])
       .filter(({ published }) => published)
       .map(({ version: of, deprecated, polished, rc }) => {
         const text = deprecated ? `~~${of}~~` : polished ? `**${of}**` : of;
@@ -30,7 +31,7 @@ function row(
       })
       .join(", "),
   );
-  return line([version, ...(variants === undefined ? [] : [variants[variant]?.label ?? variant]), ...cells]);
+  return line([version, ...(variants === undefined ? [] : [lookUp(variants, variant)?.label ?? variant]), ...cells]);
 }
 
 /** For which devices there is code. */

@@ -3,6 +3,7 @@ import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { chooseRunner, type RunnerChoice } from "../catalog/runner-choice.js";
 import type { FindRunnerImage, RunnerImageAnswer, RunnerImageRequest } from "../catalog/runner-install.js";
 import { lockRunnerImage } from "../catalog/runner-lock.js";
+import { lookUp } from "../lib/record.js";
 import { findUngivable } from "../planner/container-devices.js";
 import { knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { LockedEngine } from "../schema/lock.js";
@@ -79,9 +80,9 @@ function answerFor(
   asked: RunnerImageChoice | undefined,
 ): RunnerImageAnswer {
   if (choice.kind === "refused")
-    return { kind: "refused", reason: choice.hosts[host] ?? "no host of its kind can run one" };
+    return { kind: "refused", reason: lookUp(choice.hosts, host) ?? "no host of its kind can run one" };
   const { image, reason, others } = choice;
-  const on = choice.hosts[host];
+  const on = lookUp(choice.hosts, host);
   const file = files[image.acceleratorType];
   if (on === undefined || file === undefined) throw new Error(`a runner image was not chosen for host ${host}`);
   if (on.kind === "cannot")
