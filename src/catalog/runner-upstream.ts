@@ -1,5 +1,8 @@
 /** What a release of GPUStack's catalogue changes of the catalogue here. Pure. */
+import { word } from "../schema/accelerator-type.js";
+import { lookUp } from "../lib/record.js";
 import {
+  imageRepository,
   runtimeVersionPattern,
   runnerPlatforms,
   serviceVersionPattern,
@@ -12,6 +15,8 @@ import { formatRunnerTag } from "./runner-name.js";
 /** An image as the release has it, for all of its platforms. */
 export interface UpstreamImage {
   readonly tag: string;
+  /** Where it is had from, without its tag. */
+  readonly repository: string;
   readonly acceleratorType: string;
   readonly acceleratorVersion: string;
   readonly variant: string | undefined;
@@ -51,14 +56,14 @@ export interface UpstreamMerge {
 
 /** What a release adds and changes. Nothing that is here is taken away, and nothing deprecated comes back. */
 export function mergeUpstream(catalogue: RunnerCatalogue, entries: readonly UpstreamEntry[]): UpstreamMerge {
-  const { taken, leftOut } = takeEntries(catalogue, entries);
   const known = new Map(catalogue.images.map((image) => [image.tag, image]));
+  const { taken, leftOut } = takeEntries(catalogue, known, entries);
   const images = [...taken.values()];
   const pairs = images.flatMap((image) => {
     const here = known.get(image.tag);
     return here === undefined ? [] : [{ image, here }];
   });
-  const types = new Set(images.map(({ acceleratorType }) => acceleratorType));
+  const types = new Set(images.map(({ acceleratorType, repository }) => `${acceleratorType} ${repository}`));
   return {
     added: images.filter(({ tag }) => !known.has(tag)),
     changed: pairs.flatMap(({ image, here }) => changeOf(image, here)),
@@ -66,7 +71,8 @@ export function mergeUpstream(catalogue: RunnerCatalogue, entries: readonly Upst
       .filter(({ image, here }) => here.deprecated && !image.deprecated)
       .map(({ image }) => image.tag),
     missing: catalogue.images
-      .filter(({ tag, published, acceleratorType }) => published && types.has(acceleratorType) && !taken.has(tag))
+      .filter(({ acceleratorType, repository }) => types.has(`${acceleratorType} ${repository}`))
+      .filter(({ tag, published }) => published && !taken.has(tag))
       .map(({ tag }) => tag),
     leftOut,
   };
@@ -90,11 +96,16 @@ function changeOf(image: UpstreamImage, here: RunnerImage): UpstreamChange[] {
   return Object.keys(change).length === 0 ? [] : [{ image, ...change }];
 }
 
-function takeEntries(catalogue: RunnerCatalogue, entries: readonly UpstreamEntry[]) {
+function takeEntries(
+  catalogue: RunnerCatalogue,
+  known: ReadonlyMap<string, RunnerImage>,
+  entries: readonly UpstreamEntry[],
+) {
   const taken = new Map<string, UpstreamImage>();
   const refused = new Map<string, { names: Set<string>; hint: string | undefined }>();
   for (const entry of entries) {
-    const reading = readEntry(catalogue, entry);
+    const image = readEntry(catalogue, entry);
+    const reading = "reason" in image ? image : (otherPlace(image, known) ?? otherPlace(image, taken) ?? image);
     if ("reason" in reading) {
       const { names, hint } = refused.get(reading.reason) ?? { names: new Set(), hint: reading.hint };
       refused.set(reading.reason, { names: names.add(entry.docker_image), hint });
@@ -115,19 +126,31 @@ function joinPlatforms(one: UpstreamImage, other: UpstreamImage): UpstreamImage 
   return { ...one, platforms, deprecated: one.deprecated && other.deprecated };
 }
 
-function readEntry(
-  { files, services }: RunnerCatalogue,
-  entry: UpstreamEntry,
-): UpstreamImage | { readonly reason: string; readonly hint?: string } {
+/** One tag in two repositories is of two images, and a file has one of a name. */
+function otherPlace(
+  { tag, repository }: UpstreamImage,
+  images: ReadonlyMap<string, Pick<RunnerImage, "repository">>,
+): NotTaken | undefined {
+  const other = images.get(tag)?.repository;
+  if (other === undefined || other === repository) return undefined;
+  return { reason: `there is an image of this name from ${other}, which stays` };
+}
+
+interface NotTaken {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+function readEntry({ files, services }: RunnerCatalogue, entry: UpstreamEntry): UpstreamImage | NotTaken {
   const { backend, backend_version: version, service, service_version: serviceVersion } = entry;
   const variant = entry.backend_variant ?? "";
-  const file = Object.hasOwn(files, backend) ? files[backend] : undefined;
+  const file = lookUp(files, backend);
   if (file === undefined)
-    return { reason: `there is no accelerator type ${backend}`, hint: `berth runner ingest backend ${backend}` };
+    return { reason: `there is no accelerator type ${backend}`, ...ingestHint(backend, `backend ${backend}`) };
   if (!Object.hasOwn(services, service))
     return {
       reason: `there is no service ${service}`,
-      hint: `berth runner ingest service ${service} --backend ${backend}`,
+      ...ingestHint(service, `service ${service} --backend ${backend}`),
     };
   if (variant === "" ? file.variants !== undefined : !Object.hasOwn(file.variants ?? {}, variant))
     return {
@@ -147,5 +170,13 @@ function readEntry(
   const runtimeVersion = runtimeVersionPattern.test(entry.original_backend_version)
     ? entry.original_backend_version
     : undefined;
-  return { tag, ...name, runtimeVersion, platforms: [platform], deprecated: entry.deprecated };
+  const repository = entry.docker_image.slice(0, -`:${tag}`.length).replace(/^docker\.io\//, "");
+  if (!imageRepository.safeParse(repository).success)
+    return { reason: "they are in no repository that files can have" };
+  return { tag, repository, ...name, runtimeVersion, platforms: [platform], deprecated: entry.deprecated };
+}
+
+/** A command for a word that can be one: what a release says is no command else. */
+function ingestHint(name: string, what: string): { readonly hint?: string } {
+  return word.safeParse(name).success ? { hint: `berth runner ingest ${what}` } : {};
 }

@@ -3,12 +3,12 @@ import { dirname, join, resolve } from "node:path";
 
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
 import { changesAnything, mergeUpstream, type UpstreamChange, type UpstreamMerge } from "../catalog/runner-upstream.js";
-import { printableLines } from "../lib/printable.js";
+import { printable } from "../lib/printable.js";
+import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { mergedRunnerText } from "../lock/runner-text.js";
 import { parseYaml } from "../schema/document.js";
-import { runnerFile } from "../schema/runner.js";
 import { upstreamRelease } from "../schema/runner-upstream.js";
 import { readText } from "./backend-files.js";
 import { plainTable } from "./table.js";
@@ -32,34 +32,48 @@ export async function importRunners(workplace: Workplace, from: string, options:
   const entries = parseYaml(text, from, upstreamRelease, largestReleaseBytes);
   const catalogue = readRunners(root, packageRoot);
   const merge = mergeUpstream(catalogue, entries);
-  for (const line of formatMerge(merge, catalogue)) workplace.print(printableLines(line));
-  if (!changesAnything(merge)) {
-    workplace.note("the catalogue has all of it already");
-    return;
+  for (const line of formatMerge(merge, catalogue)) workplace.print(line);
+  if (options.write === true) {
+    for (const { path, text } of mergedFiles(root, catalogue, merge)) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text);
+      workplace.note(`${shown(root, path)} is written`);
+    }
   }
-  if (options.write !== true) {
-    workplace.note("nothing is written; --write writes what is added and changed");
-    return;
-  }
-  for (const { path, text } of mergedFiles(root, catalogue, merge)) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
-    workplace.note(`${shown(root, path)} is written`);
-  }
+  workplace.note(summarize(merge, catalogue, options.write === true));
 }
 
-/** Each file that is changed, read back: what cannot be read is not written. */
+/** What was done, and what is left to do. */
+function summarize(merge: UpstreamMerge, catalogue: RunnerCatalogue, isWritten: boolean): string {
+  const { added, changed, leftOut } = merge;
+  const names = leftOut.reduce((count, { names: some }) => count + some.length, 0);
+  const runtimes = newRuntimes(merge, catalogue).length;
+  const left = [
+    ...(names === 0 ? [] : [`${names} of the release ${names === 1 ? "is" : "are"} left out, as told above`]),
+    ...(runtimes === 0 || !isWritten
+      ? []
+      : [
+          `for ${runtimes} new ${runtimes === 1 ? "runtime" : "runtimes"} it is still to be told which devices there is code for`,
+        ]),
+  ];
+  const rest = left.length === 0 ? "" : `; ${left.join(", and ")}`;
+  const counted = `${added.length} added, ${changed.length} changed`;
+  if (!changesAnything(merge))
+    return names === 0 ? "the catalogue has all of it already" : `nothing is there to be added or changed${rest}`;
+  return isWritten ? `${counted}${rest}` : `nothing is written; --write writes this: ${counted}${rest}`;
+}
+
+/** Each file that is changed. All are known before one is written. */
 function mergedFiles(root: string, { services }: RunnerCatalogue, { added, changed }: UpstreamMerge) {
   const types = new Set([...added, ...changed.map(({ image }) => image)].map(({ acceleratorType }) => acceleratorType));
   return [...types].sort().map((type) => {
     const path = join(root, "backends", "runners", `${type}.yaml`);
     const before = readText(runnerPathOf(type, root, packageRoot), shown(root, path), largestReleaseBytes);
-    const text = mergedRunnerText(before, {
+    const text = mergedRunnerText(before, shown(root, path), {
       added: added.filter(({ acceleratorType }) => acceleratorType === type),
       changed: changed.filter(({ image }) => image.acceleratorType === type),
       services,
     });
-    parseYaml(text, shown(root, path), runnerFile);
     return { path, text };
   });
 }
@@ -85,7 +99,7 @@ export function formatMerge(merge: UpstreamMerge, catalogue: RunnerCatalogue): s
         ]),
     ...leftOut.map(({ names, reason, hint }) => {
       const todo = hint === undefined ? "" : `; to do: ${hint}`;
-      return `left out, because ${reason}${todo}: ${names.join(" ")}`;
+      return printable(`left out, because ${reason}${todo}: ${names.join(" ")}`);
     }),
     ...withoutCapabilities(merge, catalogue),
   ];
@@ -103,17 +117,20 @@ function describeChange({ image, ...change }: UpstreamChange, { images }: Runner
 }
 
 /** The release does not tell for which devices there is code in an image. */
-function withoutCapabilities({ added }: UpstreamMerge, { files }: RunnerCatalogue): string[] {
-  const runtimes = new Set(
-    added.flatMap(({ acceleratorType, acceleratorVersion }) => {
-      const { versions = [] } = files[acceleratorType] ?? {};
-      const tells = versions.some((each) => each.computeCapabilities !== undefined || each.llvmTargets !== undefined);
-      const isNew = !versions.some(({ version }) => version === acceleratorVersion);
-      return tells && isNew ? [`${acceleratorType} ${acceleratorVersion}`] : [];
-    }),
-  );
-  return [...runtimes].map(
+function withoutCapabilities(merge: UpstreamMerge, catalogue: RunnerCatalogue): string[] {
+  return newRuntimes(merge, catalogue).map(
     (runtime) =>
       `${runtime} is new: add the compute capabilities or LLVM targets of its images, which no release tells`,
   );
+}
+
+/** Those of types that tell for which devices there is code. */
+function newRuntimes({ added }: UpstreamMerge, { files }: RunnerCatalogue): string[] {
+  const runtimes = added.flatMap(({ acceleratorType, acceleratorVersion }) => {
+    const { versions = [] } = lookUp(files, acceleratorType) ?? {};
+    const tells = versions.some((each) => each.computeCapabilities !== undefined || each.llvmTargets !== undefined);
+    const isNew = !versions.some(({ version }) => version === acceleratorVersion);
+    return tells && isNew ? [`${acceleratorType} ${acceleratorVersion}`] : [];
+  });
+  return [...new Set(runtimes)];
 }

@@ -13,12 +13,12 @@ import {
   type NewBackend,
 } from "../catalog/runner-ingest.js";
 import { BerthError } from "../lib/errors.js";
+import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { addedImageText, addedRulesText } from "../lock/runner-text.js";
 import { parseYaml } from "../schema/document.js";
 import { runnerFile, type RunnerFile } from "../schema/runner.js";
-import { runnerMatrix } from "../schema/runner-matrix.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
 interface ServiceOptions {
@@ -47,7 +47,7 @@ export async function ingestBackend(workplace: Workplace, type: string, options:
   const { root } = workplace;
   const catalogue = readRunners(root, packageRoot);
   const { service, serviceVersion, runtimeVersion, vendor = type, name = titled(type), platform: platforms } = options;
-  const { device = `${name} device`, serviceName = catalogue.services[service] ?? titled(service) } = options;
+  const { device = `${name} device`, serviceName = lookUp(catalogue.services, service) ?? titled(service) } = options;
   const words = { acceleratorType: type, name, vendor, device };
   const backend: NewBackend = { ...words, runtimeVersion, service, serviceName, serviceVersion, platforms };
   assertNewBackend(catalogue, backend);
@@ -73,17 +73,16 @@ export async function ingestService(
   const { root } = workplace;
   const { backend: type, serviceVersion, platform: platforms } = options;
   const catalogue = readRunners(root, packageRoot);
-  const { serviceName = catalogue.services[service] ?? titled(service) } = options;
+  const { serviceName = lookUp(catalogue.services, service) ?? titled(service) } = options;
   assertNewService(catalogue, { acceleratorType: type, service, serviceName });
-  const known = catalogue.files[type];
+  const known = lookUp(catalogue.files, type);
   if (known === undefined) throw new Error(`the catalogue lost ${type}`);
   const { runtimeVersion, variant } = runtimeOf(known, options.runtimeVersion);
   assertVersions(serviceVersion, runtimeVersion);
   const path = join(root, "backends", "runners", `${type}.yaml`);
   const before = await readFile(runnerPathOf(type, root, packageRoot), "utf8");
   const image = { acceleratorVersion: shortVersion(runtimeVersion), variant, service, serviceVersion, runtimeVersion };
-  const text = addedImageText(before, { ...image, platforms }, { [service]: serviceName });
-  parseYaml(text, shown(root, path), runnerFile);
+  const text = addedImageText(before, shown(root, path), { ...image, platforms, serviceName });
   const folder = folderOf(root, type);
   const dockerfile = join(folder, `Dockerfile.${service}`);
   if (existsSync(dockerfile)) throw alreadyThere(shown(root, dockerfile));
@@ -91,12 +90,14 @@ export async function ingestService(
   const subject = skeletonSubject(words, variant);
   // A project's folder stands in the place of Berth's, which is to be built further on.
   const builtIn = folderOf(packageRoot, type);
-  if (!existsSync(folder) && existsSync(builtIn)) await cp(builtIn, folder, { recursive: true });
+  const isCopied = !existsSync(folder) && existsSync(builtIn);
   const matrix = join(folder, "matrix.yaml");
+  const rules = await matrixText(isCopied ? join(builtIn, "matrix.yaml") : matrix, shown(root, matrix), subject);
+  if (isCopied) await cp(builtIn, folder, { recursive: true });
   await writeAll(workplace, [
     { path, text, replaces: true },
     { path: dockerfile, text: dockerfileSkeleton(subject) },
-    { path: matrix, text: await matrixText(matrix, shown(root, matrix), subject), replaces: true },
+    { path: matrix, text: rules, replaces: true },
   ]);
   tellSteps(workplace, path, dockerfile, type);
 }
@@ -120,9 +121,7 @@ function runtimeOf({ versions, variants, name }: RunnerFile, asked: string | und
 
 async function matrixText(path: string, where: string, subject: SkeletonSubject): Promise<string> {
   const skeleton = matrixSkeleton(subject);
-  const text = existsSync(path) ? addedRulesText(await readFile(path, "utf8"), skeleton) : skeleton;
-  parseYaml(text, where, runnerMatrix);
-  return text;
+  return existsSync(path) ? addedRulesText(await readFile(path, "utf8"), where, skeleton) : skeleton;
 }
 
 interface Written {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { parseImageReference } from "../catalog/image-reference.js";
@@ -7,8 +7,9 @@ import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
 import { createRegistryLogins } from "../host/registry-login.js";
 import { BerthError } from "../lib/errors.js";
-import { releaseImages, type ReleasedImage } from "../lock/image-release.js";
-import { writeRunnerEntry } from "../lock/runner-entry.js";
+import { prepareReleases, type ReadyRelease } from "../lock/image-release.js";
+import { runnerPathOf } from "../lock/runner-files.js";
+import { releasedRunnerText } from "../lock/runner-release.js";
 import { openBuilds, type BuildOptions, type OpenBuilds } from "./runner-plan.js";
 import { packageRoot, type Workplace } from "./workplace.js";
 
@@ -32,51 +33,54 @@ export async function releaseRunners(workplace: Workplace, options: RunnerReleas
       hint: "name the image with --tag",
     });
   const host = new LocalHost("this machine", baseEnvironment(environment));
-  const released = await releaseImages({
+  const ready = await prepareReleases({
     ...{ manifests, whole: builds.whole, inputs: builds.inputs },
     digest: options.digest,
     replace: options.replace === true,
     findLogin: createRegistryLogins(environment, host),
   });
-  for (const one of released) {
-    const { image } = one.manifest;
-    workplace.print(`${image}@${one.digest}: ${one.isNew ? "released" : "released already"}`);
-    if (!one.isCurrent)
-      workplace.note(`   note: ${one.manifest.tag} was built from other inputs than its files have now`);
-    const file = await writeCatalogue(workplace, builds, one, host);
-    if (file !== undefined) workplace.print(`${file}: ${one.manifest.tag} has the digest`);
+  // A file that cannot be changed is told before a tag leads anywhere.
+  const written = writeTexts(workplace, builds, ready);
+  for (const [index, { manifest, digest, isNew, isCurrent, publish }] of ready.entries()) {
+    await publish();
+    workplace.print(`${manifest.image}@${digest}: ${isNew ? "released" : "released already"}`);
+    if (!isCurrent) workplace.note(`   note: ${manifest.tag} was built from other inputs than its files have now`);
+    const { file, text, isChanged } = written[index] ?? { file: "", text: "", isChanged: false };
+    if (!isChanged) continue;
+    await host.writeFile(join(workplace.root, file), text);
+    workplace.print(`${file}: ${manifest.tag} has the digest`);
   }
 }
 
-/** Returns the file that was changed. */
-async function writeCatalogue(
-  { root }: Workplace,
-  { whole }: OpenBuilds,
-  { manifest, digest, hasReplaced }: ReleasedImage,
-  host: LocalHost,
-): Promise<string | undefined> {
-  const jobs = manifest.platformTags.flatMap((tag) => whole.jobs.filter(({ platformTag }) => platformTag === tag));
-  const [job] = jobs;
-  if (job === undefined) return undefined;
-  const file = join("backends", "runners", `${job.acceleratorType}.yaml`);
-  const path = [root, packageRoot].map((owner) => join(owner, file)).find((one) => existsSync(one)) ?? join(root, file);
-  const text = readFileSync(path, "utf8");
-  const written = writeRunnerEntry(text, file, {
-    ...namedBy(job),
-    digest,
-    repository: parseImageReference(manifest.image).name,
-    polished: hasReplaced,
-    platforms: platformsOf(jobs),
+/** A catalogue file as it is once an image and those before it are released. */
+interface WrittenFile {
+  readonly file: string;
+  readonly text: string;
+  readonly isChanged: boolean;
+}
+
+function writeTexts({ root }: Workplace, { whole }: OpenBuilds, ready: readonly ReadyRelease[]): WrittenFile[] {
+  const texts = new Map<string, string>();
+  return ready.map(({ manifest, digest, replaces }) => {
+    const jobs = whole.jobs.filter(({ platformTag }) => manifest.platformTags.includes(platformTag));
+    const [job] = jobs;
+    if (job === undefined) throw new Error(`the plan lost ${manifest.tag}`);
+    const file = join("backends", "runners", `${job.acceleratorType}.yaml`);
+    const before = texts.get(file) ?? readFileSync(runnerPathOf(job.acceleratorType, root, packageRoot), "utf8");
+    const text = releasedRunnerText(before, file, {
+      ...namedBy(job),
+      ...{ digest, repository: parseImageReference(manifest.image).name, polished: replaces },
+      platforms: manifest.platformTags.flatMap((tag) => platformsOf(jobs, tag)),
+    });
+    texts.set(file, text);
+    return { file, text, isChanged: text !== before };
   });
-  if (written === text) return undefined;
-  await host.writeFile(join(root, file), written);
-  return file;
 }
 
 function namedBy({ acceleratorVersion, variant, service, serviceVersion, runtimeVersion }: BuildJob) {
   return { acceleratorVersion, variant, service, serviceVersion, runtimeVersion };
 }
 
-function platformsOf(jobs: readonly BuildJob[]): string[] {
-  return jobs.map(({ platform }) => platform);
+function platformsOf(jobs: readonly BuildJob[], tag: string): string[] {
+  return jobs.filter(({ platformTag }) => platformTag === tag).map(({ platform }) => platform);
 }

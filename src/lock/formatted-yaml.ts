@@ -1,21 +1,23 @@
-import { parseDocument } from "yaml";
-import type { Document, Tags } from "yaml";
+import { Document, parseDocument } from "yaml";
+import type { Node, Tags } from "yaml";
 
-const lineWidth = 120;
+const widestLine = 120;
 
-/** A YAML document that is changed and printed again: {@link printFormatted} leaves what is not changed as it is. */
+/** A YAML document that is changed, with the places of all its parts. */
 export function parseFormatted(text: string): Document {
-  return parseDocument(text, { version: "1.2", customTags: asFormatted });
+  return parseDocument(text, { version: "1.2", keepSourceTokens: true });
 }
 
-/** As formatters of YAML print it, with its comments. */
-export function printFormatted(document: Document): string {
-  return document.toString({ lineWidth });
+/** The lines of a part of a document as formatters of YAML print it, with its comments. No line is folded. */
+export function printFormatted(node: Node): string[] {
+  const document = new Document(undefined, { version: "1.2", customTags: asFormatted });
+  document.contents = node;
+  return document.toString({ lineWidth: 0 }).replace(/\n$/, "").split("\n");
 }
 
 /** Whether so many letters are in a line. */
 export function fitsLine(length: number): boolean {
-  return length <= lineWidth;
+  return length <= widestLine;
 }
 
 /** Blanks stand inside the brackets of maps, and not inside those of lists. */

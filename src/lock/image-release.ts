@@ -3,16 +3,18 @@ import { BerthError } from "../lib/errors.js";
 import { findImage, type KnownInputs } from "./image-build.js";
 import { platformsOf, readManifest, writeManifest } from "./image-index.js";
 
-/** An image that has its final tag now. */
-export interface ReleasedImage {
+/** An image that can get its final tag. */
+export interface ReadyRelease {
   readonly manifest: ManifestJob;
   readonly digest: string;
-  /** Whether the tag led to another image before. */
-  readonly hasReplaced: boolean;
-  /** Whether the tag leads there since now alone. */
+  /** Whether the tag leads to another image yet. */
+  readonly replaces: boolean;
+  /** Whether the tag does not lead there yet. */
   readonly isNew: boolean;
   /** Whether it is what the matrices and Dockerfiles say now. */
   readonly isCurrent: boolean;
+  /** Gives it the tag, where it has not got it. */
+  readonly publish: () => Promise<void>;
 }
 
 export interface ReleaseRun extends KnownInputs {
@@ -24,25 +26,19 @@ export interface ReleaseRun extends KnownInputs {
 }
 
 /**
- * Gives images their final tags, by the registry alone: the same bytes that the `-dev` tag leads to, so the same digest.
- * Nothing is released unless all can be.
+ * Looks whether images can get their final tags, which they get by the registry alone: the same bytes that the `-dev` tag
+ * leads to, so the same digest. Nothing is published yet, and all can be or none is given.
  *
  * @throws BerthError `image-unavailable` where there is no `-dev` image, or it lacks platforms; `artifact-moved` when it
  * is not what was tested, or when a final tag leads to another image already
  */
-export async function releaseImages(run: ReleaseRun): Promise<ReleasedImage[]> {
-  const ready = [];
+export async function prepareReleases(run: ReleaseRun): Promise<ReadyRelease[]> {
+  const ready: ReadyRelease[] = [];
   for (const manifest of run.manifests) ready.push(await prepare(manifest, run));
-  const released: ReleasedImage[] = [];
-  for (const { manifest, dev, before, isCurrent } of ready) {
-    const isNew = before?.digest !== dev.digest;
-    if (isNew) await writeManifest(manifest.image, dev, run);
-    released.push({ manifest, digest: dev.digest, hasReplaced: before !== undefined && isNew, isNew, isCurrent });
-  }
-  return released;
+  return ready;
 }
 
-async function prepare(manifest: ManifestJob, run: ReleaseRun) {
+async function prepare(manifest: ManifestJob, run: ReleaseRun): Promise<ReadyRelease> {
   const { devImage, image, platformTags } = manifest;
   const dev = await readManifest(devImage, run);
   if (dev === undefined)
@@ -73,7 +69,14 @@ async function prepare(manifest: ManifestJob, run: ReleaseRun) {
       ...{ got: before.digest, expected: dev.digest },
       hint: "release another version; or say --replace, and the catalogue tells that it was changed in place",
     });
-  return { manifest, dev, before, isCurrent: await isCurrent(jobs, images, run) };
+  const isNew = before?.digest !== dev.digest;
+  return {
+    ...{ manifest, digest: dev.digest, isNew, replaces: before !== undefined && isNew },
+    isCurrent: await isCurrent(jobs, images, run),
+    publish: async () => {
+      if (isNew) await writeManifest(image, dev, run);
+    },
+  };
 }
 
 async function isCurrent(

@@ -1,174 +1,179 @@
-import { isMap, isNode, isPair, isScalar, isSeq, parseDocument, type Pair, type YAMLMap, type YAMLSeq } from "yaml";
+import { isAlias, isMap, isPair, isScalar, isSeq, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import type { Node, Pair } from "yaml";
 
 import { compareVersions } from "../catalog/version.js";
 import { parseYaml } from "../schema/document.js";
 import { runnerFile } from "../schema/runner.js";
+import { fitsLine, printFormatted } from "./formatted-yaml.js";
+import { keysUnder, listUnder, mapsOf, mapUnder, own, rootOf, textUnder, type YamlEdit } from "./yaml-edit.js";
+import { printEdit } from "./yaml-splices.js";
 
-/** What a catalogue file is to say of an image. */
-export interface RunnerEntry {
+/** Which image of a catalogue file is meant. */
+export interface EntryName {
   readonly acceleratorVersion: string;
   readonly variant: string | undefined;
   readonly service: string;
   readonly serviceVersion: string;
-  readonly runtimeVersion: string;
-  readonly platforms: readonly string[];
-  readonly digest: string;
-  /** Where it is, without its tag: `registry.example.net/team/runner`. */
-  readonly repository: string;
-  /** Whether it was changed in place under its tag. */
-  readonly polished: boolean;
 }
 
-type Fields = readonly (readonly [key: string, value: string])[];
-
-/**
- * The text of a file of `backends/runners` with an image in it, or with what is known now of one that is there. All else
- * stays as it was written, comments too.
- *
- * @throws BerthError `file-invalid` if the text is no such file
- */
-export function writeRunnerEntry(text: string, file: string, entry: RunnerEntry): string {
-  const { repository } = parseYaml(text, file, runnerFile);
-  const before = find(text, entry).entry;
-  const isElsewhere = entry.repository !== repository || before?.has("repository") === true;
-  const known: Fields = [
-    ...(before?.get("published") === false ? [["published", "true"] as const] : []),
-    ["runtimeVersion", JSON.stringify(entry.runtimeVersion)],
-    ["platforms", `[${entry.platforms.join(", ")}]`],
-    ...(entry.polished ? [["polished", "true"] as const] : []),
-    ...(isElsewhere ? [["repository", entry.repository] as const] : []),
-    ["digest", entry.digest],
-  ];
-  const version: Fields = [["version", JSON.stringify(entry.serviceVersion)]];
-  const written = before === undefined ? insert(text, entry, [...version, ...known]) : update(text, entry, known);
-  parseYaml(written, file, runnerFile);
-  return written;
+/** What a file is to say of an image; what is undefined is left as it is. */
+export interface EntryFields {
+  readonly runtimeVersion?: string | undefined;
+  readonly platforms?: readonly string[] | undefined;
+  readonly published?: boolean | undefined;
+  readonly deprecated?: boolean | undefined;
+  readonly polished?: boolean | undefined;
+  readonly listed?: boolean | undefined;
+  readonly repository?: string | undefined;
+  /** Null where it is not known any more. */
+  readonly digest?: string | null | undefined;
 }
 
-/** The nodes that lead to an image, as far as they are there. */
-function find(text: string, { acceleratorVersion, variant, service, serviceVersion }: RunnerEntry) {
-  const document = parseDocument(text, { version: "1.2" });
-  const versions = document.get("versions");
-  const version = mapsOf(versions).find(
-    (one) => one.get("version") === acceleratorVersion && (one.get("variant") ?? undefined) === variant,
-  );
-  const images = version?.get("images");
-  const entries = isMap(images) ? images.get(service) : undefined;
-  const entry = mapsOf(entries).find((one) => one.get("version") === serviceVersion);
-  return { versions: isSeq(versions) ? versions : undefined, images, entries, entry };
+/** In the order in which new ones stand. */
+const fieldNames = [
+  ...(["runtimeVersion", "platforms", "published", "deprecated", "polished", "listed"] as const),
+  ...(["repository", "digest"] as const),
+];
+
+/** Of an image behind its dash, by how files are indented. */
+const entryColumn = 10;
+
+/** Changes what a file says of an image that it has. */
+export function changeEntry(edit: YamlEdit, name: EntryName, fields: EntryFields): void {
+  const { entries, found } = findEntry(edit, name);
+  if (found === undefined) throw new Error(`the file lost ${name.service} ${name.serviceVersion}`);
+  setFields(edit, found, fields);
+  const { text, before } = edit;
+  const [from = 0, to = 0] = found.range ?? [];
+  const isOneLine = before.get(found)?.flow === true && !/[#\n]/.test(text.slice(from, to));
+  if (isOneLine && entries.flow !== true && !fitsOneLine(found)) found.flow = false;
 }
 
-/** One field after the other, since each moves what stands behind it. */
-function update(text: string, entry: RunnerEntry, fields: Fields): string {
-  return fields.reduce((before, [key, value]) => {
-    const { entry: node } = find(before, entry);
-    return node === undefined ? before : setField(before, node, key, value);
-  }, text);
-}
-
-function setField(text: string, node: YAMLMap, key: string, value: string): string {
-  const pair = node.items.find((one) => isScalar(one.key) && one.key.value === key);
-  if (pair !== undefined && isNode(pair.value)) return splice(text, beginOf(pair.value), endOf(pair), value);
-  const last = node.items.at(-1);
-  if (node.flow !== true)
-    return splice(text, endOf(last), endOf(last), `\n${" ".repeat(columnOf(text, beginOf(node)))}${key}: ${value}`);
-  const [from = 0, to = 0] = node.range ?? [];
-  const inside = text.slice(from, to);
-  // A line of its own would be too long: as a block. Where it has comments it stays as it is.
-  if (/[#\n]/.test(inside)) return splice(text, endOf(last), endOf(last), `, ${key}: ${value}`);
-  const fields = node.items.map((one) => text.slice(beginOf(one), endOf(one)));
-  return splice(text, from, to, [...fields, `${key}: ${value}`].join(`\n${" ".repeat(columnOf(text, from))}`));
-}
-
-/** Newest first, with what leads to it where that is missing. */
-function insert(text: string, entry: RunnerEntry, fields: Fields): string {
-  const { versions, images, entries } = find(text, entry);
-  const { acceleratorVersion, variant, service, serviceVersion } = entry;
-  if (isSeq(entries)) return insertItem(text, entries, fields, serviceVersion);
-  const lines = listed(fields);
-  const block = [`${service}:`, ...lines.map((line) => `  ${line}`)];
-  if (isMap(images) && images.flow !== true) {
-    const indent = " ".repeat(columnOf(text, beginOf(images)));
-    return splice(text, lineEnd(text, deepEnd(images)), undefined, block.map((line) => `\n${indent}${line}`).join(""));
-  }
-  const above: Fields = [
-    ["version", JSON.stringify(acceleratorVersion)],
-    ...(variant === undefined ? [] : [["variant", variant] as const]),
-    ["images", `\n${block.map((line) => `    ${line}`).join("\n")}`],
-  ];
-  if (versions !== undefined && versions.flow !== true) return insertItem(text, versions, above, acceleratorVersion);
-  const document = parseDocument(text, { version: "1.2" });
-  document.setIn(["versions"], document.createNode([]));
-  const emptied = document.toString({ lineWidth: 0 }).replace(/^versions: \[\s*\]/m, "versions:");
-  return `${emptied.trimEnd()}\n${listed(above)
-    .map((line) => `  ${line}`)
-    .join("\n")}\n`;
-}
-
-/** Before the first that is older, and before its comment; else behind the last. */
-function insertItem(text: string, list: YAMLSeq, fields: Fields, version: string): string {
-  const older = mapsOf(list).find((one) => compareVersions(String(one.get("version")), version) < 0);
-  const [first] = mapsOf(list);
-  const indent = " ".repeat(Math.max(0, columnOf(text, beginOf(first)) - 2));
-  const lines = listed(fields).flatMap((line) => line.split("\n"));
-  const item = lines.map((line) => `${indent}${line}`).join("\n");
-  if (older === undefined) {
-    const last = mapsOf(list).at(-1);
-    return splice(text, lineEnd(text, deepEnd(last)), undefined, `\n${item}`);
-  }
-  let begin = lineBegin(text, beginOf(older));
-  for (
-    let above = lineBegin(text, begin - 1);
-    /^\s*#/.test(text.slice(above, begin));
-    above = lineBegin(text, begin - 1)
-  )
-    begin = above;
-  return splice(text, begin, undefined, `${item}\n`);
-}
-
-/** Lines of an item of a list. */
-function listed(fields: Fields): string[] {
-  return fields.flatMap(([key, value], index) => {
-    const [first = "", ...rest] = `${key}: ${value}`.split("\n");
-    return [`${index === 0 ? "- " : "  "}${first.trimEnd()}`, ...rest];
+/** Puts an image before the first that is older, with what leads to it where that is missing. */
+export function addEntry(edit: YamlEdit, name: EntryName, fields: EntryFields): void {
+  const { entries } = findEntry(edit, name);
+  const node = new YAMLMap();
+  node.items.push(pairOf(edit, "version", quoted(name.serviceVersion)));
+  setFields(edit, node, fields);
+  node.flow = fitsOneLine(node);
+  insertBefore(edit, entries, node, (map) => {
+    return compareVersions(textUnder(edit, map, "version") ?? "", name.serviceVersion) < 0;
   });
 }
 
-function mapsOf(node: unknown): YAMLMap[] {
-  return isSeq(node) ? node.items.filter((one): one is YAMLMap => isMap(one)) : [];
+/** Adds a service to those that the file has. */
+export function addService(edit: YamlEdit, service: string, name: string): void {
+  if (keysUnder(edit, rootOf(edit), "services").includes(service)) return;
+  mapUnder(edit, rootOf(edit), "services").items.push(pairOf(edit, service, new Scalar(name)));
 }
 
-function splice(text: string, from: number, to: number | undefined, inserted: string): string {
-  return `${text.slice(0, from)}${inserted}${text.slice(to ?? from)}`;
+/** The file as it is changed. What cannot be read is not written. */
+export function printRunnerFile(edit: YamlEdit): string {
+  const text = printEdit(edit);
+  parseYaml(text, edit.file, runnerFile);
+  return text;
 }
 
-function beginOf(node: unknown): number {
-  const found = isPair(node) ? node.key : node;
-  return isNode(found) ? (found.range?.[0] ?? 0) : 0;
+function findEntry(edit: YamlEdit, name: EntryName) {
+  const images = mapUnder(edit, versionNode(edit, name), "images");
+  const entries = entriesOf(edit, images, name.service);
+  const { item } =
+    mapsOf(edit, entries).find(({ map }) => textUnder(edit, map, "version") === name.serviceVersion) ?? {};
+  const found = own(edit, item);
+  return { entries, found: isMap(found) ? found : undefined };
 }
 
-function endOf(pair: Pair | undefined): number {
-  const found = pair?.value ?? pair?.key;
-  return isNode(found) ? (found.range?.[1] ?? 0) : 0;
+/** The entry of a runtime's version and variant; a new one stands where the newest are first. */
+function versionNode(edit: YamlEdit, { acceleratorVersion: version, variant }: EntryName): YAMLMap {
+  const versions = listUnder(edit, rootOf(edit), "versions");
+  const isSame = (map: YAMLMap) =>
+    textUnder(edit, map, "version") === version && textUnder(edit, map, "variant") === variant;
+  const found = own(edit, mapsOf(edit, versions).find(({ map }) => isSame(map))?.item);
+  if (isMap(found)) return found;
+  const node = new YAMLMap();
+  node.items.push(pairOf(edit, "version", quoted(version)));
+  if (variant !== undefined)
+    node.items.push(pairOf(edit, "variant", /^\d/.test(variant) ? quoted(variant) : new Scalar(variant)));
+  const order = keysUnder(edit, rootOf(edit), "variants");
+  const placeOf = (name: string | undefined) => order.indexOf(name ?? "");
+  insertBefore(edit, versions, node, (map) => {
+    const newer = compareVersions(version, textUnder(edit, map, "version") ?? "");
+    return (newer || placeOf(textUnder(edit, map, "variant")) - placeOf(variant)) > 0;
+  });
+  return node;
 }
 
-/** Where the last value in a node ends, of blocks without the line's end. */
-function deepEnd(node: unknown): number {
-  if (isMap(node) && node.flow !== true) return deepEnd(node.items.at(-1)?.value);
-  if (isSeq(node) && node.flow !== true) return deepEnd(node.items.at(-1));
-  return isNode(node) ? (node.range?.[1] ?? 0) : 0;
+/** The images of a service; a new service stands in the order of the file's services. */
+function entriesOf(edit: YamlEdit, images: YAMLMap, service: string): YAMLSeq {
+  const order = keysUnder(edit, rootOf(edit), "services");
+  const placeOf = (key: unknown) => order.indexOf(isScalar(key) ? String(key.value) : "");
+  const entries = listUnder(edit, images, service);
+  const pair = images.items.find(({ value }) => value === entries);
+  if (pair === undefined || edit.before.get(images)?.items.includes(pair) === true) return entries;
+  images.items.splice(images.items.indexOf(pair), 1);
+  const later = images.items.findIndex(({ key }) => placeOf(key) > order.indexOf(service));
+  images.items.splice(later < 0 ? images.items.length : later, 0, pair);
+  return entries;
 }
 
-function lineBegin(text: string, offset: number): number {
-  return text.lastIndexOf("\n", offset - 1) + 1;
+function insertBefore(edit: YamlEdit, list: YAMLSeq, node: YAMLMap, isLater: (map: YAMLMap) => boolean): void {
+  const later = mapsOf(edit, list).find(({ map }) => isLater(map));
+  list.items.splice(later === undefined ? list.items.length : list.items.indexOf(later.item), 0, node);
 }
 
-/** The end of an offset's line, so that a comment behind it stays with it. */
-function lineEnd(text: string, offset: number): number {
-  const end = text.indexOf("\n", Math.max(0, offset - 1));
-  return end < 0 ? text.length : end;
+function setFields(edit: YamlEdit, entry: YAMLMap, fields: EntryFields): void {
+  for (const name of fieldNames) {
+    const value = fields[name];
+    if (value === null) removeField(entry, name);
+    else if (name === "platforms" && fields.platforms !== undefined) setPlatforms(edit, entry, fields.platforms);
+    else if (typeof value === "boolean" || typeof value === "string")
+      setField(edit, entry, name, name === "runtimeVersion" ? quoted(String(value)) : new Scalar(value));
+  }
 }
 
-function columnOf(text: string, offset: number): number {
-  return offset - lineBegin(text, offset);
+function setField(edit: YamlEdit, entry: YAMLMap, name: string, node: Scalar): void {
+  const pair = fieldOf(entry, name);
+  if (pair === undefined) entry.items.push(pairOf(edit, name, node));
+  else if (!isScalar(pair.value) || pair.value.value !== node.value) pair.value = node;
+}
+
+function removeField(entry: YAMLMap, name: string): void {
+  const pair = fieldOf(entry, name);
+  if (pair !== undefined) entry.items.splice(entry.items.indexOf(pair), 1);
+}
+
+/** Those that stay are left where they are. */
+function setPlatforms(edit: YamlEdit, entry: YAMLMap, platforms: readonly string[]): void {
+  const list = own(edit, fieldOf(entry, "platforms")?.value);
+  if (!isSeq(list)) {
+    const items = platforms.map((platform) => new Scalar(platform));
+    entry.items.push(pairOf(edit, "platforms", Object.assign(new YAMLSeq(), { items, flow: true })));
+    return;
+  }
+  const told = (item: unknown) => {
+    const node = isAlias(item) ? item.resolve(edit.document) : item;
+    return isScalar(node) ? String(node.value) : "";
+  };
+  const kept = list.items.filter((item) => platforms.includes(told(item)));
+  const added = platforms.filter((platform) => !kept.some((item) => told(item) === platform));
+  list.items = [...kept, ...added.map((platform) => new Scalar(platform))];
+}
+
+function fieldOf(entry: YAMLMap, name: string): Pair | undefined {
+  return entry.items.find((one): one is Pair => isPair(one) && isScalar(one.key) && one.key.value === name);
+}
+
+function pairOf({ document }: YamlEdit, key: string, node: Node): Pair {
+  return document.createPair(key, node);
+}
+
+function quoted(text: string): Scalar<string> {
+  return Object.assign(new Scalar(text), { type: Scalar.QUOTE_DOUBLE });
+}
+
+/** As `{ ... }`, unless that is longer than a line. */
+function fitsOneLine(entry: YAMLMap): boolean {
+  const bare = Object.assign(new YAMLMap(), { items: entry.items, flow: true });
+  const [line = "", ...more] = printFormatted(bare);
+  return more.length === 0 && fitsLine(entryColumn + line.length);
 }

@@ -19,7 +19,7 @@ export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const;
 const platform = z.enum(runnerPlatforms);
 export type RunnerPlatform = z.infer<typeof platform>;
 
-const imageRepository = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,200}\/[a-z0-9][a-z0-9._-]{0,100}$/, {
+export const imageRepository = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,200}\/[a-z0-9][a-z0-9._-]{0,100}$/, {
   error: "expected a repository with its namespace, such as registry.example.net/team/runner",
 });
 

@@ -15,9 +15,9 @@ export interface Described {
 }
 
 export class MemoryRegistry {
-  /** What is given for `manifests/DIGEST` and `blobs/DIGEST`; tests change it. */
+  /** What is given for `manifests/DIGEST`, `manifests/TAG` and `blobs/DIGEST`; tests change it. */
   readonly content = new Map<string, Buffer>();
-  /** `GET blobs/sha256:... bytes=5-` */
+  /** `blobs/sha256:... bytes=5-` is what is read, `PUT manifests/TAG` what is written. */
   readonly requests: string[] = [];
   /** `Basic ...`: refuses who does not say it. */
   authorization: string | undefined;
@@ -63,10 +63,21 @@ export class MemoryRegistry {
     return { mediaType, digest, size: content.length };
   }
 
-  #answer({ method = "", url = "", headers }: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { method = "", url = "", headers } = request;
     const name = /(?:manifests|blobs)\/[^/]+$/.exec(url)?.[0] ?? "";
     if (this.authorization !== undefined && headers.authorization !== this.authorization) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
+      return;
+    }
+    if (method === "PUT") {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        this.requests.push(`PUT ${name}`);
+        this.content.set(name, Buffer.concat(chunks));
+        response.writeHead(201).end();
+      });
       return;
     }
     if (method === "GET") this.requests.push([name, headers.range].filter((part) => part !== undefined).join(" "));

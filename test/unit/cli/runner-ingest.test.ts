@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -175,6 +175,57 @@ describe("what is ingested", () => {
       ({ acceleratorType }) => acceleratorType === "newtype",
     );
     expect(image).toMatchObject({ tag: "newtype1.2-newengine0.1.0", published: false });
+  });
+
+  it("is a word that every object of the language has, as any other", async () => {
+    const { workplace, printed } = await testProject();
+    await ingestBackend(workplace, "constructor", { ...backend, service: "valueof" });
+    await ingestService(workplace, "constructor", {
+      backend: "cuda",
+      serviceVersion: "1.0",
+      platform: ["linux/amd64"],
+    });
+    printed.length = 0;
+    printRunners(workplace, { format: "names", namespace: "gpustack", service: "constructor" });
+    expect(printed).toEqual(["gpustack/runner:cuda12.9-constructor1.0"]);
+    const catalogue = readRunners(workplace.root, repository);
+    expect(parseRunnerName("gpustack/runner:constructor1.2-valueof0.1.0", catalogue.vocabulary).kind).toBe("runner");
+    expect(runnerTables(catalogue)).toContain("| version | Valueof |");
+    const error = await rejectionOf(ingestService(workplace, "engine", { backend: "tostring", serviceVersion: "1.0" }));
+    expect(error.message).toContain("there is no accelerator type tostring");
+  });
+
+  it("changes no line of the files that it is added to, also where lines end as in Windows", async () => {
+    const read = (file: string) =>
+      readFileSync(join(repository, "backends/runners", file), "utf8").replaceAll("\n", "\r\n");
+    const names = ["cuda.yaml", "cuda/matrix.yaml", "cuda/Dockerfile.vllm", "cuda/Dockerfile.sglang"];
+    const { workplace } = await testProject(
+      Object.fromEntries(names.map((name) => [`backends/runners/${name}`, read(name)])),
+    );
+    await ingestService(workplace, "newengine", { backend: "cuda", serviceVersion: "0.1.0" });
+    for (const name of ["cuda.yaml", "cuda/matrix.yaml"]) {
+      const text = readFileSync(join(workplace.root, "backends/runners", name), "utf8");
+      expect(text.replaceAll("\r\n", "")).not.toContain("\n");
+      const added = text.split("\r\n").filter((line) => !read(name).split("\r\n").includes(line));
+      const rest = text.split("\r\n").filter((line) => !added.includes(line));
+      expect(rest.join("\r\n").startsWith(read(name).slice(0, 300))).toBe(true);
+      expect(added.length).toBeGreaterThan(0);
+    }
+  });
+
+  it("is written nowhere where a file has what it needs by an alias", async () => {
+    const own = readFileSync(join(repository, "backends/runners/cuda.yaml"), "utf8").replace(
+      "services:\n",
+      "services: &all\n",
+    );
+    const { workplace } = await testProject({ "backends/runners/cuda.yaml": own });
+    const options = { backend: "cuda", serviceVersion: "0.1.0" };
+    const error = await rejectionOf(ingestService(workplace, "newengine", options));
+    expect([error.code, error.message]).toEqual([
+      "file-invalid",
+      expect.stringContaining("what is to be changed is in &all"),
+    ]);
+    expect(existsSync(join(workplace.root, "backends/runners/cuda"))).toBe(false);
   });
 
   it("leaves comments of the files that it is added to", async () => {

@@ -11,6 +11,7 @@ import { parseYaml } from "../../../src/schema/document.js";
 import { runnerFile } from "../../../src/schema/runner.js";
 import { upstreamRelease, type UpstreamEntry } from "../../../src/schema/runner-upstream.js";
 import { repository } from "../support/repository.js";
+import { thrownBy } from "../support/thrown.js";
 
 const folder = join(repository, "backends", "runners");
 const textOf = (type: string) => readFileSync(join(folder, `${type}.yaml`), "utf8");
@@ -25,13 +26,22 @@ function catalogueOf(text: string): RunnerCatalogue {
 function mergeInto(text: string, entries: readonly UpstreamEntry[]): string {
   const catalogue = catalogueOf(text);
   const { services } = catalogue;
-  return mergedRunnerText(text, { ...mergeUpstream(catalogue, entries), services });
+  return mergedRunnerText(text, "x.yaml", { ...mergeUpstream(catalogue, entries), services });
 }
 
 const linesOf = (before: string, after: string) => {
   const old = before.split("\n");
   return after.split("\n").filter((line) => !old.includes(line));
 };
+
+/** The lines that differ, each with its number. */
+function changesOf(before: string, after: string): string[] {
+  const [old, now] = [before.split("\n"), after.split("\n")];
+  return [
+    ...old.flatMap((line, at) => (now.includes(line) ? [] : [`- ${at + 1}: ${line}`])),
+    ...now.flatMap((line, at) => (old.includes(line) ? [] : [`+ ${at + 1}: ${line}`])),
+  ];
+}
 
 describe("a file of runner images with a release merged into it", () => {
   const small = `# About all of it.
@@ -100,11 +110,43 @@ versions:
     ]);
     expect(linesOf(small, after)).toEqual([
       '        - { version: "0.15.1", runtimeVersion: "12.6.3", platforms: [linux/amd64], deprecated: true } # tested',
-      "        # looked up",
       '          runtimeVersion: "12.6.4"',
       "          platforms: [linux/amd64]",
+      "          # looked up",
     ]);
     expect(catalogueOf(after).images.map(({ digest }) => digest)).toEqual([undefined, undefined]);
+  });
+
+  it("has every other line as it was, also where lines end as in Windows, are long, and are not as Berth writes them", () => {
+    const odd = small
+      .replace(
+        "hostRuntime: { comparable: true, source: nvidia-smi }",
+        `hostRuntime: {comparable: true,   source: "${"long ".repeat(40)}"}`,
+      )
+      .replace("services:\n  vllm: vLLM", "services:\n    vllm:   'vLLM'")
+      .replace("  voxbox:", "    voxbox:");
+    const entries = [entry("0.14.2"), entry("0.15.1", { deprecated: true })];
+    const after = mergeInto(odd, entries);
+    expect(changesOf(odd, after)).toEqual([
+      '- 17:         - { version: "0.15.1", runtimeVersion: "12.6.3", platforms: [linux/amd64] } # tested',
+      '+ 17:         - { version: "0.15.1", runtimeVersion: "12.6.3", platforms: [linux/amd64], deprecated: true } # tested',
+      '+ 18:         - { version: "0.14.2", runtimeVersion: "12.6.3", platforms: [linux/amd64], listed: false }',
+    ]);
+    expect(mergeInto(odd.replaceAll("\n", "\r\n"), entries)).toBe(after.replaceAll("\n", "\r\n"));
+  });
+
+  it("is refused with the place where what changes is there for other images too", () => {
+    const text = small
+      .replace("platforms: [linux/amd64] } # tested", "platforms: &one [linux/amd64] } # tested")
+      .replace("platforms: [linux/amd64, linux/arm64]", "platforms: *one");
+    for (const [version, place] of [
+      ["0.15.1", "x.yaml:17:69: what is to be changed is in &one"],
+      ["0.14.1", "x.yaml:20:22: *one stands in the place of what is to be changed"],
+    ] as const) {
+      const error = thrownBy(() => mergeInto(text, [entry(version, { platform: "linux/arm64" })]));
+      expect([error.code, error.message]).toEqual(["file-invalid", expect.stringContaining(place)]);
+    }
+    expect(mergeInto(text, [entry("0.18.0")])).toContain("platforms: *one");
   });
 
   it("has nothing deprecated back", () => {
@@ -123,7 +165,7 @@ versions:
       const services = { ...file.services, vllm: "vLLM" };
       const catalogue = { ...catalogueOf(text), services };
       const merge = mergeUpstream(catalogue, [entry("9.9", { ...changes, docker_image: `gpustack/runner:${tag}` })]);
-      const lines = mergedRunnerText(text, { ...merge, services }).split("\n");
+      const lines = mergedRunnerText(text, "x.yaml", { ...merge, services }).split("\n");
       expect(text.split("\n").filter((line) => !lines.includes(line))).toEqual([]);
       expect(lines).toContain('  - version: "99.0"');
     },

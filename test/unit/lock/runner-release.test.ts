@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { writeRunnerEntry, type RunnerEntry } from "../../../src/lock/runner-entry.js";
+import { releasedRunnerText, type ReleasedEntry } from "../../../src/lock/runner-release.js";
 import { assembleRunners } from "../../../src/catalog/runner-catalogue.js";
 import { parseYaml } from "../../../src/schema/document.js";
 import { runnerFile } from "../../../src/schema/runner.js";
 import { repository } from "../../support/toolchain.js";
+import { thrownBy } from "../support/thrown.js";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const head = `# What this file is.
@@ -39,13 +40,13 @@ const body = `versions:
 `;
 const file = head + body;
 
-const entry = (more: Partial<RunnerEntry>): RunnerEntry => ({
+const entry = (more: Partial<ReleasedEntry>): ReleasedEntry => ({
   ...{ acceleratorVersion: "2.1", variant: "a3", service: "fake", serviceVersion: "0.2.0", runtimeVersion: "2.1.3" },
   ...{ platforms: ["linux/amd64", "linux/arm64"], digest, polished: false },
   repository: "gpustack/runner",
   ...more,
 });
-const write = (more: Partial<RunnerEntry>, text = file) => writeRunnerEntry(text, "tiny.yaml", entry(more));
+const write = (more: Partial<ReleasedEntry>, text = file) => releasedRunnerText(text, "tiny.yaml", entry(more));
 
 /** The lines that only one of two texts has. */
 function changes(before: string, after: string): string[] {
@@ -103,6 +104,89 @@ describe("an image in a catalogue file", () => {
       "0.1.0",
       mine.repository,
     ]);
+  });
+
+  it("was changed in place where the file has another digest of it, whoever gave the tag to another image", () => {
+    const before = write({ digest: `sha256:${"cd".repeat(32)}` });
+    expect(changes(before, write({}, before))).toEqual([
+      `-           digest: sha256:${"cd".repeat(32)} # tried`,
+      `+           digest: ${digest} # tried`,
+      "+           polished: true",
+    ]);
+    expect(write({}, write({}, before))).toBe(write({}, before));
+    // Where it was released to another place, no tag was changed.
+    expect(write({ repository: "registry.example.net/team/runner" }, before)).not.toContain("polished");
+  });
+
+  it.each<[string, string, string]>([
+    [
+      "lists in brackets",
+      'versions: [{ version: "2.1", variant: a3, images: { fake: [{ version: "0.1.0", platforms: [linux/amd64] }] } }] # all\n',
+      `versions: [{ version: "2.1", variant: a3, images: { fake: [{ version: "0.2.0", runtimeVersion: "2.1.3", platforms: [linux/amd64, linux/arm64], digest: ${digest} }, { version: "0.1.0", platforms: [linux/amd64] }] } }] # all\n`,
+    ],
+    [
+      "images in brackets",
+      'versions:\n  - version: "2.1"\n    variant: a3\n    images: { other: [{ version: "0.1.0", platforms: [linux/amd64] }] }\n',
+      `versions:\n  - version: "2.1"\n    variant: a3\n    images: { fake: [{ version: "0.2.0", runtimeVersion: "2.1.3", platforms: [linux/amd64, linux/arm64], digest: ${digest} }], other: [{ version: "0.1.0", platforms: [linux/amd64] }] }\n`,
+    ],
+    [
+      "platforms in lines",
+      'versions:\n- version: "2.1"\n  variant: a3\n  images:\n    fake:\n    - version: "0.2.0"\n      platforms: # both\n      - linux/arm64 # one\n',
+      `versions:\n- version: "2.1"\n  variant: a3\n  images:\n    fake:\n    - version: "0.2.0"\n      platforms: # both\n      - linux/arm64 # one\n      - linux/amd64\n      runtimeVersion: "2.1.3"\n      digest: ${digest}\n`,
+    ],
+  ])("is written into %s", (_, text, expected) => {
+    expect(write({}, head + text)).toBe(head + expected);
+  });
+
+  it("is written in lines that end as the others do", () => {
+    const windows = file.replaceAll("\n", "\r\n");
+    expect(write({}, windows)).toBe(write({}).replaceAll("\n", "\r\n"));
+    expect(write({ acceleratorVersion: "2.2" }, windows)).toBe(
+      write({ acceleratorVersion: "2.2" }).replaceAll("\n", "\r\n"),
+    );
+  });
+
+  it.each<[string, (text: string) => string, Partial<ReleasedEntry>, string]>([
+    [
+      "another runtime has the same images",
+      (text) =>
+        text
+          .replace("    images:\n      fake:\n        # The", "    images: &all\n      fake:\n        # The")
+          .replace(/images:\n {6}fake:\n {8}- \{ version: "0.1.0".*\n/, "images: *all\n"),
+      {},
+      "tiny.yaml:14:13: what is to be changed is in &all, so that other parts of the file would change with it",
+    ],
+    [
+      "its runtime has the images of another",
+      (text) =>
+        text
+          .replace("    images:\n      fake:\n        # The", "    images: &all\n      fake:\n        # The")
+          .replace(/images:\n {6}fake:\n {8}- \{ version: "0.1.0".*\n/, "images: *all\n"),
+      { acceleratorVersion: "1.9", serviceVersion: "0.1.0" },
+      "tiny.yaml:23:13: *all stands in the place of what is to be changed",
+    ],
+    [
+      "its platforms are those of others",
+      (text) => text.replace("[linux/amd64] }", "&both [linux/amd64] }").replace("[linux/amd64] # one", "*both"),
+      {},
+      "&both",
+    ],
+    [
+      "its version of the runtime is that of others",
+      (text) => text.replace('"2.1.0"', '&runtime "2.1.0"').replace("deprecated: true", "runtimeVersion: *runtime"),
+      { serviceVersion: "0.1.0" },
+      "*runtime stands in the place of what is to be changed",
+    ],
+  ])("is refused with the place where %s", (_, change, more, problem) => {
+    const error = thrownBy(() => write(more, change(file)));
+    expect([error.code, error.message]).toEqual(["file-invalid", expect.stringContaining(problem)]);
+    expect(error.message).toMatch(/^tiny.yaml:\d+:\d+: /);
+    expect(error.message).toContain("to do: write it out in each place, without the anchor and its aliases");
+  });
+
+  it("is written where anchors are in other parts of the file", () => {
+    const text = file.replace("name: Tiny", "name: &name Tiny").replace("device: Tiny device", "device: *name");
+    expect(changes(text, write({}, text))).toEqual(changes(file, write({})));
   });
 
   it("is the same when it is written twice", () => {
@@ -188,7 +272,7 @@ describe("an image in a catalogue file", () => {
       );
     fc.assert(
       fc.property(some, (more) => {
-        const after = flat(writeRunnerEntry(text, "cuda.yaml", entry({ ...more, variant: undefined })));
+        const after = flat(releasedRunnerText(text, "cuda.yaml", entry({ ...more, variant: undefined })));
         const key = `${more.acceleratorVersion} ${more.service} ${more.serviceVersion}`;
         const before = flat(text);
         expect(after.filter((each) => each.key !== key)).toEqual(before.filter((each) => each.key !== key));
