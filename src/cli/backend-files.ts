@@ -68,7 +68,7 @@ export function readText(path: string, name: string, largestBytes: number): stri
     return readFileSync(path, "utf8");
   } catch (error) {
     const code = systemCode(error);
-    if (code !== "ENOENT" && code !== "EISDIR") throw error;
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw error;
     throw new BerthError("file-not-found", { where: name, what: "there is no such file" });
   }
 }

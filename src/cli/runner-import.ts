@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
@@ -8,6 +8,7 @@ import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { mergedRunnerText } from "../lock/runner-text.js";
+import { writeWhole } from "../lock/whole-file.js";
 import { parseYaml } from "../schema/document.js";
 import { upstreamRelease } from "../schema/runner-upstream.js";
 import { readText } from "./backend-files.js";
@@ -36,7 +37,7 @@ export async function importRunners(workplace: Workplace, from: string, options:
   if (options.write === true) {
     for (const { path, text } of mergedFiles(root, catalogue, merge)) {
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
+      await writeWhole(path, text);
       workplace.note(`${shown(root, path)} is written`);
     }
   }

@@ -17,6 +17,7 @@ import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { addedImageText, addedRulesText } from "../lock/runner-text.js";
+import { writeWhole } from "../lock/whole-file.js";
 import { parseYaml } from "../schema/document.js";
 import { runnerFile, type RunnerFile } from "../schema/runner.js";
 import { packageRoot, type Workplace } from "./workplace.js";
@@ -138,7 +139,8 @@ async function writeAll(workplace: Workplace, files: readonly Written[]): Promis
   if (there.length > 0) throw alreadyThere(there.map(({ path }) => shown(root, path)).join(", "));
   for (const { path, text, replaces } of files) {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text, { flag: replaces === undefined ? "wx" : "w" });
+    if (replaces === undefined) await writeFile(path, text, { flag: "wx" });
+    else await writeWhole(path, text);
     workplace.print(shown(root, path));
   }
 }

@@ -1,11 +1,11 @@
 import { isAlias, isMap, isPair, isScalar, isSeq, Scalar, YAMLMap, YAMLSeq } from "yaml";
-import type { Node, Pair } from "yaml";
+import type { Pair } from "yaml";
 
 import { compareVersions } from "../catalog/version.js";
 import { parseYaml } from "../schema/document.js";
 import { runnerFile } from "../schema/runner.js";
 import { fitsLine, printFormatted } from "./formatted-yaml.js";
-import { keysUnder, listUnder, mapsOf, mapUnder, own, rootOf, textUnder, type YamlEdit } from "./yaml-edit.js";
+import { addPair, keysUnder, listUnder, mapsOf, mapUnder, own, rootOf, textUnder, type YamlEdit } from "./yaml-edit.js";
 import { printEdit } from "./yaml-splices.js";
 
 /** Which image of a catalogue file is meant. */
@@ -53,7 +53,7 @@ export function changeEntry(edit: YamlEdit, name: EntryName, fields: EntryFields
 export function addEntry(edit: YamlEdit, name: EntryName, fields: EntryFields): void {
   const { entries } = findEntry(edit, name);
   const node = new YAMLMap();
-  node.items.push(pairOf(edit, "version", quoted(name.serviceVersion)));
+  addPair(edit, node, "version", quoted(name.serviceVersion));
   setFields(edit, node, fields);
   node.flow = fitsOneLine(node);
   insertBefore(edit, entries, node, (map) => {
@@ -64,7 +64,7 @@ export function addEntry(edit: YamlEdit, name: EntryName, fields: EntryFields): 
 /** Adds a service to those that the file has. */
 export function addService(edit: YamlEdit, service: string, name: string): void {
   if (keysUnder(edit, rootOf(edit), "services").includes(service)) return;
-  mapUnder(edit, rootOf(edit), "services").items.push(pairOf(edit, service, new Scalar(name)));
+  addPair(edit, mapUnder(edit, rootOf(edit), "services"), service, new Scalar(name));
 }
 
 /** The file as it is changed. What cannot be read is not written. */
@@ -91,9 +91,9 @@ function versionNode(edit: YamlEdit, { acceleratorVersion: version, variant }: E
   const found = own(edit, mapsOf(edit, versions).find(({ map }) => isSame(map))?.item);
   if (isMap(found)) return found;
   const node = new YAMLMap();
-  node.items.push(pairOf(edit, "version", quoted(version)));
+  addPair(edit, node, "version", quoted(version));
   if (variant !== undefined)
-    node.items.push(pairOf(edit, "variant", /^\d/.test(variant) ? quoted(variant) : new Scalar(variant)));
+    addPair(edit, node, "variant", /^\d/.test(variant) ? quoted(variant) : new Scalar(variant));
   const order = keysUnder(edit, rootOf(edit), "variants");
   const placeOf = (name: string | undefined) => order.indexOf(name ?? "");
   insertBefore(edit, versions, node, (map) => {
@@ -133,7 +133,7 @@ function setFields(edit: YamlEdit, entry: YAMLMap, fields: EntryFields): void {
 
 function setField(edit: YamlEdit, entry: YAMLMap, name: string, node: Scalar): void {
   const pair = fieldOf(entry, name);
-  if (pair === undefined) entry.items.push(pairOf(edit, name, node));
+  if (pair === undefined) addPair(edit, entry, name, node);
   else if (!isScalar(pair.value) || pair.value.value !== node.value) pair.value = node;
 }
 
@@ -147,7 +147,7 @@ function setPlatforms(edit: YamlEdit, entry: YAMLMap, platforms: readonly string
   const list = own(edit, fieldOf(entry, "platforms")?.value);
   if (!isSeq(list)) {
     const items = platforms.map((platform) => new Scalar(platform));
-    entry.items.push(pairOf(edit, "platforms", Object.assign(new YAMLSeq(), { items, flow: true })));
+    addPair(edit, entry, "platforms", Object.assign(new YAMLSeq(), { items, flow: true }));
     return;
   }
   const told = (item: unknown) => {
@@ -161,10 +161,6 @@ function setPlatforms(edit: YamlEdit, entry: YAMLMap, platforms: readonly string
 
 function fieldOf(entry: YAMLMap, name: string): Pair | undefined {
   return entry.items.find((one): one is Pair => isPair(one) && isScalar(one.key) && one.key.value === name);
-}
-
-function pairOf({ document }: YamlEdit, key: string, node: Node): Pair {
-  return document.createPair(key, node);
 }
 
 function quoted(text: string): Scalar<string> {

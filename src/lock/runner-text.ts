@@ -61,6 +61,7 @@ export function addedImageText(text: string, file: string, image: NewImage): str
 
 /** A build matrix with the rules of another one after its own; see {@link mergedRunnerText}. */
 export function addedRulesText(text: string, file: string, other: string): string {
+  parseYaml(text, file, runnerMatrix);
   const edit = openEdit(text, file);
   const { items } = listUnder(edit, rootOf(edit), "rules");
   const added = openEdit(other, file);

@@ -58,14 +58,29 @@ export function assertSays(text: string, edit: YamlEdit): void {
 export function mapUnder(edit: YamlEdit, parent: YAMLMap, key: string): YAMLMap {
   const found = own(edit, parent.get(key, true));
   if (isMap(found)) return openUp(found);
-  return addPair(edit, parent, key, new YAMLMap());
+  const map = new YAMLMap();
+  addPair(edit, parent, key, map);
+  return map;
 }
 
 /** The list under a key; a new one where there is none. */
 export function listUnder(edit: YamlEdit, parent: YAMLMap, key: string): YAMLSeq {
   const found = own(edit, parent.get(key, true));
   if (isSeq(found)) return openUp(found);
-  return addPair(edit, parent, key, new YAMLSeq());
+  const list = new YAMLSeq();
+  addPair(edit, parent, key, list);
+  return list;
+}
+
+/**
+ * Adds a key to a map that does not have it.
+ *
+ * @throws BerthError `file-invalid` with its place where a key of the map is an alias, which may be the same
+ */
+export function addPair(edit: YamlEdit, parent: YAMLMap, key: string, node: Node): void {
+  for (const pair of parent.items) own(edit, pair.key);
+  const pair: Pair = edit.document.createPair(key, node);
+  parent.items.push(pair);
 }
 
 /** The map that the whole file is. */
@@ -150,10 +165,4 @@ function endOf(item: unknown): number {
 function openUp<T extends YAMLMap | YAMLSeq>(found: T): T {
   if (found.items.length === 0) found.flow = false;
   return found;
-}
-
-function addPair<T extends Node>({ document }: YamlEdit, parent: YAMLMap, key: string, node: T): T {
-  const pair: Pair = document.createPair(key, node);
-  parent.items.push(pair);
-  return node;
 }

@@ -166,6 +166,15 @@ describe("an image in a catalogue file", () => {
       "tiny.yaml:23:13: *all stands in the place of what is to be changed",
     ],
     [
+      "its service has the name of another by an alias",
+      (text) =>
+        text
+          .replace("services: { fake:", "services: { &name fake:")
+          .replace("      fake:\n        # The", "      *name :\n        # The"),
+      {},
+      "tiny.yaml:15:7: *name stands in the place of what is to be changed",
+    ],
+    [
       "its platforms are those of others",
       (text) => text.replace("[linux/amd64] }", "&both [linux/amd64] }").replace("[linux/amd64] # one", "*both"),
       {},
