@@ -72,6 +72,17 @@ describe("a backend file with one more version", () => {
     );
   });
 
+  it("has its lines' ends and its lists in brackets as they were", () => {
+    const windows = "schemaVersion: 1\r\nname: engine\r\nversions:\r\n  v1: { install: {} }\r\n";
+    expect(addVersionText(windows, "engine.yaml", "engine", "v2", { install: {} })).toBe(
+      `${windows}  v2:\r\n    install: {}\r\n`,
+    );
+    const brackets = `name: engine\nschemaVersion:   1\nversions: {v1: {install: {}}} # ${"long ".repeat(40)}\n`;
+    expect(addVersionText(brackets, "engine.yaml", "engine", "v2", { install: {} })).toBe(
+      brackets.replace("{}}}", "{}}, v2: { install: {} }}"),
+    );
+  });
+
   it("can be added to again and again", () => {
     const versions = fc.uniqueArray(
       fc.stringMatching(/^[a-z0-9][a-z0-9.]{0,6}[a-z0-9]$/).filter((one) => !one.includes("..")),
