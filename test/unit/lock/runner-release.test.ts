@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
+import { BerthError } from "../../../src/lib/errors.js";
 import { releasedRunnerText, type ReleasedEntry } from "../../../src/lock/runner-release.js";
 import { assembleRunners } from "../../../src/catalog/runner-catalogue.js";
 import { parseYaml } from "../../../src/schema/document.js";
@@ -291,4 +292,70 @@ describe("an image in a catalogue file", () => {
       }),
     );
   });
+
+  const signs = fc.constantFrom(
+    ...[
+      "&x ",
+      "*x",
+      "*all",
+      "? ",
+      "!!str ",
+      "\t",
+      "|\n",
+      "# spoilt\n",
+      "\r\n",
+      "\n",
+      "  ",
+      "- ",
+      ": ",
+      "{",
+      "}",
+      "[",
+      "]",
+    ],
+    ...[",", "'", '"', "---\n", "\uFEFF", "null", "{}", "[]", ""],
+  );
+  const spoilt = fc.array(fc.record({ place: fc.nat(file.length), cut: fc.nat(4), sign: signs }), { maxLength: 2 });
+
+  it("changes no other image and loses no comment, however a file is written, or is refused", () => {
+    const shared = file
+      .replace("    images:\n      fake:\n        # The", "    images: &all\n      fake:\n        # The")
+      .replace("# The newest.", "# The newest, and more.\n  - { version: '2.2', variant: a3, images: {} }");
+    const imagesIn = (text: string) =>
+      parseYaml(text, "tiny.yaml", runnerFile).versions.flatMap(({ version, variant, images }) =>
+        Object.entries(images).flatMap(([service, list]) => list.map((one) => ({ version, variant, service, one }))),
+      );
+    const others = (text: string, { acceleratorVersion, serviceVersion }: Partial<ReleasedEntry>) =>
+      imagesIn(text).filter(({ version, service, one }) => {
+        return version !== acceleratorVersion || service !== "fake" || one.version !== serviceVersion;
+      });
+    const comments = (text: string) => (text.match(/#[^\r\n]*/g) ?? []).map((one) => one.trim()).sort();
+    const names = fc.record({
+      acceleratorVersion: fc.constantFrom("2.1", "1.9", "2.2"),
+      serviceVersion: fc.constantFrom("0.1.0", "0.2.0", "0.1.5"),
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(file, shared), spoilt, names, (whole, changes, more) => {
+        const text = changes.reduce(
+          (all, { place, cut, sign }) => all.slice(0, place) + sign + all.slice(place + cut),
+          whole,
+        );
+        const after = unlessRefused(() => write(more, text));
+        if (after === undefined) return;
+        expect(others(after, more)).toEqual(others(text, more));
+        expect(comments(after)).toEqual(comments(text));
+        expect(imagesIn(after)).toHaveLength(others(text, more).length + 1);
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
+
+function unlessRefused(action: () => string): string | undefined {
+  try {
+    return action();
+  } catch (error) {
+    expect(error).toBeInstanceOf(BerthError);
+    return undefined;
+  }
+}
