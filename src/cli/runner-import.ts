@@ -6,6 +6,7 @@ import { changesAnything, mergeUpstream, type UpstreamChange, type UpstreamMerge
 import { printable } from "../lib/printable.js";
 import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
+import { writtenPath } from "../lock/catalogue-folder.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { mergedRunnerText } from "../lock/runner-text.js";
 import { writeWhole } from "../lock/whole-file.js";
@@ -37,7 +38,7 @@ export async function importRunners(workplace: Workplace, from: string, options:
   if (options.write === true) {
     for (const { path, text } of mergedFiles(root, catalogue, merge)) {
       await mkdir(dirname(path), { recursive: true });
-      await writeWhole(path, text);
+      await writeWhole(writtenPath(path), text);
       workplace.note(`${shown(root, path)} is written`);
     }
   }

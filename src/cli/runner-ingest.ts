@@ -15,6 +15,7 @@ import {
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { shown } from "../lib/shown.js";
+import { writtenPath } from "../lock/catalogue-folder.js";
 import { readRunners, runnerPathOf } from "../lock/runner-files.js";
 import { addedImageText, addedRulesText } from "../lock/runner-text.js";
 import { writeWhole } from "../lock/whole-file.js";
@@ -140,7 +141,7 @@ async function writeAll(workplace: Workplace, files: readonly Written[]): Promis
   for (const { path, text, replaces } of files) {
     await mkdir(dirname(path), { recursive: true });
     if (replaces === undefined) await writeFile(path, text, { flag: "wx" });
-    else await writeWhole(path, text);
+    else await writeWhole(writtenPath(path), text);
     workplace.print(shown(root, path));
   }
 }

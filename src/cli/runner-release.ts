@@ -7,6 +7,7 @@ import { baseEnvironment } from "../host/environment.js";
 import { LocalHost } from "../host/local.js";
 import { createRegistryLogins } from "../host/registry-login.js";
 import { BerthError } from "../lib/errors.js";
+import { writtenPath } from "../lock/catalogue-folder.js";
 import { prepareReleases, type ReadyRelease } from "../lock/image-release.js";
 import { runnerPathOf } from "../lock/runner-files.js";
 import { releasedRunnerText } from "../lock/runner-release.js";
@@ -47,7 +48,7 @@ export async function releaseRunners(workplace: Workplace, options: RunnerReleas
     if (!isCurrent) workplace.note(`   note: ${manifest.tag} was built from other inputs than its files have now`);
     const { file, text, isChanged } = written[index] ?? { file: "", text: "", isChanged: false };
     if (!isChanged) continue;
-    await host.writeFile(join(workplace.root, file), text);
+    await host.writeFile(writtenPath(join(workplace.root, file)), text);
     workplace.print(`${file}: ${manifest.tag} has the digest`);
   }
 }

@@ -1,5 +1,5 @@
 /** What lies in `backends/runners`. What is not what it should be is told by its place. */
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname, sep } from "node:path";
 
 import { BerthError, systemCode } from "../lib/errors.js";
@@ -68,6 +68,11 @@ export function readPlainFile(path: string, root: string): string {
   const { size } = statSync(path);
   if (size > largestDocumentBytes) throw tooLarge(shown(root, path), size);
   return readFileSync(path, "utf8");
+}
+
+/** Where a file is written, so that a link stays one: what it leads to, else the path itself. */
+export function writtenPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 function follow(path: string, owner: CatalogueOwner): Stats {

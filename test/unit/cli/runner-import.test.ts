@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -56,6 +57,16 @@ describe("berth runner import", () => {
     const gone = before.filter((line) => !after.includes(line));
     expect(gone).toHaveLength(7);
     for (const line of gone) expect(line).toMatch(/version: "0\.\d+\.\d+", runtimeVersion: "12\.6\.3"/);
+  });
+
+  it("writes into the file of the project that a link leads to", async () => {
+    const own = readFileSync(join(repository, "backends/runners/cuda.yaml"), "utf8");
+    const { workplace } = await testProject({ "shared/cuda.yaml": own, "backends/runners/README.md": "" });
+    const [file, link] = ["shared/cuda.yaml", "backends/runners/cuda.yaml"].map((name) => join(workplace.root, name));
+    await symlink("../../shared/cuda.yaml", link ?? "");
+    await importRunners(workplace, release, { write: true });
+    expect(lstatSync(link ?? "").isSymbolicLink()).toBe(true);
+    expect(readFileSync(file ?? "", "utf8")).toContain('"13.0"');
   });
 
   it("leaves images of the same names from another place as they are, and says so", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -73,6 +73,16 @@ describe("berth runner release", () => {
     ]);
     const text = readFileSync(join(workplace.root, "backends/runners/tiny.yaml"), "utf8");
     for (const line of catalogue.split("\n")) expect(text.split("\n")).toContain(line);
+  });
+
+  it("writes digests into the file of the project that a link leads to", async () => {
+    const { workplace } = await project();
+    const [file, link] = ["tiny.yaml", "backends/runners/tiny.yaml"].map((name) => join(workplace.root, name));
+    renameSync(link ?? "", file ?? "");
+    symlinkSync("../../tiny.yaml", link ?? "");
+    await releaseRunners(workplace, options);
+    expect(lstatSync(link ?? "").isSymbolicLink()).toBe(true);
+    expect(readFileSync(file ?? "", "utf8")).toContain("sha256:");
   });
 
   it("moves no tag where the catalogue's file cannot be changed", async () => {
