@@ -2,6 +2,7 @@
 import type { RunnerCatalogue, RunnerImage } from "./runner-catalogue.js";
 import { ordersOf } from "./runner-order.js";
 import {
+  describeDoubt,
   preferenceOf,
   refusalOf,
   resolveRunner,
@@ -55,13 +56,16 @@ interface Group {
 interface Counted {
   readonly image: RunnerImage;
   readonly runs: number;
+  /** On how many of them it is known to. */
+  readonly known: number;
   /** On how many of them it is not above what they have. */
   readonly covered: number;
 }
 
 /**
- * The runner image for hosts that are to run the same: of those that run on the most of them, one that is above the
- * runtime of the fewest, and then as a host alone is to have it. For one host it is what {@link resolveRunner} answers.
+ * The runner image for hosts that are to run the same: of those that are known to run on the most of them, one that may
+ * run on the most and is above the runtime of the fewest, and then as a host alone is to have it. For one host it is what
+ * {@link resolveRunner} answers.
  */
 export function chooseRunner(
   catalogue: RunnerCatalogue,
@@ -79,10 +83,14 @@ export function chooseRunner(
     .filter(({ runs }) => runs > 0)
     .sort(
       (a, b) =>
-        b.runs - a.runs || b.covered - a.covered || prefer(a.image, b.image) || (a.image.tag < b.image.tag ? -1 : 1),
+        b.known - a.known ||
+        b.runs - a.runs ||
+        b.covered - a.covered ||
+        prefer(a.image, b.image) ||
+        (a.image.tag < b.image.tag ? -1 : 1),
     );
   if (best !== undefined)
-    return answer({ best, counted, groups, reason: reasonFor(best, groups, catalogue, question) });
+    return answer({ best, counted, groups, reason: reasonFor(best, { counted, groups }, catalogue, question) });
   const reasons = groups.flatMap((group) =>
     group.hosts.map((host) => [host, describeRefusal(group, question)] as const),
   );
@@ -121,12 +129,13 @@ export function outlookOf(facts: RunnerFacts): string {
 }
 
 function countImages(groups: readonly Group[]): Counted[] {
-  const counted = new Map<string, { image: RunnerImage; runs: number; covered: number }>();
+  const counted = new Map<string, { image: RunnerImage; runs: number; known: number; covered: number }>();
   for (const { hosts, seen } of groups) {
     if (seen.kind === "refused") continue;
     for (const looked of seen.looked) {
-      const count = counted.get(looked.tag) ?? { image: withoutFit(looked), runs: 0, covered: 0 };
+      const count = counted.get(looked.tag) ?? { image: withoutFit(looked), runs: 0, known: 0, covered: 0 };
       if (runsOn(looked)) count.runs += hosts.length;
+      if (isKnown(looked)) count.known += hosts.length;
       if (isCovered(looked)) count.covered += hosts.length;
       counted.set(looked.tag, count);
     }
@@ -136,6 +145,10 @@ function countImages(groups: readonly Group[]): Counted[] {
 
 function runsOn({ fit }: LookedAt): boolean {
   return fit.kind === "fits" && fit.order !== "later";
+}
+
+function isKnown(looked: LookedAt): boolean {
+  return runsOn(looked) && looked.fit.kind === "fits" && looked.fit.isKnown;
 }
 
 function isCovered({ fit }: LookedAt): boolean {
@@ -179,8 +192,8 @@ function describeLater({ host, file }: RunnerView): string {
 
 /** For hosts that are alike it is the reason of one of them. */
 function reasonFor(
-  { image, runs, covered }: Counted,
-  groups: readonly Group[],
+  { image, runs, known, covered }: Counted,
+  { counted, groups }: { readonly counted: readonly Counted[]; readonly groups: readonly Group[] },
   catalogue: RunnerCatalogue,
   question: RunnerQuestion,
 ): string {
@@ -190,10 +203,11 @@ function reasonFor(
     if (alone.kind === "resolved" && alone.image.tag === image.tag) return alone.reason;
   }
   const above = covered === runs ? "" : `, though it is above the runtime of ${runs - covered} of them`;
-  return `the newest of those that run on ${describeCount(runs, groups)}${above}`;
+  const isDoubted = known === runs && counted.some((other) => other.known < other.runs);
+  return `the newest of those that ${isDoubted ? "are known to run" : "run"} on ${describeCount(runs, groups)}${above}`;
 }
 
-function passedOver({ image, runs, covered }: Counted, best: Counted, groups: readonly Group[]): string {
+function passedOver({ image, runs, known, covered }: Counted, best: Counted, groups: readonly Group[]): string {
   const total = totalOf(groups);
   if (runs === 0 || (runs < best.runs && total === 1)) {
     const [reason = ""] = groups.flatMap((group) => {
@@ -202,6 +216,10 @@ function passedOver({ image, runs, covered }: Counted, best: Counted, groups: re
     });
     return reason;
   }
+  if (known < runs && known < best.known)
+    return known === 0 && best.known === total
+      ? describeDoubt(best.image)
+      : `it is known to run on ${known} of ${total} hosts, and ${best.image.tag} on ${best.known}`;
   if (runs < best.runs) return `it runs on ${runs} of ${total} hosts, and ${best.image.tag} on ${best.runs}`;
   if (covered < best.covered)
     return total === 1

@@ -62,7 +62,13 @@ export type RuntimeOrder =
   | "unknown";
 
 export type RunnerFit =
-  | { readonly kind: "fits"; readonly order: RuntimeOrder; readonly notes: readonly string[] }
+  | {
+      readonly kind: "fits";
+      readonly order: RuntimeOrder;
+      /** Whether the catalogue tells that it has code for the devices, where they tell what they are. */
+      readonly isKnown: boolean;
+      readonly notes: readonly string[];
+    }
   | { readonly kind: "misfit"; readonly reason: string };
 
 /** Whether a host can run an image that is asked for, and why not: the first reason counts. */
@@ -83,7 +89,7 @@ export function fitsOn(host: RunnerHost, request: RunnerRequest): (image: Runner
       missesCode(image, host, order, matchOf) ??
       missesTarget(image, host);
     if (reason !== undefined) return { kind: "misfit", reason };
-    return { kind: "fits", order, notes: notesOf(image, host, order) };
+    return { kind: "fits", order, isKnown: !isUnsaid(image, host), notes: notesOf(image, host, order) };
   };
 }
 
@@ -153,21 +159,29 @@ function missesTarget({ llvmTargets: targets }: RunnerImage, { devices }: Runner
   return `it has no code for ${bareTarget(lacking.llvmTarget ?? "")} (${lacking.name}), only for ${(targets ?? []).join(" ")}`;
 }
 
-function notesOf(image: RunnerImage, { devices }: RunnerHost, order: RuntimeOrder): string[] {
+/** As it is after an import: devices tell what they are, and the catalogue not what the image has code for. */
+function isUnsaid(image: RunnerImage, { devices }: RunnerHost): boolean {
+  return (
+    (image.computeCapabilities === undefined &&
+      devices.some(({ computeCapability }) => computeCapability !== undefined)) ||
+    (image.llvmTargets === undefined && devices.some(({ llvmTarget }) => llvmTarget !== undefined))
+  );
+}
+
+function notesOf(image: RunnerImage, host: RunnerHost, order: RuntimeOrder): string[] {
+  const { devices } = host;
   const untold =
     (image.computeCapabilities !== undefined &&
       devices.some(({ computeCapability }) => computeCapability === undefined)) ||
     (image.llvmTargets !== undefined && devices.some(({ llvmTarget }) => llvmTarget === undefined));
-  const unsaid =
-    (image.computeCapabilities === undefined &&
-      devices.some(({ computeCapability }) => computeCapability !== undefined)) ||
-    (image.llvmTargets === undefined && devices.some(({ llvmTarget }) => llvmTarget !== undefined));
   return [
     ...(order === "unknown"
       ? ["the host does not tell a version to compare with, so nobody knows whether it runs"]
       : []),
     ...(untold ? ["a device does not tell for what code it is, so nobody knows whether it runs"] : []),
-    ...(unsaid ? ["the catalogue does not tell for which devices it has code, so nobody knows whether it runs"] : []),
+    ...(isUnsaid(image, host)
+      ? ["the catalogue does not tell for which devices it has code, so nobody knows whether it runs"]
+      : []),
     ...(image.polished ? ["it was changed under its tag since it was released"] : []),
     ...(image.warning === undefined ? [] : [image.warning]),
   ];

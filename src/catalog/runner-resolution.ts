@@ -55,7 +55,8 @@ export interface RunnerView {
 /**
  * The runner image that a host is to run for a service. Of those that its devices can run: the newest runtime that is
  * not above the host's, else the newest of the host's major version, else none; in it the newest service. The order is
- * GPUStack's, which goes on to images that cannot run.
+ * GPUStack's, which goes on to images that cannot run. Images of which nobody knows whether they have code for the
+ * devices come after all that are known to.
  */
 export function resolveRunner(
   catalogue: RunnerCatalogue,
@@ -72,7 +73,14 @@ export function resolveRunner(
     .map((image) => ({ image: withoutFit(image), reason: passedOver(image, best, host) }));
   if (best === undefined) return { kind: "refused", ...refusalOf(view, question), others };
   const chosen = withoutFit(best);
-  return { kind: "resolved", image: chosen, reason: reasonOf(best, host, question), notes: best.fit.notes, others };
+  const can = best.fit.isKnown && looked.some(isDoubtful) ? "is known to run" : "can run";
+  return {
+    kind: "resolved",
+    image: chosen,
+    reason: reasonOf(best, host, question, can),
+    notes: best.fit.notes,
+    others,
+  };
 }
 
 /** What of a host decides which images it can run. */
@@ -103,8 +111,14 @@ export function viewImages(
   return { kind: "view", file, host, looked };
 }
 
-/** Those not above the host; else those of the newest runtime of its major version; all where nothing is known of it. */
+/** Those that are known to have code for the devices, else all. */
 function runnable(fitting: readonly Candidate[]): readonly Candidate[] {
+  const known = nearest(fitting.filter(({ fit }) => fit.isKnown));
+  return known.length > 0 ? known : nearest(fitting);
+}
+
+/** Those not above the host; else those of the newest runtime of its major version; all where nothing is known of it. */
+function nearest(fitting: readonly Candidate[]): readonly Candidate[] {
   const of = (...orders: readonly string[]) => fitting.filter(({ fit }) => orders.includes(fit.order));
   const covered = of("covered", "unknown");
   return covered.length > 0 ? covered : of("sameMajor");
@@ -120,10 +134,20 @@ export function preferenceOf(
     : (a, b) => byService(a, b) || byRuntime(a, b);
 }
 
-function reasonOf({ fit, ...image }: Candidate, host: RunnerHost, { policy }: RunnerQuestion): string {
+/** Whether it fits, and nobody knows whether it has code for the devices. */
+function isDoubtful({ fit }: LookedAt): boolean {
+  return fit.kind === "fits" && fit.order !== "later" && !fit.isKnown;
+}
+
+function reasonOf(
+  { fit, ...image }: Candidate,
+  host: RunnerHost,
+  { policy }: RunnerQuestion,
+  can: "can run" | "is known to run",
+): string {
   const runtime = `${image.acceleratorType} ${image.acceleratorVersion}`;
   const first =
-    policy === "newestService" ? `the newest ${image.service} that can run` : "the newest runtime that can run";
+    policy === "newestService" ? `the newest ${image.service} that ${can}` : `the newest runtime that ${can}`;
   switch (fit.order) {
     case "covered":
       return `${first}; ${runtime} is not above the host's ${host.runtime ?? ""}`;
@@ -135,13 +159,19 @@ function reasonOf({ fit, ...image }: Candidate, host: RunnerHost, { policy }: Ru
   }
 }
 
-function passedOver(image: LookedAt, best: RunnerImage | undefined, host: RunnerHost): string {
+function passedOver(image: LookedAt, best: LookedAt | undefined, host: RunnerHost): string {
   const { fit } = image;
   if (fit.kind === "misfit") return fit.reason;
   const above = `its runtime is above the host's ${host.runtime ?? ""}`;
   if (fit.order === "later" || best === undefined) return above;
+  if (isDoubtful(image) && !isDoubtful(best)) return describeDoubt(best);
   if (fit.order === "sameMajor" && compareVersions(image.acceleratorVersion, best.acceleratorVersion) > 0) return above;
   return `${best.tag} is preferred`;
+}
+
+/** Why an image is not taken of which nobody knows whether it has code for the devices. */
+export function describeDoubt({ tag }: RunnerImage): string {
+  return `nobody knows whether it runs, and ${tag} is known to`;
 }
 
 /** Why none can run, and what would have to be there. */

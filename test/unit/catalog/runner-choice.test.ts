@@ -2,12 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { chooseRunner, type RunnerChoiceQuestion } from "../../../src/catalog/runner-choice.js";
+import type { RunnerImage } from "../../../src/catalog/runner-catalogue.js";
 import { lockRunnerImage, runsLocked } from "../../../src/catalog/runner-lock.js";
 import { resolveRunner, type RunnerFacts } from "../../../src/catalog/runner-resolution.js";
 import { readRunners } from "../../../src/lock/runner-files.js";
 import { parseConstraint } from "../../../src/schema/version-constraint.js";
 import { repository } from "../../support/toolchain.js";
-import { cudaHost, cudaRunners } from "../support/runners.js";
+import { cudaHost, cudaRunners, importedRuntime } from "../support/runners.js";
 
 const published = readRunners(repository, repository);
 
@@ -89,6 +90,53 @@ describe("one runner image for several hosts", () => {
   });
 });
 
+describe("an image of which nobody knows for which devices it has code", () => {
+  const imported = importedRuntime(cudaRunners({ "12.8": ["1.1"], "12.6": ["1.0"], "12.4": ["1.0"] }), "12.8");
+  const asked = { service: "engine", acceleratorType: "cuda" };
+  const choice = (hosts: Readonly<Record<string, { facts: RunnerFacts }>>, more: Partial<RunnerChoiceQuestion> = {}) =>
+    chooseRunner(imported, Object.fromEntries(Object.entries(hosts).map(([name, { facts }]) => [name, facts])), {
+      ...asked,
+      ...more,
+    });
+  const both = { a: cudaHost("12.8"), b: cudaHost("12.9") };
+
+  it.each(["newestRuntime", "newestService"] as const)("is not preferred to one that is known to run: %s", (policy) => {
+    const reason = "nobody knows whether it runs, and cuda12.6-engine1.0 is known to";
+    expect(choice({ a: cudaHost("12.8") }, { policy })).toMatchObject({
+      image: { tag: "cuda12.6-engine1.0" },
+      reason: expect.stringMatching(/^the newest \w+ that is known to run; cuda 12\.6 is not above/) as string,
+      others: [{ image: { tag: "cuda12.8-engine1.1" }, reason }, { image: { tag: "cuda12.4-engine1.0" } }],
+    });
+    expect(choice(both, { policy })).toMatchObject({
+      image: { tag: "cuda12.6-engine1.0" },
+      reason: "the newest of those that are known to run on all 2 hosts",
+      others: [{ image: { tag: "cuda12.8-engine1.1" }, reason }, { image: { tag: "cuda12.4-engine1.0" } }],
+    });
+  });
+
+  it("is not preferred to one that is known to run, though that is above the host's runtime", () => {
+    const older = importedRuntime(cudaRunners({ "12.8": ["1.0"], "12.6": ["1.0"] }), "12.6");
+    const facts = cudaHost("12.6").facts;
+    expect(resolveRunner(older, facts, asked)).toMatchObject({ image: { tag: "cuda12.8-engine1.0" } });
+    expect(chooseRunner(older, { a: facts }, asked)).toMatchObject({ image: { tag: "cuda12.8-engine1.0" } });
+  });
+
+  it("is taken where none is known to run, where it is asked for, and where it is in use", () => {
+    const taken = { image: { tag: "cuda12.8-engine1.1" } };
+    const notes = [expect.stringContaining("nobody knows whether it runs") as string];
+    expect(choice({ a: cudaHost("12.8", volta) })).toMatchObject({ ...taken, hosts: { a: { notes } } });
+    expect(choice(both, { serviceVersion: parseConstraint("==1.1") })).toMatchObject(taken);
+    expect(choice(both, { acceleratorVersion: parseConstraint("12.8") })).toMatchObject(taken);
+    expect(choice(both, { before: { tag: "cuda12.8-engine1.1", hosts: ["a"] } })).toMatchObject(taken);
+  });
+
+  it("is as good as others for a host that does not tell what its devices are", () => {
+    expect(choice({ a: cudaHost("12.8", { computeCapability: undefined }) })).toMatchObject({
+      image: { tag: "cuda12.8-engine1.1" },
+    });
+  });
+});
+
 const device = fc.record({
   type: fc.constantFrom("cuda" as const, "rocm" as const, "cann" as const),
   runtimeVersion: fc.constantFrom(undefined, "12.4", "12.6", "12.8", "12.9", "6.4", "7.0", "8.2", "8.5.0", "11.8"),
@@ -141,6 +189,29 @@ describe("the choice for any hosts", () => {
         );
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("is that of a host alone, also where it is not told for which devices images have code", () => {
+    fc.assert(
+      fc.property(
+        host,
+        question,
+        fc.array(fc.constantFrom(...new Set(published.images.map(({ acceleratorVersion }) => acceleratorVersion)))),
+        (facts, asked, versions) => {
+          const forget = (image: RunnerImage) =>
+            versions.includes(image.acceleratorVersion)
+              ? { ...image, computeCapabilities: undefined, llvmTargets: undefined }
+              : image;
+          const catalogue = { ...published, images: published.images.map(forget) };
+          const alone = resolveRunner(catalogue, facts, asked);
+          const choice = chooseRunner(catalogue, { a: facts }, asked);
+          expect(choice.kind === "chosen" ? [choice.image.tag, choice.reason] : []).toEqual(
+            alone.kind === "resolved" ? [alone.image.tag, alone.reason] : [],
+          );
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 

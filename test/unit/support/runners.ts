@@ -1,5 +1,5 @@
 /** A catalogue of runner images as small as tests need, and hosts for it. */
-import { assembleRunners, type RunnerCatalogue } from "../../../src/catalog/runner-catalogue.js";
+import { assembleRunners, type RunnerCatalogue, type RunnerImage } from "../../../src/catalog/runner-catalogue.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
 import type { Accelerator } from "../../../src/schema/facts.js";
 import { runnerFile } from "../../../src/schema/runner.js";
@@ -29,6 +29,13 @@ export function cudaRunners(images: Readonly<Record<string, readonly (string | W
     versions,
   });
   return assembleRunners([{ file, where: "cuda.yaml" }]);
+}
+
+/** A catalogue whose images of a runtime tell no compute capabilities, as those of an import. */
+export function importedRuntime(catalogue: RunnerCatalogue, version: string): RunnerCatalogue {
+  const forget = (image: RunnerImage) =>
+    image.acceleratorVersion === version ? { ...image, computeCapabilities: undefined } : image;
+  return { ...catalogue, images: catalogue.images.map(forget) };
 }
 
 /** A host with a container engine and CUDA devices, of whose driver the runtime's version is told. */
