@@ -82,7 +82,8 @@ function vocabularyOf(files: RunnerCatalogue["files"], services: RunnerCatalogue
   return { accelerators: Object.fromEntries(accelerators), services: Object.keys(services).sort() };
 }
 
-function imagesOf({ acceleratorType, repository: common, versions }: RunnerFile): RunnerImage[] {
+/** The images of one file, as they stand in it. */
+export function imagesOf({ acceleratorType, repository: common, versions }: RunnerFile): RunnerImage[] {
   return versions.flatMap(({ version: acceleratorVersion, variant, computeCapabilities, llvmTargets, images }) =>
     Object.entries(images).flatMap(([service, entries]) =>
       entries.map(({ version: serviceVersion, platforms = [], onlyTargets, withoutTargets = [], ...entry }) => {

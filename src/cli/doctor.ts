@@ -8,6 +8,7 @@ import { formatFinding, type Finding } from "./examinations/finding.js";
 import { examineHost, type ExaminedEntry } from "./examinations/host.js";
 import { examineLocks } from "./examinations/locks.js";
 import { examineMachine } from "./examinations/machine.js";
+import { examineRunners } from "./examinations/runners.js";
 import { chooseStack, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
 export interface DoctorOptions {
@@ -38,6 +39,7 @@ export async function doctor(workplace: Workplace, named: string | undefined, op
   const findings: HostFinding[] = [
     finding,
     ...(await examineLocks(workplace.root, systemClock.now())),
+    ...examineRunners(workplace.root, packageRoot),
     ...machine,
     ...examined.flat(),
   ];

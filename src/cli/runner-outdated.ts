@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { mirrorImage } from "../catalog/image-mirror.js";
 import type { RunnerCatalogue } from "../catalog/runner-catalogue.js";
+import { adviseHidden, describeHidden } from "../catalog/runner-hidden.js";
 import { createOpenHost } from "../host/open.js";
 import { createRegistryLogins, type FindRegistryLogin } from "../host/registry-login.js";
 import { runBatch } from "../lib/batch.js";
@@ -18,7 +19,7 @@ import {
   type RunnerReport,
 } from "../lock/outdated-runners.js";
 import { readProject, type Project } from "../lock/project.js";
-import { readRunners } from "../lock/runner-files.js";
+import { readHiddenRunners, readRunners } from "../lock/runner-files.js";
 import { createStackLogins } from "../lock/stack-login.js";
 import type { LockFile } from "../schema/lock.js";
 import type { outdatedFormats } from "./arguments.js";
@@ -58,7 +59,8 @@ interface Place {
 const mostAtOnce = 8;
 
 /**
- * Tells which runner images of locks, and of the catalogue, are outdated. Exit code 2 when some are, else 1 when a
+ * Tells which runner images of locks, and of the catalogue, are outdated, and notes which of Berth's the project's files
+ * hide. Exit code 2 when some are, else 1 when a
  * registry did not tell.
  */
 export async function printOutdated(workplace: Workplace, options: RunnerOutdatedOptions): Promise<number> {
@@ -76,6 +78,8 @@ export async function printOutdated(workplace: Workplace, options: RunnerOutdate
   rows.push(...known.map((report) => rowOf(report, adviseCatalogue(report))));
   workplace.print(options.format === "json" ? JSON.stringify(rows, undefined, 2) : formatOutdated(rows));
   if (options.offline === true) workplace.note("no registry was asked (--offline), so tags may have moved");
+  for (const hidden of readHiddenRunners(root, packageRoot))
+    workplace.note(`${describeHidden(hidden)}; to do: ${adviseHidden(hidden)}`);
   if (rows.some(({ findings }) => findings.length > 0)) return 2;
   return rows.some(({ untold }) => untold !== undefined) ? 1 : 0;
 }

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 
 import { acceleratorTypesWith } from "../catalog/accelerator-types.js";
 import { assembleRunners, type RunnerCatalogue, type RunnerDocument } from "../catalog/runner-catalogue.js";
+import { hiddenTags, type HiddenRunners } from "../catalog/runner-hidden.js";
 import { BerthError } from "../lib/errors.js";
 import { shown } from "../lib/shown.js";
 import { parseYaml } from "../schema/document.js";
@@ -36,6 +37,19 @@ export function readDeclaredDevices(root: string, packageRoot: string): Declared
   return [...builtIn, ...own].flatMap((path) => {
     const { file } = readFile(path, root);
     return file.devices === undefined ? [] : [declaredType(file, file.devices)];
+  });
+}
+
+/** The project's files that stand in the place of Berth's and lack images of theirs. */
+export function readHiddenRunners(root: string, packageRoot: string): HiddenRunners[] {
+  if (root === packageRoot) return [];
+  const shipped = new Map(filesIn(packageRoot, root).map((path) => [typeOf(path), path]));
+  return filesIn(root, root).flatMap((path) => {
+    const below = shipped.get(typeOf(path));
+    if (below === undefined) return [];
+    const [own, berths] = [readFile(path, root), readFile(below, root)];
+    const tags = hiddenTags(own.file, berths.file);
+    return tags.length === 0 ? [] : [{ file: own.where, shipped: berths.where, tags }];
   });
 }
 
