@@ -57,13 +57,12 @@ function wantedNames({ hosts, desired, extras }: TargetProblem): string[] {
   ];
 }
 
-/** On whatever hosts: what is new has to be told to them, and what goes taken from them. */
+/**
+ * On whatever hosts they are, gateways learn of replicas that come. What they serve is told when all hosts are as wanted:
+ * it wants every replica.
+ */
 function modelGatewayNames(gateways: DesiredStack["modelGateways"]): string[] {
-  return gateways.flatMap(({ name, routesName, host }) => [
-    `berth:Host::${host.name}`,
-    `berth:ModelGateway::${name}`,
-    `berth:ModelRoutes::${routesName}`,
-  ]);
+  return gateways.flatMap(({ name, host }) => [`berth:Host::${host.name}`, `berth:ModelGateway::${name}`]);
 }
 
 function assertKnown({ stack, hosts, desired, state }: TargetProblem): void {
