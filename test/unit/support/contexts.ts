@@ -7,6 +7,7 @@ import { AcceleratorUses } from "../../../src/resources/accelerator-uses.js";
 import type { Context, Operation } from "../../../src/resources/kind.js";
 import type { Gateway } from "../../../src/runtime/gateway.js";
 import type { Supervisor } from "../../../src/runtime/supervisor.js";
+import type { ModelGateway } from "../../../src/runtime/model-gateway.js";
 import { FakeClock } from "./fake-clock.js";
 import { FakeGateway } from "./fake-gateway.js";
 import { FakeSupervisor } from "./fake-supervisor.js";
@@ -17,6 +18,7 @@ export function contextOf(
   host: Host,
   supervisor: Supervisor = new FakeSupervisor(),
   gateway: Partial<Gateway> = new FakeGateway(),
+  modelGateway?: Partial<ModelGateway>,
 ): Context {
   let ids = 0;
   const { signal } = new AbortController();
@@ -42,7 +44,8 @@ export function contextOf(
     containerEngine: () => Promise.reject(new Error("no container engine here")),
     gateway: () => gateway as Gateway,
     modelGateway: () => {
-      throw new Error("no gateway that routes by model here");
+      if (modelGateway === undefined) throw new Error("no gateway that routes by model here");
+      return modelGateway as ModelGateway;
     },
   };
 }
