@@ -96,6 +96,7 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
       ...(category === "llm" ? {} : { category }),
       ...lockContainer({ backend, entry, deployment }, { method: way.method, tensorParallelSize, where }),
       ...(servedModel === undefined ? {} : { servedModel }),
+      ...distributionOf(way, backend, entry),
     },
     install: draftInstall(chosen, placed, way),
     backend,
@@ -112,6 +113,16 @@ export function draftRelease(problem: ReleaseProblem): DraftRelease {
 function formOf(way: ChosenWay): RunnerForm {
   if (way.method !== "image") return { kind: "process", executable: "" };
   return { kind: "container", image: way.runnerImage === undefined ? way.image.reference : runnerRepository };
+}
+
+/** Only what is unpacked has the file beside the engine's executable. */
+function distributionOf(
+  { method }: ChosenWay,
+  backend: BackendFile,
+  entry: BackendVersionEntry,
+): Pick<LockedDeployment, "distributed"> {
+  const distributed = entry.distributed ?? backend.distributed;
+  return method !== "binary" || distributed === undefined ? {} : { distributed };
 }
 
 /** How it is asked whether it is healthy, and how long it may take to stop. */

@@ -8,7 +8,8 @@ import type { KnownHost } from "../planner/host-choice.js";
 import { explainPlaces } from "../planner/place-text.js";
 import { place } from "../planner/placement.js";
 import { findPlainSecrets } from "../planner/plain-secrets.js";
-import { placeReplicas, type ReplicaPlace, type ReplicaProblem } from "../planner/replica-placement.js";
+import { placeReplicas } from "../planner/replica-placement.js";
+import type { ReplicaPlace, ReplicaProblem } from "../planner/replica-problem.js";
 import type { LockedDeployment, LockedPreload, LockFile, PlacedHost, Promotable } from "../schema/lock.js";
 import type { PreloadEntry } from "../schema/preload.js";
 import type { HostSelector } from "../schema/selector.js";
@@ -69,7 +70,8 @@ export async function buildLock(problem: LockProblem, edges: LockEdges): Promise
   const stack = bindStack(problem.stack, hosts, drafts, ready);
   const { release, preload, pinned } = await pinDrafts(releasing, drafts, ready, askOnce(edges));
   const { owner } = problem;
-  const placement = place({ owner, stack, release, preload, hosts, places, previous: previous?.placement });
+  const before = { previous: previous?.placement, releaseBefore: previous?.release };
+  const placement = place({ owner, stack, release, preload, hosts, places, ...before });
   const decided = { release, ...(ready.length === 0 ? {} : { preload }), placement };
   const warnings = [...drafts.flatMap(({ draft }) => draft.warnings), ...pinned.flatMap((each) => each.warnings)];
   return {

@@ -184,5 +184,6 @@ function waysOf({
     tensorParallelSize: draft.constraints.tensorParallelSize,
     tensorParallelFlag: draft.backend.flags.tensorParallelSize[0],
     devices,
+    distributed: draft.release.distributed,
   });
 }

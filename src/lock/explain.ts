@@ -1,7 +1,8 @@
 import { BerthError } from "../lib/errors.js";
 import type { ChosenRunnerImage } from "../catalog/runner-install.js";
 import { explainDeployment, refusedBy, type Explanation, type Places } from "../planner/explanation.js";
-import { placeReplicas, type ReplicaProblem } from "../planner/replica-placement.js";
+import { placeReplicas } from "../planner/replica-placement.js";
+import type { ReplicaProblem } from "../planner/replica-problem.js";
 import { knowHosts, replicaProblem, type LockEdges, type LockProblem } from "./build.js";
 import { draftReleases } from "./draft.js";
 

@@ -17,6 +17,7 @@ import type { LockedModel } from "../schema/model.js";
 import { desiredModelGateways, type DesiredModelGateway } from "./desired-model-gateway.js";
 import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
 import { compareInstances } from "./replicas.js";
+import { desiredSubordinates, type DesiredSubordinate } from "./desired-subordinates.js";
 import { rolloutPart, type RolloutPart } from "./waves.js";
 import { imageOn, imageSettings, type DesiredImage, type ImageSettings } from "./desired-image.js";
 
@@ -28,6 +29,7 @@ export interface DesiredStack {
   readonly backendVersions: readonly DesiredBackendVersion[];
   readonly models: readonly DesiredModel[];
   readonly instances: readonly DesiredInstance[];
+  readonly subordinates: readonly DesiredSubordinate[];
 }
 
 export interface DesiredHost {
@@ -87,6 +89,8 @@ export interface DesiredInstance extends DesiredRunner {
   readonly artifactSha256: string;
   /** When it changes; undefined where hosts change in no order. */
   readonly rollout: RolloutPart | undefined;
+  /** Names of what it has on other hosts, in the order in which it names them. */
+  readonly subordinates: readonly string[];
 }
 
 /** The part of a lock that says what there should be. */
@@ -115,6 +119,7 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
   );
   const needs = new Needs(lock, references);
   const instances: DesiredInstance[] = [];
+  const subordinates: DesiredSubordinate[] = [];
   const { rollout, instances: replicas } = lock.placement;
   for (const [name, placed] of Object.entries(replicas).sort(([a], [b]) => compareInstances(a, b))) {
     const release = lock.release[placed.deployment];
@@ -123,11 +128,20 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     const model = needs.model(placed.host, release.model, placed.modelToken, placed.deployment);
     const { host, install } = engine;
     const { facts } = lock.placement.hosts[placed.host] ?? {};
+    const own = desiredSubordinates({
+      name,
+      placed,
+      release,
+      hosts: lock.placement.hosts,
+      engineOn: (on) => needs.engine(on, release),
+    });
+    subordinates.push(...own);
     instances.push({
       ...{ name, host, placed, release, backendVersion: engine.name, model: model.name },
       ...desiredRunner({ release, placed, host, image: imageOf(engine), facts }),
       artifactSha256: artifactSha256(install),
       rollout: rollout === undefined ? undefined : rolloutPart(rollout, placed.host, Object.values(replicas)),
+      subordinates: own.map((each) => each.name),
     });
   }
   for (const [name, { hosts, modelToken }] of sorted(lock.placement.preload ?? {})) {
@@ -142,7 +156,12 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     const host = references[name];
     return host === undefined || gateway === undefined ? [] : [{ name: `${name}.gateway`, host, ...gateway }];
   });
-  const things = { backendVersions: [...backendVersions.values()], models: [...models.values()], instances };
+  const things = {
+    backendVersions: [...backendVersions.values()],
+    models: [...models.values()],
+    instances,
+    subordinates,
+  };
   const contents = { ...things, gateways, modelGateways: desiredModelGateways(lock, references) };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
@@ -242,7 +261,7 @@ function artifactSha256(install: ProcessInstall | DesiredImage): string {
 
 function inventoryOf(
   host: string,
-  { gateways, modelGateways, backendVersions, models, instances }: Omit<DesiredStack, "hosts">,
+  { gateways, modelGateways, backendVersions, models, instances, subordinates }: Omit<DesiredStack, "hosts">,
 ): string[] {
   const here = (resource: { host: HostReference }) => resource.host.name === host;
   return [
@@ -253,5 +272,6 @@ function inventoryOf(
     ...backendVersions.filter(here).map(({ name }) => `BackendVersion/${name}`),
     ...models.filter(here).map(({ name }) => `ModelFiles/${name}`),
     ...instances.filter(here).map(({ name }) => `Instance/${name}`),
+    ...subordinates.filter(here).map(({ name }) => `Subordinate/${name}`),
   ].sort();
 }

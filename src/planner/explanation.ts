@@ -5,13 +5,8 @@ import type { FleetPlan, PlacedReplica } from "./fleet/problem.js";
 import { describeLack } from "./fleet/refusal-text.js";
 import { labelsOf } from "./host-choice.js";
 import { describeMemory } from "./place-text.js";
-import {
-  planReplicas,
-  type Candidate,
-  type PreviousInstance,
-  type ReplicaPlace,
-  type ReplicaProblem,
-} from "./replica-placement.js";
+import { planReplicas } from "./replica-placement.js";
+import type { Candidate, PreviousInstance, ReplicaPlace, ReplicaProblem } from "./replica-problem.js";
 import { instanceName } from "./replicas.js";
 import { unmetBy } from "./selector.js";
 import type { HostSelector } from "../schema/selector.js";

@@ -1,7 +1,7 @@
 /** Hosts as a placement over the fleet sees them. Pure. */
 import type { Accelerator, AcceleratorUsage, HostFacts } from "../schema/facts.js";
 import type { HostEntry } from "../schema/stack.js";
-import type { FleetDevice, FleetHost } from "./fleet/problem.js";
+import type { FleetDevice, FleetHost, PlacedPart } from "./fleet/problem.js";
 import type { KnownHost } from "./host-choice.js";
 import type { DeviceStock } from "./way.js";
 
@@ -16,7 +16,9 @@ export interface FleetHostProblem {
   readonly known: Pick<KnownHost, "facts" | "usage">;
   /** Where the stack's replicas were. */
   readonly previous:
-    | { readonly instances: Readonly<Record<string, { readonly host: string; readonly devices: readonly string[] }>> }
+    | {
+        readonly instances: Readonly<Record<string, PlacedPart & { subordinates?: readonly PlacedPart[] | undefined }>>;
+      }
     | undefined;
   /** SHA-256 of models that lie on it. */
   readonly models: readonly string[];
@@ -26,7 +28,8 @@ export interface FleetHostProblem {
 export function fleetHost(problem: FleetHostProblem): FleetHost {
   const { name, entry, known, models, previous } = problem;
   const { reserved = { ramBytes: 0 } } = entry;
-  const before = Object.values(previous?.instances ?? {}).filter(({ host }) => host === name);
+  const parts = Object.values(previous?.instances ?? {}).flatMap((each) => [each, ...(each.subordinates ?? [])]);
+  const before = parts.filter(({ host }) => host === name);
   const own = new Set(before.flatMap(({ devices }) => devices));
   return {
     name,

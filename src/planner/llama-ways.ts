@@ -106,11 +106,19 @@ function describe(
 
 /** What the server would otherwise decide by what is free when it starts. */
 function argumentsOf({ problem, options, layers: all, asked }: Setting, count: number, layers: number): string[] {
-  const isExact = problem.engine.kind === "known" && problem.engine.isExact;
-  const { parallel, sharedCache } = options;
   return [
     ...(asked === undefined ? ["--n-gpu-layers", String(layers >= all ? allLayers : layers)] : []),
     ...(count > 1 && options.split === undefined ? ["--tensor-split", Array(count).fill("1").join(",")] : []),
+    ...fixedArguments(problem),
+  ];
+}
+
+/** What else the server would decide by what is free when it starts, on whichever devices. */
+export function fixedArguments({ engine, parameters }: Pick<WayProblem, "engine" | "parameters">): string[] {
+  const isExact = engine.kind === "known" && engine.isExact;
+  const read = readLlamaArguments(parameters);
+  const { parallel, sharedCache } = read.kind === "known" ? read.options : {};
+  return [
     ...(isExact ? ["--fit", "off"] : []),
     ...(isExact && parallel === undefined ? ["--parallel", String(automaticParallel)] : []),
     ...(isExact && parallel === undefined && sharedCache === undefined ? ["--kv-unified"] : []),

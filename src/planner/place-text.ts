@@ -1,7 +1,7 @@
 /** Why replicas are where they are, in a line for each deployment. Pure. */
 import { formatMemory } from "../lib/format.js";
 import type { PlacedMemory } from "../schema/placement.js";
-import type { ReplicaPlace } from "./replica-placement.js";
+import type { ReplicaPlace } from "./replica-problem.js";
 import type { Ways } from "./way.js";
 
 interface Explained {

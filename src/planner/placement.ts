@@ -3,8 +3,7 @@ import { posix } from "node:path";
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { placeSetup, placeVerify } from "../schema/commands.js";
-import type { HostFacts } from "../schema/facts.js";
-import type { LockedDeployment, LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
+import type { LockedPreload, PlacedHost, PlacedInstance, Placement } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { assertOneOwnerEach } from "./device-owners.js";
 import { assertSameDevices } from "./device-variables.js";
@@ -16,11 +15,13 @@ import { containerDevices, visibleDevices } from "./container-devices.js";
 import { assertContainers } from "./container-host.js";
 import { placeLimits } from "./container-limits.js";
 import { placeNetworks } from "./container-networks.js";
-import { machineOf, placePorts, type PortProblem, type Ports, type Replica } from "./port-placement.js";
+import { machineOf, placePorts, type Ports, type Replica } from "./port-placement.js";
 import { placePreload } from "./preload.js";
-import type { ReplicaPlace } from "./replica-placement.js";
+import type { ReplicaPlace } from "./replica-problem.js";
 import { assertGateway, findHaproxy } from "./rollout.js";
+import { chooseRuntime } from "./runtime-choice.js";
 import { assertOneFileEach, assertOneInstallEach, type Use } from "./sharing.js";
+import { placeSubordinates, takenPorts, withSubordinates, type SubordinateProblem } from "./subordinate-placement.js";
 import { placeRollout } from "./waves.js";
 
 /** How long requests in progress may take to end when the stack does not say. */
@@ -28,10 +29,7 @@ const drainSeconds = 60;
 /** How long a runner may take to stop when neither the stack nor its backend says. */
 const stopSeconds = 10;
 
-export interface PlacementProblem extends PortProblem {
-  readonly release: Readonly<Record<string, LockedDeployment>>;
-  /** Where each replica runs, by the name of its instance, in the order of deployments and numbers. */
-  readonly places: ReadonlyMap<string, ReplicaPlace>;
+export interface PlacementProblem extends SubordinateProblem {
   /** What lies ready before a deployment wants it. */
   readonly preload?: Readonly<Record<string, LockedPreload>>;
 }
@@ -44,8 +42,13 @@ export function place(problem: PlacementProblem): Placement {
   const { stack, hosts } = problem;
   const replicas = listReplicas(problem);
   const ports = placePorts(problem, replicas);
+  const subordinates = placeSubordinates(problem, takenPorts(problem, replicas, ports));
   const instances = Object.fromEntries(
-    replicas.map((replica) => [replica.name, placeInstance(problem, replica, ports.get(replica.name) ?? { port: 0 })]),
+    replicas.map((replica) => {
+      const placed = placeInstance(problem, replica, ports.get(replica.name) ?? { port: 0 });
+      const own = subordinates.get(replica.name);
+      return [replica.name, own === undefined ? placed : withSubordinates(problem, placed, own)];
+    }),
   );
   const placedInstances = Object.values(instances);
   const served = new Set(placedInstances.flatMap(({ host, slots }) => (slots === undefined ? [] : [host])));
@@ -53,7 +56,7 @@ export function place(problem: PlacementProblem): Placement {
     ([name, entry]) => [name, placeHost(name, entry, hosts, served.has(name))] as const,
   );
   assertOwnFolders(placed);
-  assertOneOwnerEach(instances, Object.fromEntries(placed));
+  assertOneOwnerEach(partsOf(instances), Object.fromEntries(placed));
   const preload = placePreload(problem, problem.preload ?? {});
   const uses = listUses(problem, placedInstances, preload ?? {});
   assertOneFileEach(uses);
@@ -75,11 +78,21 @@ export function place(problem: PlacementProblem): Placement {
 }
 
 function listReplicas({ stack, places }: PlacementProblem): Replica[] {
-  return [...places].map(([name, { deployment, host, memory }]) => {
+  return [...places].map(([name, { deployment, host, memory, subordinates }]) => {
     const entry = lookUp(stack.deployments, deployment);
     if (entry === undefined) throw new Error(`no deployment ${deployment}`);
-    return { name, deployment, entry, host, memory };
+    return { name, deployment, entry, host, memory, hasSeveral: subordinates !== undefined };
   });
+}
+
+/** What instances have of each of their hosts. */
+function partsOf(
+  instances: Readonly<Record<string, PlacedInstance>>,
+): Record<string, Pick<PlacedInstance, "host" | "devices">> {
+  const parts: Record<string, Pick<PlacedInstance, "host" | "devices">> = { ...instances };
+  for (const [name, { subordinates = [] }] of Object.entries(instances))
+    for (const each of subordinates) parts[`${name} on ${each.host}`] = each;
+  return parts;
 }
 
 /** What hosts need: of each instance, and of what lies ready. */
@@ -88,9 +101,11 @@ function listUses(
   instances: readonly PlacedInstance[],
   preload: NonNullable<Placement["preload"]>,
 ): Use[] {
-  const deployed = instances.map(({ deployment, host }) => {
+  const deployed = instances.flatMap(({ deployment, host, subordinates = [] }) => {
     const engine = release[deployment];
-    return { where: `deployment ${deployment}`, host, engine, model: engine?.model };
+    const where = `deployment ${deployment}`;
+    const others = subordinates.map((each) => ({ where, host: each.host, engine }));
+    return [{ where, host, engine, model: engine?.model }, ...others];
   });
   const ready = Object.entries(preload).flatMap(([name, { hosts }]) =>
     hosts.map((host) => ({ where: `preload ${name}`, host, ...locked[name] })),
@@ -197,22 +212,6 @@ function placeDevices(
     ...(memory === undefined ? {} : { memory }),
     ...(words.length === 0 ? {} : { arguments: [...words] }),
   };
-}
-
-function chooseRuntime(
-  host: string,
-  asked: HostEntry["runtime"],
-  initSystem: HostFacts["initSystem"],
-): NonNullable<HostEntry["runtime"]> {
-  const hasSystemd = initSystem !== "other";
-  if (asked !== "systemd" || hasSystemd) return asked ?? (hasSystemd ? "systemd" : "supervisord");
-  throw new BerthError("host-unsuitable", {
-    where: `host ${host}`,
-    what: "systemd does not run there, or does not answer this user",
-    got: "runtime: systemd",
-    expected: "runtime: supervisord",
-    hint: "leave `runtime` out, and the host's facts decide",
-  });
 }
 
 /** Each host takes for its own all that is in its folder. */

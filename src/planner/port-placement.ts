@@ -1,4 +1,5 @@
 /** Which replicas have a gateway before them, and which ports they have. Pure. */
+import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import type { PlacedInstance, Placement } from "../schema/lock.js";
 import type { PlacedMemory } from "../schema/placement.js";
@@ -25,6 +26,8 @@ export interface Replica {
   readonly host: string;
   /** What it takes, where that is known. */
   readonly memory: PlacedMemory | undefined;
+  /** Whether it has other hosts too: their memory is no room for a second one. */
+  readonly hasSeveral?: boolean;
 }
 
 export type Ports = Pick<PlacedInstance, "port" | "slots">;
@@ -59,12 +62,27 @@ export function placePorts(problem: PortProblem, replicas: readonly Replica[]): 
 function chooseBehindGateway(problem: PortProblem, replicas: readonly Replica[]): Set<Replica> {
   const groups = new Map<string, Replica[]>();
   for (const replica of replicas) {
+    if (replica.hasSeveral === true) {
+      assertRecreate(replica);
+      continue;
+    }
     const key = `${replica.deployment} ${replica.host}`;
     groups.set(key, [...(groups.get(key) ?? []), replica]);
   }
   const rollouts = [...groups.values()].flatMap((group) => rolloutOf(problem, group));
   const chosen = chooseBlueGreen(rollouts.map(({ rollout }) => rollout));
   return new Set(rollouts.flatMap(({ rollout, group }) => (chosen.has(rollout) ? group : [])));
+}
+
+function assertRecreate({ deployment, entry }: Replica): void {
+  if (entry.update.strategy !== "blueGreen") return;
+  throw new BerthError("stack-inconsistent", {
+    where: `deployment ${deployment}`,
+    what: "a replica that has several hosts is updated by stopping the old runner first",
+    got: "strategy: blueGreen",
+    expected: "strategy: recreate, or none",
+    hint: "leave `strategy` out, or `placement: { distributed: true }`",
+  });
 }
 
 function rolloutOf(problem: PortProblem, group: readonly Replica[]): { rollout: Rollout; group: readonly Replica[] }[] {
@@ -109,7 +127,11 @@ function requestPort(problem: PortProblem, { name, deployment, entry, host }: Re
 }
 
 /** Ports that other instances have on the machine of a host, by whatever name the stack knows it. */
-function claimsOfOthers({ stack, hosts, owner }: PortProblem, host: string, own: string): PortClaim[] {
+export function claimsOfOthers(
+  { stack, hosts, owner }: PortProblem,
+  host: string,
+  own: string | undefined,
+): PortClaim[] {
   const machine = machineOf(stack.hosts[host]);
   const alike = Object.keys(stack.hosts).filter((name) => machineOf(stack.hosts[name]) === machine);
   const claims = alike.flatMap((name) => knownHost(hosts, name).usage.claims ?? []);

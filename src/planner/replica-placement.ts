@@ -1,57 +1,25 @@
 /** Which replica goes on which host and devices, and what that means for it. Pure. */
 import { BerthError } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
-import type { PlacedMemory } from "../schema/placement.js";
-import type { DeploymentEntry, StackFile } from "../schema/stack.js";
 import { fleetHost } from "./fleet-hosts.js";
 import { planFleet } from "./fleet/plan.js";
 import type { Demand, FleetDevice, FleetHost, FleetPlan, PreviousReplica, Refusal } from "./fleet/problem.js";
 import { describeRefusal } from "./fleet/refusal-text.js";
-import { knownHost, type KnownHost } from "./host-choice.js";
+import {
+  describeSeveral,
+  isApart,
+  keepGroups,
+  openNumbers,
+  placeGroups,
+  takenByGroup,
+  takenByPlan,
+} from "./group-placement.js";
+import { knownHost } from "./host-choice.js";
+import { withoutTaken } from "./leftovers.js";
+import type { Candidate, ReplicaPlace, ReplicaPlan, ReplicaProblem } from "./replica-problem.js";
 import { instanceName } from "./replicas.js";
 import { foldNames } from "./report/names.js";
-import type { WayDetail, Ways } from "./way.js";
-
-/** A deployment that is to be placed. */
-export interface Candidate {
-  readonly name: string;
-  readonly deployment: DeploymentEntry;
-  /** The hosts that come into question; they are of one kind. */
-  readonly hosts: readonly string[];
-  readonly ways: Ways;
-  readonly modelSha256: string;
-  /** Why hosts with the right labels do not come into question, by host. */
-  readonly leftOut?: Readonly<Record<string, string>>;
-}
-
-export interface ReplicaProblem {
-  /** Whose stack it is, as project/stack. */
-  readonly owner: string;
-  readonly stack: Pick<StackFile, "hosts">;
-  readonly hosts: Readonly<Record<string, KnownHost>>;
-  readonly candidates: readonly Candidate[];
-  readonly previous: { readonly instances: Readonly<Record<string, PreviousInstance>> } | undefined;
-  /** SHA-256 of the model of each deployment before. */
-  readonly modelsBefore: Readonly<Record<string, string>>;
-}
-
-/** What counts of where a replica was. */
-export interface PreviousInstance {
-  readonly deployment: string;
-  readonly host: string;
-  readonly devices: readonly string[];
-  readonly memory?: PlacedMemory | undefined;
-}
-
-/** Where a replica runs. */
-export interface ReplicaPlace {
-  readonly deployment: string;
-  readonly host: string;
-  readonly devices: readonly string[];
-  readonly memory: PlacedMemory | undefined;
-  /** What its engine has to be told. */
-  readonly arguments: readonly string[];
-}
+import type { WayDetail } from "./way.js";
 
 /**
  * A place for every replica of every deployment, by the name of its instance, in the order of deployments and numbers.
@@ -62,30 +30,57 @@ export interface ReplicaPlace {
  */
 export function placeReplicas(problem: ReplicaProblem): ReadonlyMap<string, ReplicaPlace> {
   const { candidates } = problem;
-  const { hosts, plan } = planReplicas(problem);
-  if (plan.refusals.length > 0) throw doesNotFit(plan.refusals, candidates);
+  const planned = planReplicas(problem);
+  const { hosts, plan, groups } = planned;
+  if (plan.refusals.length > 0) throw doesNotFit(plan.refusals, problem, planned);
   const byName = new Map(candidates.map((candidate) => [candidate.name, candidate]));
   const devices = new Map(hosts.map((host) => [host.name, host.devices]));
+  const alone = plan.instances.map(({ deployment, replica, option, parts: [part] }): [string, ReplicaPlace] => {
+    const candidate = byName.get(deployment);
+    if (candidate === undefined || part === undefined) throw new Error(`a plan for nothing: ${deployment}`);
+    const detail = describePlace(candidate, option, part.devices, devices.get(part.host) ?? []);
+    return [instanceName(deployment, replica), { deployment, ...part, ...detail }];
+  });
+  if (groups.size === 0) return new Map(alone);
+  return inOrder(candidates, new Map([...alone, ...groups]));
+}
+
+function inOrder(
+  candidates: readonly Candidate[],
+  places: ReadonlyMap<string, ReplicaPlace>,
+): ReadonlyMap<string, ReplicaPlace> {
+  const names = candidates.flatMap(({ name, deployment: { replicas = 1 } }) =>
+    Array.from({ length: replicas }, (_, number) => instanceName(name, number)),
+  );
   return new Map(
-    plan.instances.map(({ deployment, replica, option, parts: [part] }): [string, ReplicaPlace] => {
-      const candidate = byName.get(deployment);
-      if (candidate === undefined || part === undefined) throw new Error(`a plan for nothing: ${deployment}`);
-      const detail = describePlace(candidate, option, part.devices, devices.get(part.host) ?? []);
-      return [instanceName(deployment, replica), { deployment, ...part, ...detail }];
+    names.flatMap((name) => {
+      const place = places.get(name);
+      return place === undefined ? [] : [[name, place] as const];
     }),
   );
 }
 
 /**
- * The plan of the fleet, with what it refuses.
+ * The plan of the fleet, with what it refuses. Replicas that had several hosts keep them first; what has no place on one
+ * host gets several where that is allowed.
  *
  * @throws BerthError `stack-inconsistent` for devices by hand that are not there
  */
-export function planReplicas(problem: ReplicaProblem): { hosts: readonly FleetHost[]; plan: FleetPlan } {
+export function planReplicas(problem: ReplicaProblem): ReplicaPlan {
   const { candidates, stack } = problem;
   const hosts = Object.keys(stack.hosts).map((name) => describeHost(problem, name));
   for (const candidate of candidates) assertDevices(candidate, hosts);
-  return { hosts, plan: planFleet({ hosts, demands: candidates.map((each) => demandOf(problem, each)) }) };
+  const kept = keepGroups(problem, hosts);
+  const open = withoutTaken(hosts, [...kept.values()].flatMap(takenByGroup));
+  const demands = candidates.flatMap((each) => demandOf(problem, each, kept));
+  const planned = planFleet({ hosts: open, demands });
+  const plan = kept.size === 0 ? planned : renumbered(planned, candidates, kept);
+  if (kept.size === 0 && plan.refusals.length === 0) return { hosts, plan, groups: kept, left: hosts };
+  const left = withoutTaken(
+    open,
+    plan.instances.map((each) => takenByPlan(each, candidates)),
+  );
+  return { hosts, ...placeGroups(problem, { plan, groups: kept, left }) };
 }
 
 function describeHost({ owner, stack, hosts, previous, modelsBefore }: ReplicaProblem, name: string): FleetHost {
@@ -96,33 +91,52 @@ function describeHost({ owner, stack, hosts, previous, modelsBefore }: ReplicaPr
   return fleetHost({ owner, name, entry, known: knownHost(hosts, name), previous, models: [...new Set(models)] });
 }
 
-function demandOf({ previous }: ReplicaProblem, { name, deployment, hosts, ways, modelSha256 }: Candidate): Demand {
-  const { replicas = 1, placement, port } = deployment;
+/** None where all of its replicas have their places already. */
+function demandOf({ previous }: ReplicaProblem, candidate: Candidate, kept: ReplicaPlan["groups"]): Demand[] {
+  const { name, deployment, hosts, ways, modelSha256 } = candidate;
+  const { placement, port } = deployment;
   const { strategy, priority, apartFrom, devices } = placement;
-  const numbers = Array.from({ length: replicas }, (_, number) => number);
-  return {
+  const numbers = openNumbers(candidate, kept);
+  if (numbers.length === 0) return [];
+  const demand: Demand = {
     deployment: name,
-    replicas,
+    replicas: numbers.length,
     priority,
-    hostSelector: { host: [...hosts] },
+    hostSelector: { host: hosts.filter((host) => !isApart(candidate, host, kept)) },
     // A port of the stack's own is one on each host.
     apartFrom: port === undefined ? apartFrom : [...new Set([...apartFrom, name])],
     strategy,
     model: modelSha256,
     ...(devices === undefined ? {} : { devices }),
     options: ways.ways.map(({ option }) => option),
-    previous: numbers.flatMap((number) => previousReplica(previous, name, number)),
+    previous: numbers.flatMap((number, index) => previousReplica(previous, instanceName(name, number), index)),
     get remedies() {
       return ways.remedies();
     },
   };
+  return [demand];
 }
 
-function previousReplica(previous: ReplicaProblem["previous"], deployment: string, number: number): PreviousReplica[] {
-  const before = lookUp(previous?.instances ?? {}, instanceName(deployment, number));
-  if (before === undefined) return [];
+/** One that had several hosts and keeps them no more is as good as new. */
+function previousReplica(previous: ReplicaProblem["previous"], name: string, replica: number): PreviousReplica[] {
+  const before = lookUp(previous?.instances ?? {}, name);
+  if (before === undefined || before.subordinates !== undefined) return [];
   const { host, devices, memory } = before;
-  return [{ replica: number, ...(memory && { option: memory.option }), parts: [{ host, devices }] }];
+  return [{ replica, ...(memory && { option: memory.option }), parts: [{ host, devices }] }];
+}
+
+/** Replicas are counted without those that keep their groups; here they get their own numbers again. */
+function renumbered(plan: FleetPlan, candidates: readonly Candidate[], kept: ReplicaPlan["groups"]): FleetPlan {
+  const numbers = new Map(candidates.map((candidate) => [candidate.name, openNumbers(candidate, kept)]));
+  const numberOf = (deployment: string, index: number) => numbers.get(deployment)?.[index] ?? index;
+  return {
+    ...plan,
+    instances: plan.instances.map((each) => ({ ...each, replica: numberOf(each.deployment, each.replica) })),
+    refusals: plan.refusals.map((refusal) => ({
+      ...refusal,
+      replicas: refusal.replicas.map((index) => numberOf(refusal.deployment, index)),
+    })),
+  };
 }
 
 function describePlace(
@@ -160,7 +174,8 @@ function listDevices({ devices }: FleetHost): string {
   return devices.map(({ id }) => id).join(", ");
 }
 
-function doesNotFit(refusals: readonly Refusal[], candidates: readonly Candidate[]): BerthError {
+function doesNotFit(refusals: readonly Refusal[], problem: ReplicaProblem, { left }: ReplicaPlan): BerthError {
+  const { candidates } = problem;
   const [first, ...others] = refusals.map(describeRefusal);
   if (first === undefined) throw new Error("a refusal without one");
   const notes = refusals.flatMap(({ deployment }) => {
@@ -171,7 +186,8 @@ function doesNotFit(refusals: readonly Refusal[], candidates: readonly Candidate
       const hosts = Object.keys(leftOut).filter((host) => leftOut[host] === why);
       return `deployment ${deployment}: not on ${foldNames(hosts)}: ${why}`;
     });
-    return [...alone, ...others];
+    const candidate = candidates.find(({ name }) => name === deployment);
+    return [...alone, ...others, ...(candidate === undefined ? [] : describeSeveral(problem, candidate, left))];
   });
   const lines = [...notes, ...others.map((parts) => new BerthError("does-not-fit", parts).message)];
   return new BerthError("does-not-fit", { ...first, ...(lines.length === 0 ? {} : { detail: lines.join("\n") }) });

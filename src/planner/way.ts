@@ -1,9 +1,11 @@
 /** Ways in which a replica of a deployment can run. */
 import type { MemoryModel } from "../model/memory-model.js";
+import type { Distribution } from "../schema/backend.js";
 import type { Accelerator } from "../schema/facts.js";
 import type { PlacedMemory } from "../schema/placement.js";
 import type { DeploymentEntry } from "../schema/stack.js";
 import type { PlacementOption } from "./fleet/problem.js";
+import type { GroupWay } from "./group-way.js";
 
 export interface Way {
   readonly option: PlacementOption;
@@ -41,6 +43,8 @@ export interface WayProblem {
   readonly tensorParallelSize: number | undefined;
   readonly tensorParallelFlag: string | undefined;
   readonly devices: DeviceStock;
+  /** How the release can have several hosts; undefined where it cannot. */
+  readonly distributed?: Distribution | undefined;
 }
 
 /** What the hosts that come into question have; they are of one kind. */
@@ -67,6 +71,8 @@ export interface Ways {
   remedies(): readonly Remedy[];
   /** Why the deployment has its devices alone; undefined where its memory is known. */
   readonly note: string | undefined;
+  /** How a replica would have several hosts; undefined where that is not known. */
+  readonly group?: GroupWay | undefined;
 }
 
 /** The same bytes on each device, of which nothing else is known. */

@@ -2,6 +2,8 @@ import { readLlamaArguments, splitCount } from "../model/llama-arguments.js";
 import { groupsOf, readVllmArguments } from "../model/vllm-arguments.js";
 import { whyNoLora } from "../model/vllm-lora.js";
 import { hostWays } from "./host-ways.js";
+import type { GroupWay } from "./group-way.js";
+import { llamaGroup } from "./llama-group.js";
 import { llamaWays } from "./llama-ways.js";
 import { vllmWays } from "./vllm-ways.js";
 import { plainMemory, type Way, type WayProblem, type Ways } from "./way.js";
@@ -19,7 +21,8 @@ const harmlessVariables =
  */
 export function listWays(problem: WayProblem): Ways {
   const { deployment, engine, devices, parameters } = problem;
-  if (devices.kind === "none") return { ways: [hostWays(problem)], remedies: () => [], note: undefined };
+  const group = groupOf(problem);
+  if (devices.kind === "none") return { ways: [hostWays(problem)], remedies: () => [], note: undefined, group };
   if (deployment.resources?.vramBytes !== undefined) return only(statedWay(problem));
   if (engine.kind === "unknown") return only(wholeWay(problem), engine.reason);
   const { model } = engine;
@@ -30,7 +33,17 @@ export function listWays(problem: WayProblem): Ways {
   const adapted = model.engine === "vllm" && hasLora(read) ? whyNoLora(model.model.tensors) : undefined;
   if (adapted !== undefined) return only(wholeWay(problem), adapted);
   const found = model.engine === "vllm" ? vllmWays(problem, model.model) : llamaWays(problem, model.model);
-  return { ...found, note: undefined };
+  return { ...found, note: undefined, group };
+}
+
+/** What the stack states is of one host, and what nobody knows cannot be shared out. */
+function groupOf(problem: WayProblem): GroupWay | undefined {
+  const { distributed, engine, deployment, variables } = problem;
+  if (distributed === undefined || deployment.resources !== undefined || variables.some(isLlamaVariable))
+    return undefined;
+  return engine.kind === "known" && engine.model.engine === "llama-cpp"
+    ? llamaGroup(problem, engine.model.model)
+    : undefined;
 }
 
 function hasLora(read: ReturnType<typeof readVllmArguments> | ReturnType<typeof readLlamaArguments>): boolean {

@@ -172,6 +172,21 @@ export const healthRequest = z
   })
   .describe("A request that proves that the model answers, for engines that do not speak OpenAI's API");
 
+/** How an instance has several hosts. Ray is another way, of engines that have it. */
+export const distribution = z
+  .discriminatedUnion("method", [
+    z
+      .strictObject({
+        method: z.literal("rpc").describe("llama.cpp's RPC: a server on each subordinate, which the primary loads to"),
+        executable: z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/, { error: "expected the name of a file" })
+          .describe("The RPC server, beside the engine's executable in its archive"),
+      })
+      .describe("llama.cpp's RPC servers"),
+  ])
+  .describe("How an instance has several hosts");
+
 /** What a backend and each of its versions may say; a version's counts. */
 const runnerFields = {
   env: environment.default({}).describe("Environment of the runner; a version's overrides the backend's"),
@@ -189,6 +204,11 @@ const runnerFields = {
       "How long the engine may take to end when it is asked to, before it is killed; a deployment's `update` overrides it. Default 10s",
     ),
   container: backendContainer.optional(),
+  distributed: distribution
+    .optional()
+    .describe(
+      "How an instance of it has several hosts, where the version is installed as a binary. Without it none has",
+    ),
 };
 
 export const backendVersion = z
@@ -346,4 +366,5 @@ export type BinaryArtifact = z.output<typeof binaryArtifact>;
 export type ManualInstall = z.output<typeof manualInstall>;
 export type ImageInstall = z.output<typeof imageInstall>;
 export type HealthRequest = z.output<typeof healthRequest>;
+export type Distribution = z.output<typeof distribution>;
 export type VersionProbe = z.output<typeof versionProbe>;

@@ -43,6 +43,10 @@ export const sshTarget = z
   })
   .describe("How the host is reached by ssh");
 
+const privateAddress = z
+  .string()
+  .regex(/^[A-Za-z0-9._{}-]{1,253}$/, { error: "expected an IPv4 address, or a host name" });
+
 const fields = {
   connection: z
     .enum(["local", "ssh"])
@@ -82,12 +86,6 @@ const fields = {
     .describe(
       "What clients ask where an update has two runners at once: `haproxy` refuses a host without HAProxy 2.4 or later, `none` has every update stop the old runner first. Default: HAProxy where it is installed",
     ),
-  privateAddress: z
-    .union([z.ipv4(), z.ipv6()], { error: "expected an IP address" })
-    .optional()
-    .describe(
-      "The host's address in the network that hosts share, by which a gateway on another host reaches it. Default: the address of `ssh`",
-    ),
   portRange: z
     .tuple([port, port])
     .refine(([first, last]) => first <= last, { error: "expected [first, last] with first not above last" })
@@ -105,6 +103,11 @@ const fields = {
     .boolean()
     .optional()
     .describe("Whether replicas go from it to other hosts, and none come. What lies ready on it stays. Default false"),
+  privateAddress: privateAddress
+    .optional()
+    .describe(
+      "Address of the host in the network that the hosts share, for instances that have several, and for a gateway on another host, which else takes the address of `ssh`; nobody else should be in that network. `{{host}}` is the host's name",
+    ),
   reserved: z
     .strictObject({
       ramBytes: z.int().min(0).default(0).describe("Of the host's memory, bytes. Default 0"),
@@ -117,6 +120,9 @@ const fields = {
   volumes: volumes.optional(),
 };
 
+/** Of no host, or of each. */
+const everybodysAddresses: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "0.0.0.0", "::", "localhost"]);
+
 /** What a host has by name: its own entries count beside those that hosts have in common. */
 const byName = ["setup", "networks", "volumes"] as const;
 
@@ -126,6 +132,12 @@ const hostEntry = z
     ssh: sshTarget.optional(),
     labels: labels.default({}),
     portRange: fields.portRange.default([14000, 14999]),
+    privateAddress: z
+      .string()
+      .refine((address) => !everybodysAddresses.has(address), {
+        error: "expected an address of the network that the hosts share, not loopback and not all addresses",
+      })
+      .optional(),
   })
   .superRefine(({ connection, ssh, dataDir, binDir }, context) => {
     if (connection === "local") {
@@ -224,10 +236,16 @@ function mergeHost(name: string, defaults: WrittenHost | undefined, entry: Writt
   }
   const labels = { ...defaults?.labels, ...entry.labels };
   const ssh = merged.connection === "ssh" ? { ...defaults?.ssh, ...entry.ssh } : entry.ssh;
+  const own = {
+    labels,
+    ...(merged.privateAddress === undefined
+      ? {}
+      : { privateAddress: merged.privateAddress.replaceAll("{{host}}", name) }),
+  };
   if (ssh === undefined) {
     const { ssh: _, ...rest } = merged;
-    return { ...rest, labels };
+    return { ...rest, ...own };
   }
   const { address = "{{host}}", ...rest } = ssh;
-  return { ...merged, labels, ssh: { address: address.replaceAll("{{host}}", name), ...rest } };
+  return { ...merged, ...own, ssh: { address: address.replaceAll("{{host}}", name), ...rest } };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { healthRequest, versionProbe } from "./backend.js";
+import { distribution, healthRequest, versionProbe } from "./backend.js";
 import { placedSetup, placedVerification } from "./commands.js";
 import { containerLimits, lockedContainer } from "./container-options.js";
 import { dockerNetwork } from "./container-parts.js";
@@ -136,6 +136,7 @@ export const lockedDeployment = z
     category: category.optional().describe("What the model does, when it is not a language model"),
     container: lockedContainer.optional(),
     servedModel: z.string().optional().describe("Name under which it is served, when it is not the deployment's"),
+    distributed: distribution.optional(),
   })
   .describe("What is deployed: the same in every environment");
 
@@ -168,6 +169,7 @@ const placedHost = z
     setup: z.record(name, placedSetup).optional().describe("Commands that prepare the host, by name"),
     networks: networks.optional(),
     volumes: volumes.optional(),
+    privateAddress: z.string().optional().describe("Its address in the network that the hosts share"),
     images: z.literal("neverPull").optional().describe("Nothing is pulled there: images are brought by hand"),
     gateway: z
       .strictObject({
@@ -176,7 +178,6 @@ const placedHost = z
       })
       .optional()
       .describe("What clients ask instead of the runners that have slots"),
-    privateAddress: z.string().optional().describe("Its address in the network that hosts share"),
     facts: hostFacts,
     usage: hostUsage,
   })
@@ -186,6 +187,23 @@ const replicaName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?-\d{1,4}$/, { error: "expected DEPLOYMENT-NUMBER" })
   .describe("A deployment's name and the number of a replica");
+
+const placedSubordinate = z
+  .strictObject({
+    host: name,
+    devices: z.array(z.string()).describe("UUIDs of its accelerators; none where it has the host's memory"),
+    memory: placedMemory.optional(),
+    runtime: z.enum(["systemd", "supervisord"]).describe("What keeps it alive"),
+    port: port.describe("Where the primary reaches it, at its host's private address"),
+    serverPort: port
+      .optional()
+      .describe("Where its server listens on loopback; without it the server itself is at the private address"),
+    haproxy: z
+      .string()
+      .optional()
+      .describe("HAProxy's executable, which stands before the server and admits nobody but the primary's host"),
+  })
+  .describe("What an instance has on another host");
 
 const placedInstance = z
   .strictObject({
@@ -197,6 +215,11 @@ const placedInstance = z
       .array(z.string())
       .optional()
       .describe("Arguments that follow from its devices, after the parameters of its release"),
+    subordinates: z
+      .array(placedSubordinate)
+      .min(1)
+      .optional()
+      .describe("What it has on other hosts, in the order in which it names them; its own host is the primary"),
     runtime: z.enum(["systemd", "supervisord", "docker"]).describe("What keeps the runner alive"),
     port,
     slots: z
@@ -284,5 +307,6 @@ export type LockedPreload = z.output<typeof lockedPreload>;
 export type PlacedPreload = z.output<typeof placedPreload>;
 export type PlacedHost = z.output<typeof placedHost>;
 export type PlacedInstance = z.output<typeof placedInstance>;
+export type PlacedSubordinate = z.output<typeof placedSubordinate>;
 export type PlacedRollout = z.output<typeof placedRollout>;
 export type Placement = LockFile["placement"];

@@ -33,6 +33,28 @@ export const placementEntry = z
       .describe(
         "Whether layers that fit on no device may stay in the host's memory, with engines that can do so. Default false",
       ),
+    distributed: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether a replica may have memory of several hosts where no single one has room, with backends that can do so. Default false",
+      ),
+    maxHosts: z
+      .int()
+      .min(2)
+      .max(16)
+      .default(4)
+      .describe("The most hosts that one replica has, with `distributed`. Default 4"),
+    insecure: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Allows subordinates on hosts without HAProxy, where anybody who reaches their port can use them. Default false",
+      ),
+  })
+  .refine(({ distributed, devices }) => !distributed || devices === undefined, {
+    error: "expected no `devices` beside `distributed: true`: the lock chooses them",
+    path: ["devices"],
   })
   .describe("Where the replicas of a deployment may go");
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 
 import { stockOf } from "../../../src/planner/fleet-hosts.js";
 import type { KnownHost } from "../../../src/planner/host-choice.js";
-import { placeReplicas, type Candidate, type ReplicaPlace } from "../../../src/planner/replica-placement.js";
+import { placeReplicas } from "../../../src/planner/replica-placement.js";
+import type { Candidate, ReplicaPlace } from "../../../src/planner/replica-problem.js";
 import { listWays } from "../../../src/planner/ways.js";
 import { gpuHost } from "../support/gpus.js";
 import { hubModel } from "../support/memory-models.js";

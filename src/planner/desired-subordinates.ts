@@ -1,0 +1,63 @@
+/** What instances have on other hosts, as a lock asks for it. Pure. */
+import type { HostReference } from "../host/host.js";
+import type { LockedDeployment, PlacedHost, PlacedInstance, PlacedSubordinate } from "../schema/lock.js";
+import { deviceVariables } from "./device-variables.js";
+import { subordinateHolder } from "./subordinate-name.js";
+
+export interface DesiredSubordinate {
+  readonly name: string;
+  /** Under which name it claims ports and devices of its host: the same for those that follow each other there. */
+  readonly holder: string;
+  readonly host: HostReference;
+  /** The instance that it belongs to. */
+  readonly instance: string;
+  readonly placed: PlacedSubordinate;
+  readonly release: LockedDeployment;
+  /** Name of the resource that it needs. */
+  readonly backendVersion: string;
+  /** The server's file, beside the engine's executable. */
+  readonly executable: string;
+  /** Where the primary reaches it. */
+  readonly address: string;
+  /** The primary's host, which alone is let in. */
+  readonly admits: string;
+  /** Which devices it sees. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SubordinatesProblem {
+  /** Of the instance. */
+  readonly name: string;
+  readonly placed: PlacedInstance;
+  readonly release: LockedDeployment;
+  readonly hosts: Readonly<Record<string, Partial<Pick<PlacedHost, "privateAddress" | "facts">>>>;
+  /** The release's backend version on a host. */
+  readonly engineOn: (host: string) => { readonly name: string; readonly host: HostReference };
+}
+
+/** In the order in which the primary names them. */
+export function desiredSubordinates({
+  name: instance,
+  placed: { host: primary, subordinates = [] },
+  release,
+  hosts,
+  engineOn,
+}: SubordinatesProblem): DesiredSubordinate[] {
+  return subordinates.map((placed) => {
+    const { host: on, port, devices } = placed;
+    const known = hosts[on];
+    const [address, admits] = [known?.privateAddress, hosts[primary]?.privateAddress];
+    const { distributed } = release;
+    if (address === undefined || admits === undefined || distributed === undefined)
+      throw new Error(`the lock's parts do not fit: subordinate of ${instance} on ${on}`);
+    const engine = engineOn(on);
+    const holder = subordinateHolder(instance, on);
+    const { executable } = distributed;
+    const env = { ...deviceVariables(devices, known?.facts), ...release.env };
+    return {
+      // One that is to follow another stands beside it for a while, on another port.
+      ...{ name: `${holder}.${port}`, holder, host: engine.host, instance, placed, release, executable, env },
+      ...{ backendVersion: engine.name, address, admits },
+    };
+  });
+}

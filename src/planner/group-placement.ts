@@ -1,0 +1,176 @@
+/** Places of replicas that have several hosts, beside the plan of the fleet. Pure. */
+import { lookUp } from "../lib/record.js";
+import type { FleetHost, PlacedReplica } from "./fleet/problem.js";
+import { chooseGroup, keepGroup, type Group } from "./groups.js";
+import { withoutTaken, type Taken } from "./leftovers.js";
+import type { Candidate, ReplicaPlace, ReplicaPlan, ReplicaProblem } from "./replica-problem.js";
+import { instanceName } from "./replicas.js";
+import { foldNames } from "./report/names.js";
+import { findHaproxy } from "./rollout.js";
+
+type Places = ReadonlyMap<string, ReplicaPlace>;
+
+/** Replicas that had several hosts, and keep them because they have room there still. */
+export function keepGroups(problem: ReplicaProblem, hosts: readonly FleetHost[]): Places {
+  const kept = new Map<string, ReplicaPlace>();
+  for (const candidate of inPriority(problem.candidates)) {
+    const { group } = candidate.ways;
+    if (group === undefined || !candidate.deployment.placement.distributed) continue;
+    for (const number of numbersOf(candidate)) {
+      const name = instanceName(candidate.name, number);
+      const before = lookUp(problem.previous?.instances ?? {}, name);
+      if (before?.subordinates === undefined) continue;
+      const left = withoutTaken(hosts, [...kept.values()].flatMap(takenByGroup));
+      const able = ableHosts(problem, candidate, left).filter(({ name: host }) => !isApart(candidate, host, kept));
+      const found = keepGroup(group, able, [before, ...before.subordinates]);
+      const isAllowed = before.subordinates.length < candidate.deployment.placement.maxHosts;
+      if (found !== undefined && isAllowed) kept.set(name, placeOf(candidate, found));
+    }
+  }
+  return kept;
+}
+
+/** Several hosts for replicas that the plan refuses, where their deployments may have them. */
+export function placeGroups(
+  problem: ReplicaProblem,
+  { plan, groups: kept, left: before }: Omit<ReplicaPlan, "hosts">,
+): Omit<ReplicaPlan, "hosts"> {
+  const groups = new Map(kept);
+  let left = [...before];
+  const refusals = plan.refusals.flatMap((refusal) => {
+    const candidate = problem.candidates.find(({ name }) => name === refusal.deployment);
+    if (candidate === undefined || !candidate.deployment.placement.distributed) return [refusal];
+    const rest = refusal.replicas.filter((number) => {
+      const able = ableHosts(problem, candidate, left).filter(
+        ({ name: host }) => !isApart(candidate, host, groups) && !isBeside(problem, candidate, host, plan.instances),
+      );
+      const found = choose(candidate, able);
+      if (found === undefined) return true;
+      const place = placeOf(candidate, found);
+      groups.set(instanceName(candidate.name, number), place);
+      left = withoutTaken(left, takenByGroup(place));
+      return false;
+    });
+    return rest.length === 0 ? [] : [{ ...refusal, replicas: rest }];
+  });
+  return { plan: { ...plan, refusals }, groups, left };
+}
+
+/** What several hosts would do for a replica that has no place, where they are not allowed or lack something. */
+export function describeSeveral(problem: ReplicaProblem, candidate: Candidate, left: readonly FleetHost[]): string[] {
+  const { name, deployment, hosts } = candidate;
+  const { distributed } = deployment.placement;
+  const allowed = ableHosts(problem, candidate, left);
+  const open = left.filter((host) => hosts.includes(host.name));
+  const found = choose(candidate, allowed) ?? choose(candidate, open);
+  if (found === undefined) return [];
+  const names = found.members.map(({ host }) => host);
+  const lacks = names.filter((host) => allowed.every((each) => each.name !== host));
+  const needs = [
+    ...(distributed ? [] : ["`placement: { distributed: true }`"]),
+    ...lacks.map((host) => whatIsMissing(problem, candidate, host)),
+  ];
+  if (needs.length === 0) return [];
+  return [`deployment ${name} would fit over ${names.length} hosts, ${foldNames(names)}, with ${needs.join(" and ")}`];
+}
+
+/** The numbers of a deployment's replicas that keep no group. */
+export function openNumbers(candidate: Candidate, kept: Places): number[] {
+  return numbersOf(candidate).filter((number) => !kept.has(instanceName(candidate.name, number)));
+}
+
+/** Whether a host has a group from which the deployment is to be apart. */
+export function isApart({ name, deployment }: Candidate, host: string, groups: Places): boolean {
+  if (groups.size === 0) return false;
+  const own = apartOf(name, deployment);
+  return [...groups.values()].some(
+    (place) => own.has(place.deployment) && [place, ...(place.subordinates ?? [])].some((each) => each.host === host),
+  );
+}
+
+export function takenByGroup({ host, memory, subordinates = [] }: ReplicaPlace): Taken[] {
+  return [{ host, memory }, ...subordinates].map((part) => ({
+    host: part.host,
+    ramBytes: part.memory?.hostBytes ?? 0,
+    devices: new Map((part.memory?.devices ?? []).map(({ device, takenBytes }) => [device, takenBytes])),
+  }));
+}
+
+export function takenByPlan(
+  { deployment, option: chosen, parts: [part] }: PlacedReplica,
+  candidates: readonly Candidate[],
+): Taken {
+  const { ways } = candidates.find(({ name }) => name === deployment)?.ways ?? { ways: [] };
+  const {
+    bytesPerDevice = 0,
+    ramBytes = 0,
+    exclusive = false,
+  } = ways.find(({ option }) => option.name === chosen)?.option ?? {};
+  const bytes = exclusive ? Infinity : bytesPerDevice;
+  return { host: part?.host ?? "", ramBytes, devices: new Map((part?.devices ?? []).map((id) => [id, bytes])) };
+}
+
+function choose({ ways, deployment }: Candidate, hosts: readonly FleetHost[]): Group | undefined {
+  return ways.group === undefined ? undefined : chooseGroup(ways.group, hosts, deployment.placement.maxHosts);
+}
+
+function placeOf({ name }: Candidate, { members, share }: Group): ReplicaPlace {
+  const [primary, ...others] = members;
+  const subordinates = others.flatMap((member, index) => {
+    const memory = share.others[index];
+    return memory === undefined ? [] : [{ ...member, memory }];
+  });
+  return { deployment: name, ...primary, memory: share.primary, arguments: share.arguments, subordinates };
+}
+
+/** The hosts that others may reach, and no stranger. */
+function ableHosts(problem: ReplicaProblem, candidate: Candidate, hosts: readonly FleetHost[]): FleetHost[] {
+  return hosts.filter(({ name }) => candidate.hosts.includes(name) && lackOf(problem, candidate, name) === undefined);
+}
+
+function lackOf(
+  { stack, hosts }: ReplicaProblem,
+  { deployment }: Candidate,
+  name: string,
+): "address" | "haproxy" | undefined {
+  if (stack.hosts[name]?.privateAddress === undefined) return "address";
+  const facts = hosts[name]?.facts;
+  if (deployment.placement.insecure || facts === undefined) return undefined;
+  return findHaproxy({ gateway: undefined, facts }) === undefined ? "haproxy" : undefined;
+}
+
+function whatIsMissing(problem: ReplicaProblem, candidate: Candidate, host: string): string {
+  return lackOf(problem, candidate, host) === "address"
+    ? `a \`privateAddress\` of host ${host}`
+    : `HAProxy 2.4 or later on host ${host}`;
+}
+
+/** Whether a replica of one host is there from which the deployment is to be apart. */
+function isBeside(
+  { candidates }: ReplicaProblem,
+  { name, deployment }: Candidate,
+  host: string,
+  instances: readonly PlacedReplica[],
+): boolean {
+  const own = apartOf(name, deployment);
+  return instances.some((each) => {
+    if (each.parts.every((part) => part.host !== host)) return false;
+    const other = candidates.find((candidate) => candidate.name === each.deployment);
+    return own.has(each.deployment) || (other !== undefined && apartOf(other.name, other.deployment).has(name));
+  });
+}
+
+/** A port of the stack's own is one on each host. */
+function apartOf(name: string, { port, placement }: Candidate["deployment"]): ReadonlySet<string> {
+  return new Set([...placement.apartFrom, ...(port === undefined ? [] : [name])]);
+}
+
+function numbersOf({ deployment: { replicas = 1 } }: Candidate): number[] {
+  return Array.from({ length: replicas }, (_, number) => number);
+}
+
+function inPriority(candidates: readonly Candidate[]): Candidate[] {
+  return candidates.toSorted(
+    (a, b) => b.deployment.placement.priority - a.deployment.placement.priority || (a.name < b.name ? -1 : 1),
+  );
+}
