@@ -10,10 +10,12 @@ export {
   ModelFiles,
   ModelGateway,
   ModelRoutes,
+  Subordinate,
   type BackendVersionArgs,
   type HostArgs,
   type InstanceArgs,
   type GatewayArgs,
   type ModelFilesArgs,
   type ModelGatewayArgs,
+  type SubordinateArgs,
 } from "./pulumi/resources.js";

@@ -51,6 +51,7 @@ function wantedNames({ hosts, desired, extras }: TargetProblem): string[] {
     ...named("Gateway", desired.gateways),
     ...named("BackendVersion", desired.backendVersions),
     ...named("ModelFiles", desired.models),
+    ...named("Subordinate", desired.subordinates),
     ...named("Instance", desired.instances),
     ...modelGatewayNames(desired.modelGateways),
     ...[...docker, ...commands].map((name) => `::${name}`),

@@ -104,11 +104,18 @@ export class ReplicaSight {
   }
 }
 
-function needsOf({ host, backendVersion, model, placed }: DesiredInstance): [kind: string, name: string][] {
+function needsOf({
+  host,
+  backendVersion,
+  model,
+  placed,
+  subordinates,
+}: DesiredInstance): [kind: string, name: string][] {
   return [
     ["Host", host.name],
     ["BackendVersion", backendVersion],
     ["ModelFiles", model],
+    ...subordinates.map((name): [string, string] => ["Subordinate", name]),
     ...(placed.slots === undefined ? [] : [["Gateway", `${host.name}.gateway`] as [string, string]]),
   ];
 }

@@ -4,9 +4,11 @@ import { BerthError } from "../lib/errors.js";
 import { createRedact } from "../lib/redact.js";
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
+import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
 import type { Contexts } from "../resources/context.js";
 import { generationFolder, instanceFolder, listGenerations, readRecord } from "../resources/instance-files.js";
 import { runnerDefinition } from "../resources/instance-runner.js";
+import { partDefinition, subordinateFolder } from "../resources/subordinate-runner.js";
 import { readRunner } from "../runtime/runner-files.js";
 import { openContexts } from "./contexts.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
@@ -16,6 +18,8 @@ export interface LogsOptions {
   follow?: boolean;
   lines: number;
 }
+
+const nothing = { instances: [], subordinates: [] };
 
 interface Reading {
   readonly contexts: Contexts;
@@ -39,7 +43,7 @@ export async function logs(
   const stack = await chooseStack(workplace, options.stack);
   const path = lockPath(stackFileOf(root, stack));
   const lock = await readLock(join(root, path), path);
-  const instances = lock === undefined ? [] : desiredStack(lock, root).instances;
+  const { instances, subordinates } = lock === undefined ? nothing : desiredStack(lock, root);
   const ofDeployment = instances.filter(({ placed }) => placed.deployment === named);
   const chosen = ofDeployment.length > 0 ? ofDeployment : instances.filter(({ name }) => name === named);
   if (chosen.length === 0) {
@@ -54,17 +58,23 @@ export async function logs(
   const { project } = await openPulumi(workplace);
   const contexts = openContexts(workplace, signal);
   const common = { contexts, owner: `${project}/${stack}`, options, signal };
-  const readings = chosen.map((instance) => {
-    const prefix = chosen.length === 1 ? "" : `${instance.name} | `;
+  const wanted = chosen.flatMap((instance) => [
+    { name: instance.name, read: (reading: Reading) => readLog(instance, reading) },
+    ...subordinates
+      .filter((each) => each.instance === instance.name)
+      .map((each) => ({ name: each.holder, read: (reading: Reading) => readSubordinateLog(each, reading) })),
+  ]);
+  const readings = wanted.map(({ name, read }) => {
+    const prefix = wanted.length === 1 ? "" : `${name} | `;
     const print = (text: string) => {
       for (const line of text.split("\n")) workplace.print(`${prefix}${line}`);
     };
     return async () => {
       try {
-        await readLog(instance, { ...common, print });
+        await read({ ...common, print });
       } catch (error) {
         // One that lacks does not hide the others.
-        if (chosen.length === 1 || !(error instanceof BerthError) || signal.aborted) throw error;
+        if (wanted.length === 1 || !(error instanceof BerthError) || signal.aborted) throw error;
         workplace.note(`${prefix}${error.message}`);
       }
     };
@@ -72,6 +82,18 @@ export async function logs(
   if (options.follow === true) await Promise.all(readings.map((read) => read()));
   // One after the other: lines of one replica stay together.
   else for (const read of readings) await read();
+}
+
+/** What the server on another host wrote; nothing of it is secret. */
+async function readSubordinateLog(
+  { name, host: reference, placed }: DesiredSubordinate,
+  { contexts, owner, options, signal, print }: Reading,
+): Promise<void> {
+  const { supervisor } = contexts.of(reference, (text) => text);
+  const server = partDefinition(subordinateFolder(reference, owner, name), "server");
+  const keeper = supervisor(placed.runtime);
+  if (options.follow === true) await keeper.followOutput(server, options.lines, { onLine: print, signal });
+  else print(await keeper.readOutput(server, options.lines));
 }
 
 async function readLog(

@@ -30,7 +30,7 @@ export function observeRecorded(
   outputs: StateResource["outputs"],
   contexts: Contexts,
 ): Promise<CommonObserved | undefined> {
-  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes } = resourceKinds;
+  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes, Subordinate } = resourceKinds;
   switch (kind) {
     case Host.kind:
       return observe(Host, outputs, contexts);
@@ -44,6 +44,8 @@ export function observeRecorded(
       return observe(ModelGateway, outputs, contexts);
     case ModelRoutes.kind:
       return observe(ModelRoutes, outputs, contexts);
+    case Subordinate.kind:
+      return observe(Subordinate, outputs, contexts);
     default:
       return Promise.resolve(undefined);
   }

@@ -78,7 +78,7 @@ function toObject(told: Told): SeenObject {
 }
 
 function differencesOf(kind: string, before: Properties, after: Properties): FieldDifference[] {
-  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes, Instance } = resourceKinds;
+  const { Host, BackendVersion, ModelFiles, Gateway, ModelGateway, ModelRoutes, Subordinate, Instance } = resourceKinds;
   switch (kind) {
     case Host.kind:
       return compare(Host, before, after);
@@ -92,6 +92,8 @@ function differencesOf(kind: string, before: Properties, after: Properties): Fie
       return compare(ModelGateway, before, after);
     case ModelRoutes.kind:
       return compare(ModelRoutes, before, after);
+    case Subordinate.kind:
+      return compare(Subordinate, before, after);
     case Instance.kind:
       return compare(Instance, before, after);
     default:

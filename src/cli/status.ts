@@ -36,7 +36,16 @@ export interface StatusRow {
   readonly endpoint: string;
   /** What it used when it was verified, beside what was estimated; undefined where nothing is known. */
   readonly memory?: MemoryStatus | undefined;
+  /** What it has on other hosts. */
+  readonly members?: readonly StatusMember[];
+  /** With that of its members. */
   readonly drift: readonly string[];
+}
+
+/** What an instance has on another host. */
+export interface StatusMember {
+  readonly name: string;
+  readonly host: string;
 }
 
 export interface Status {
@@ -96,6 +105,7 @@ async function instanceRows(
       .filter(({ kind }) => kind === "Instance")
       .map(({ outputs }) => [String(outputs.name), outputs]),
   );
+  const members = await membersOf(state, contexts);
   const names = new Set([...desired.map(({ name }) => name), ...deployed.keys()]);
   return Promise.all(
     [...names].sort(compareInstances).map(async (name) => {
@@ -103,6 +113,8 @@ async function instanceRows(
       const outputs = deployed.get(name);
       const observed = outputs === undefined ? undefined : await observe(resourceKinds.Instance, outputs, contexts);
       const deployedOn = outputs === undefined ? undefined : hostOf(outputs);
+      const own = members.filter((member) => member.instance === name);
+      const drift = observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner));
       return {
         instance: name,
         host: wanted?.host.name ?? deployedOn ?? "",
@@ -113,8 +125,24 @@ async function instanceRows(
         health: healthOf(observed),
         endpoint: isSeen(observed) ? observed.endpoint : "",
         memory: outputs === undefined ? undefined : memoryStatus(outputs, isSeen(observed) ? observed : {}),
-        drift: observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner)),
+        ...(own.length === 0 ? {} : { members: own.map((member) => ({ name: member.name, host: member.host })) }),
+        drift: [...drift, ...own.flatMap((member) => member.drift)],
       };
+    }),
+  );
+}
+
+/** What instances have on other hosts, with what is wrong with it. */
+async function membersOf(
+  state: StackState | undefined,
+  contexts: Contexts,
+): Promise<(StatusMember & { readonly instance: string; readonly drift: readonly string[] })[]> {
+  const recorded = (state?.resources ?? []).filter(({ kind }) => kind === resourceKinds.Subordinate.kind);
+  return Promise.all(
+    recorded.map(async ({ outputs }) => {
+      const [name, host, instance] = [String(outputs.name), hostOf(outputs) ?? "", String(outputs.instance)];
+      const { drift } = await observe(resourceKinds.Subordinate, outputs, contexts);
+      return { name, host, instance, drift: drift.map((sentence) => `on ${host}: ${sentence}`) };
     }),
   );
 }
@@ -136,6 +164,8 @@ async function findLeft({ name, host }: DesiredInstance, contexts: Contexts, own
 async function otherDrift(state: StackState | undefined, contexts: Contexts): Promise<string[]> {
   const drift: string[] = [];
   for (const { kind, outputs } of state?.resources ?? []) {
+    // Told with their instances.
+    if (kind === resourceKinds.Subordinate.kind) continue;
     const observed = await observeRecorded(kind, outputs, contexts);
     drift.push(...(observed?.drift ?? []).map((sentence) => `${kind} ${String(outputs.name)} ${sentence}`));
   }
@@ -152,7 +182,8 @@ export function formatStatus(status: Status): string {
   const table = plainTable(
     [...place, ...state],
     rows.map((row) => {
-      const host = row.deployedOn === undefined ? row.host : `${row.host}, now on ${row.deployedOn}`;
+      const members = (row.members ?? []).map((member) => `\n  + ${member.host}`).join("");
+      const host = `${row.host}${row.deployedOn === undefined ? "" : `, now on ${row.deployedOn}`}${members}`;
       const place = [row.instance, host, ...(hasWaves ? [row.wave ?? "-"] : [])];
       const drift = row.drift.length === 0 ? "none" : row.drift.join("\n");
       const memory = hasMemory ? [formatMemoryStatus(row.memory)] : [];

@@ -27,7 +27,7 @@ import {
   type ClaimRecord,
   type SeenClaims,
 } from "./claim-files.js";
-import { readEntry, type ResourceKey } from "./journal.js";
+import { listEntries, readEntry, type ResourceKey } from "./journal.js";
 
 /** How long a claim holds whose instance is not on the host yet. Large models are fetched in less. */
 export const claimTtlSeconds = 24 * 3600;
@@ -200,7 +200,13 @@ async function holdingAmong(place: Now, records: readonly ClaimRecord[]): Promis
 async function holds({ host, dataDir, now }: Now, { claim, claimedAt }: ClaimRecord): Promise<boolean> {
   // One in the future, by a clock that was wrong, does not hold for ever.
   if (Math.abs(now.getTime() - Date.parse(claimedAt)) <= claimTtlSeconds * 1000) return true;
-  return (await readEntry(host, dataDir, instanceKey(claim))) !== undefined;
+  if ((await readEntry(host, dataDir, instanceKey(claim))) !== undefined) return true;
+  // What an instance has on another host than its own claims as INSTANCE.HOST.
+  if (!claim.instance.includes(".")) return false;
+  const entries = await listEntries(host, dataDir);
+  return entries.some(
+    ({ owner, kind, name }) => kind === "Subordinate" && owner === claim.owner && name.startsWith(`${claim.instance}.`),
+  );
 }
 
 /** Whether a record is of this very claim. */

@@ -153,7 +153,9 @@ async function readEngine(
   const hasDevices = devices.kind === "devices";
   if (vramBytes !== undefined || (!hasDevices && ramBytes !== undefined)) return unknown("the stack states it");
   // Without devices only the host's memory counts, which is known of llama-server alone.
-  if (!hasDevices && (backend.memory.engine !== "llama-cpp" || model.from.source === "url"))
+  // Over several hosts it is shared out by what is known of it.
+  const isShared = deployment.placement.distributed;
+  if (!hasDevices && (backend.memory.engine !== "llama-cpp" || (model.from.source === "url" && !isShared)))
     return unknown("nothing is placed by it");
   const read = await edges.readMemory({
     model,

@@ -4,16 +4,29 @@ import { roomAmong } from "../host/claim-conflict.js";
 import { claimsOf, listClaims } from "../host/claims.js";
 import type { OpenHost } from "../host/host.js";
 import { deviceShare } from "../planner/device-share.js";
+import { subordinateHolder } from "../planner/subordinate-name.js";
 import type { HostClaims } from "../planner/succession.js";
 import type { HostClaim } from "../schema/facts.js";
 import { connectionOf } from "../schema/hosts.js";
-import type { LockFile } from "../schema/lock.js";
+import type { LockFile, PlacedSubordinate } from "../schema/lock.js";
 
 /** All that a lock gives out of a host. */
 export function claimsOn(host: string, { placement }: Pick<LockFile, "placement">, owner: string): HostClaim[] {
-  return Object.entries(placement.instances).flatMap(([instance, { host: on, memory, ...held }]) =>
-    on === host ? claimsOf({ owner, instance }, { ...held, deviceBytes: deviceShare(memory) }) : [],
-  );
+  return Object.entries(placement.instances).flatMap(([instance, { host: on, memory, subordinates = [], ...held }]) => {
+    const own = on === host ? claimsOf({ owner, instance }, { ...held, deviceBytes: deviceShare(memory) }) : [];
+    const others = subordinates.filter((each) => each.host === host);
+    return [...own, ...others.flatMap((each) => claimsOfSubordinate(instance, each, owner))];
+  });
+}
+
+function claimsOfSubordinate(
+  instance: string,
+  { host, port, serverPort, devices, memory }: PlacedSubordinate,
+  owner: string,
+): HostClaim[] {
+  const slots = serverPort === undefined ? [] : [serverPort];
+  const held = { port, slots, devices, deviceBytes: deviceShare(memory) };
+  return claimsOf({ owner, instance: subordinateHolder(instance, host) }, held);
 }
 
 export interface ClaimEdges {

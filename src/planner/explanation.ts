@@ -38,7 +38,7 @@ export function explainDeployment(problem: ExplanationProblem, places: Places): 
   const { candidate, stack } = problem;
   const own =
     places.kind === "placed" ? [...places.places].filter(([, each]) => each.deployment === candidate.name) : [];
-  const chosen = new Set(own.map(([, { host }]) => host));
+  const chosen = new Set(own.flatMap(([, place]) => [place, ...(place.subordinates ?? [])].map(({ host }) => host)));
   const others = Object.keys(stack.hosts).filter((host) => !chosen.has(host));
   const open = others.filter((host) => candidate.hosts.includes(host));
   const tried = new Set(open.sort().slice(0, mostTried));
@@ -61,9 +61,11 @@ export type Places =
   | { readonly kind: "placed"; readonly places: ReadonlyMap<string, ReplicaPlace> }
   | { readonly kind: "refused"; readonly reason: string };
 
-function describeReplica(name: string, { host, devices, memory }: ReplicaPlace): Explanation["replicas"][number] {
-  const where = devices.length === 0 ? host : `${host} ${devices.join(", ")}`;
-  return { name, where, takes: memory === undefined ? "nothing that is known" : describeMemory(memory) };
+function describeReplica(name: string, place: ReplicaPlace): Explanation["replicas"][number] {
+  const parts = [place, ...(place.subordinates ?? [])];
+  const where = parts.map(({ host, devices }) => (devices.length === 0 ? host : `${host} ${devices.join(", ")}`));
+  const takes = parts.map(({ memory }) => (memory === undefined ? "nothing that is known" : describeMemory(memory)));
+  return { name, where: where.join(" + "), takes: takes.join(" + ") };
 }
 
 /** What speaks against a host whatever else is there. */

@@ -17,7 +17,8 @@ const serverHostBytes = 192 * 2 ** 20;
 export function llamaGroup(problem: WayProblem, model: LlamaModel): GroupWay | undefined {
   const read = readLlamaArguments(problem.parameters);
   if (read.kind === "unknown" || read.layers !== undefined || read.options.split !== undefined) return undefined;
-  const { options } = read;
+  // Weights that the server has laid out anew stay mapped too, and the system takes those pages back when it needs them.
+  const options = { ...read.options, mapped: false };
   const { devices } = problem;
   const acceleratorType = devices.kind === "devices" ? devices.type : undefined;
   if (devices.kind === "none" && devices.isUnified) return undefined;

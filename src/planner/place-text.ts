@@ -15,9 +15,10 @@ interface Explained {
 export function explainPlaces({ name, ways, leftOut }: Explained, places: ReadonlyMap<string, ReplicaPlace>): string[] {
   const own = [...places.values()].filter(({ deployment }) => deployment === name);
   const byText = new Map<string, string[]>();
-  for (const { host, memory } of own) {
+  for (const { host, memory, subordinates = [] } of own) {
     if (memory === undefined) continue;
-    const text = describeMemory(memory);
+    const others = subordinates.map((each) => `and on ${each.host} ${describeMemory(each.memory)}`);
+    const text = [describeMemory(memory), ...others].join(", ");
     byText.set(text, [...(byText.get(text) ?? []), host]);
   }
   return [

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 import type {
   DesiredBackendVersion,
@@ -8,13 +8,24 @@ import type {
   DesiredModel,
 } from "../planner/desired.js";
 import type { DesiredModelGateway } from "../planner/desired-model-gateway.js";
+import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
 import {
   desiredBackendVersionInputs,
   desiredInstanceInputs,
   desiredModelGatewayInputs,
   desiredModelInputs,
+  desiredSubordinateInputs,
 } from "../resources/desired-inputs.js";
-import { BackendVersion, Gateway, Host, Instance, ModelFiles, ModelGateway, ModelRoutes } from "./resources.js";
+import {
+  BackendVersion,
+  Gateway,
+  Host,
+  Instance,
+  ModelFiles,
+  ModelGateway,
+  ModelRoutes,
+  Subordinate,
+} from "./resources.js";
 
 /** From what a lock asks for to Pulumi's resources. */
 
@@ -78,6 +89,18 @@ export function createModelRoutes(
   return new ModelRoutes(desired.routesName, args, { parent: host, dependsOn: [...after] });
 }
 
+/** @param after what has to be verified before it changes */
+export function createSubordinate(
+  desired: DesiredSubordinate,
+  host: Host,
+  backendVersion: BackendVersion,
+  after: readonly pulumi.Resource[] = [],
+): Subordinate {
+  const { installation } = backendVersion;
+  const options = { parent: host, dependsOn: [host, backendVersion, ...after] };
+  return new Subordinate(desired.name, { ...desiredSubordinateInputs(desired), installation }, options);
+}
+
 /** What an instance stands on. */
 export interface InstanceNeeds {
   readonly backendVersion: BackendVersion;
@@ -87,19 +110,30 @@ export interface InstanceNeeds {
   /** That its container joins. */
   readonly networks?: readonly pulumi.Resource[];
   readonly secretEnv: pulumi.Input<Record<string, string>>;
+  /** What it has on other hosts, in the order in which its arguments name them. */
+  readonly subordinates?: readonly Subordinate[];
   /** What has to be verified before it changes. */
   readonly after?: readonly pulumi.Resource[];
 }
 
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
-  const { backendVersion, model, gateway, secretEnv, networks = [], after = [] } = needs;
+  const { backendVersion, model, gateway, secretEnv, networks = [], subordinates = [], after = [] } = needs;
   const { installation } = backendVersion;
+  const others = subordinates.map(({ subordinateName: name, backendVersion: version, start }) => {
+    return { name, backendVersion: version, start };
+  });
   return new Instance(
     desired.name,
-    { ...desiredInstanceInputs(desired), installation, placement: model.placement, secretEnv },
+    {
+      ...{ ...desiredInstanceInputs(desired), installation, placement: model.placement, secretEnv },
+      ...(others.length === 0 ? {} : { subordinates: pulumi.output(others) }),
+    },
     {
       parent,
-      dependsOn: [backendVersion, model, ...(gateway === undefined ? [] : [gateway]), ...networks, ...after],
+      dependsOn: [
+        ...[backendVersion, model, ...(gateway === undefined ? [] : [gateway])],
+        ...[...networks, ...subordinates, ...after],
+      ],
     },
   );
 }

@@ -97,5 +97,6 @@ export const dispatch = createDispatch({
   Gateway: new ResourceHandler(resourceKinds.Gateway, surroundings),
   ModelGateway: new ResourceHandler(resourceKinds.ModelGateway, surroundings),
   ModelRoutes: new ResourceHandler(resourceKinds.ModelRoutes, surroundings),
+  Subordinate: new ResourceHandler(resourceKinds.Subordinate, surroundings),
   Instance: new RolloutHandler(instances, { limit: new UpdateLimit(), rollouts: new Rollouts(surroundings), log }),
 });

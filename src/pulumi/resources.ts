@@ -7,6 +7,7 @@ import type { HostInputs } from "../resources/host.js";
 import type { InstanceInputs } from "../resources/instance-inputs.js";
 import type { ModelFilesInputs } from "../resources/model-files-inputs.js";
 import type { ModelGatewayInputs } from "../resources/model-gateway-inputs.js";
+import type { SubordinateInputs } from "../resources/subordinate-inputs.js";
 import type { HostFacts } from "../schema/facts.js";
 import type { UsedMemory } from "../schema/placement.js";
 import { shim } from "./shim.js";
@@ -39,6 +40,7 @@ export type InstanceArgs = Args<
   | "adopt"
   | "devices"
   | "memory"
+  | "subordinates"
   | "env"
   | "secretEnv"
   | "apiKeyVariable"
@@ -50,6 +52,8 @@ export type InstanceArgs = Args<
   | "strategy"
 >;
 
+export type SubordinateArgs = Args<SubordinateInputs, Given | "serverPort" | "haproxy" | "env" | "devices" | "memory">;
+
 /** One object for each kind, because Pulumi serialises each object anew. */
 const providers = {
   Host: shim("Host"),
@@ -59,6 +63,7 @@ const providers = {
   Instance: shim("Instance"),
   ModelGateway: shim("ModelGateway"),
   ModelRoutes: shim("ModelRoutes"),
+  Subordinate: shim("Subordinate"),
 };
 
 /** What all resources of Berth have. */
@@ -164,5 +169,19 @@ export class ModelGateway extends BerthResource {
 export class ModelRoutes extends BerthResource {
   constructor(name: string, args: ModelGatewayArgs, options?: pulumi.CustomResourceOptions) {
     super("ModelRoutes", name, args, [], options);
+  }
+}
+
+/** What an instance has on another host. It is there before its primary, and goes after it. */
+export class Subordinate extends BerthResource {
+  /** Changes when it is started anew: a primary that was started with another one has lost what it had there. */
+  declare readonly start: pulumi.Output<string>;
+  declare readonly backendVersion: pulumi.Output<string>;
+  /** How instances name it. */
+  readonly subordinateName: string;
+
+  constructor(name: string, args: SubordinateArgs, options?: pulumi.CustomResourceOptions) {
+    super("Subordinate", name, args, ["start"], options);
+    this.subordinateName = name;
   }
 }

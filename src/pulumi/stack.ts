@@ -28,6 +28,7 @@ import { declareExtras } from "./extras.js";
 import { createModelGateways } from "./model-gateways.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
+import { createSubordinates } from "./subordinates.js";
 import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
 import { byWave, hostsOfRun, WaveOrder, wavesOf } from "./wave-order.js";
 
@@ -111,16 +112,22 @@ async function deploy(
     hostOf: (name) => known(hosts, name),
     findSecrets: (named) => findSecrets(named, places),
   });
+  const standing = { host: on(hosts), backendVersion: on(backendVersions) };
   const created: CreatedInstance[] = [];
   const serving: pulumi.Resource[] = [];
   for (const [index, instance] of byWave(desired.instances, succession)) {
+    const after = waves.before(instance);
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
       model: known(models, instance.model),
       gateway: instance.placed.slots === undefined ? undefined : known(gateways, instance.host.name),
       networks: (instance.placed.networks ?? []).map((network) => known(networks, network)),
       secretEnv: secrets[index] ?? {},
-      after: [...waves.before(instance), ...modelGateways.processes],
+      subordinates: createSubordinates(desired.subordinates, instance.name, standing, [
+        ...after,
+        ...modelGateways.processes,
+      ]),
+      after: [...after, ...modelGateways.processes],
     };
     const resource = createInstance(instance, needs, stack);
     const verified = [resource, ...extras.onInstance(instance.name, resource)];
@@ -198,6 +205,10 @@ async function findSecrets(
     Object.entries(named).map(async ([variable, secret]) => [variable, await findSecret(secret, places)] as const),
   );
   return pulumi.all(Object.fromEntries(found));
+}
+
+function on<T>(map: ReadonlyMap<string, T>): (name: string) => T {
+  return (name) => known(map, name);
 }
 
 function known<T>(map: ReadonlyMap<string, T>, name: string): T {

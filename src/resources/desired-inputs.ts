@@ -4,6 +4,7 @@
  */
 import type { DesiredBackendVersion, DesiredInstance, DesiredModel } from "../planner/desired.js";
 import type { DesiredModelGateway } from "../planner/desired-model-gateway.js";
+import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
 import type { DesiredVerification } from "../planner/desired-commands.js";
 import { fillPlaceholders } from "../schema/commands.js";
 import { endpointOf } from "./instance-runner.js";
@@ -56,6 +57,18 @@ export function desiredInstanceInputs(desired: DesiredInstance) {
 export function desiredModelGatewayInputs(desired: DesiredModelGateway) {
   const { name: _, routesName: _routesName, keySecrets: _keys, apiKeySecrets: _apiKeys, certFile, ...inputs } = desired;
   return { ...inputs, ...defined({ certFile }) };
+}
+
+/** Without `installation`. */
+export function desiredSubordinateInputs(desired: DesiredSubordinate) {
+  const { host, instance, placed, release, executable, address, admits, env } = desired;
+  const { runtime, port, serverPort, haproxy, devices, memory } = placed;
+  return {
+    ...{ host, instance, executable, runtime, address, port, admits, env: { ...env } },
+    ...{ backend: release.backend, backendVersion: release.backendVersion },
+    ...defined({ serverPort, haproxy, memory }),
+    ...(devices.length === 0 ? {} : { devices }),
+  };
 }
 
 /** What a `verify` command runs: its text with its placeholders filled in. */

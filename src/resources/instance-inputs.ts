@@ -45,6 +45,18 @@ export const instanceInputs = z.strictObject({
     .describe("Ports of its runners behind the gateway, which then has `port`; without them updates have downtime"),
   devices: z.array(z.string()).min(1).optional().describe("Identities of the accelerators that are its own"),
   memory: placedMemory.optional().describe("What it takes of its host and its devices. Default: its devices whole"),
+  subordinates: z
+    .array(
+      z.strictObject({
+        name: z.string().describe("The subordinate"),
+        backendVersion: z.string().describe("Version of its backend, which has to be the instance's own"),
+        /** Changes when it is started anew. */
+        start: z.string().describe("Identity of its start, to which the primary has loaded"),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe("What it has on other hosts, in the order in which its arguments name them"),
   servedModel: z.string().describe("Name under which clients ask for the model"),
   apiKeyVariable: z.string().optional().describe("The member of secretEnv that is the API key"),
   healthPath: z.string().describe("HTTP path that answers 2xx when the engine is up"),
@@ -105,6 +117,7 @@ export const instanceDifferences: DifferenceTable<InstanceInputs> = {
   bindAddress: restart,
   port: restart,
   slots: restart,
+  subordinates: restart,
   // What the runner sees of them is in its arguments and environment.
   devices: settings,
   memory: settings,

@@ -15,6 +15,7 @@ import { isAmong, type Going } from "./instance-succession.js";
 
 /** @throws BerthError when the runner's files, port, devices or memory are not there for it */
 export async function assertPossible(work: InstanceWork, { replaced, leaving }: Going): Promise<void> {
+  assertOneVersion(work);
   await assertFiles(work);
   const { context, inputs } = work;
   const [conflict] = await findRivals(await claimPlace(work), neededClaims(work), isAmong(leaving));
@@ -22,6 +23,20 @@ export async function assertPossible(work: InstanceWork, { replaced, leaving }: 
   await assertPort({ ...work, givenUp: [...(replaced?.ports ?? []), ...leaving.ports] });
   await assertDevices(work);
   await assertMemory(work, { replaced, leaving });
+}
+
+/** Engines of two versions understand each other by chance alone. */
+function assertOneVersion({ context: { host }, inputs }: InstanceWork): void {
+  const { name, backend, backendVersion, subordinates = [] } = inputs;
+  const odd = subordinates.filter((each) => each.backendVersion !== backendVersion);
+  if (odd.length === 0) return;
+  throw new BerthError("host-unsuitable", {
+    where: `host ${host.name}: ${name}`,
+    what: "not all parts of the instance have the same version of the backend",
+    got: odd.map((each) => `${each.name} has ${each.backendVersion}`).join("; "),
+    expected: `${backend} ${backendVersion} for all of them`,
+    hint: "run `pulumi up` for the whole stack",
+  });
 }
 
 interface PortWork extends InstanceWork {

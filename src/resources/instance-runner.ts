@@ -54,13 +54,24 @@ export function behindGateway<T extends RecordedTarget | ProbeTarget>(target: T,
 
 /** The name of what the inputs ask to be run; behind a gateway it is the same on either port. */
 export function desiredGeneration(inputs: InstanceInputs, folder: string, salt: string): Generation {
-  const { argv, installation, placement, runtime, slots, container: settings, bindAddress, port } = inputs;
+  const {
+    argv,
+    installation,
+    placement,
+    runtime,
+    slots,
+    container: settings,
+    bindAddress,
+    port,
+    subordinates,
+  } = inputs;
   const spec = { argv, environment: environmentOf(inputs, folder) };
   const ports = slots === undefined ? {} : { slots: [...slots] };
   // Of a process the place to listen at is in its arguments.
   const published = slots === undefined ? { bindAddress, port } : {};
   const container = settings === undefined ? {} : { container: { settings, ...published } };
-  return nameGeneration(salt, spec, { installation, placement, runtime, ...ports, ...container });
+  const others = subordinates === undefined ? {} : { subordinates };
+  return nameGeneration(salt, spec, { installation, placement, runtime, ...ports, ...container, ...others });
 }
 
 /** What the inputs ask to be run; behind a gateway on the given port. */

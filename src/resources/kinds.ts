@@ -5,6 +5,7 @@ import { instanceKind } from "./instance.js";
 import { modelFilesKind } from "./model-files.js";
 import { modelGatewayKind } from "./model-gateway.js";
 import { modelRoutesKind } from "./model-routes.js";
+import { subordinateKind } from "./subordinate.js";
 
 const onHosts = {
   BackendVersion: backendVersionKind,
@@ -13,6 +14,7 @@ const onHosts = {
   Instance: instanceKind,
   ModelGateway: modelGatewayKind,
   ModelRoutes: modelRoutesKind,
+  Subordinate: subordinateKind,
 };
 
 /** Every kind of resource. A host takes away what was left on it of the others. */

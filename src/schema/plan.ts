@@ -30,7 +30,7 @@ const plannedObject = z
     kind: z
       .string()
       .describe(
-        "Kind of the object: Host, BackendVersion, ModelFiles, Gateway, ModelGateway, Instance, ModelRoutes, or Pulumi's own",
+        "Kind of the object: Host, BackendVersion, ModelFiles, Gateway, ModelGateway, Subordinate, Instance, ModelRoutes, or Pulumi's own",
       ),
     name: z.string().describe("Its name"),
     host: z.string().optional().describe("The host that it is on"),

@@ -6,7 +6,10 @@ import type { SeenObject } from "./seen.js";
 
 /** Pure. */
 export function firstObjects(lock: LockFile, projectRoot: string): SeenObject[] {
-  const { hosts, backendVersions, models, gateways, modelGateways, instances } = desiredStack(lock, projectRoot);
+  const { hosts, backendVersions, models, gateways, modelGateways, subordinates, instances } = desiredStack(
+    lock,
+    projectRoot,
+  );
   const { dockers, setups, verifications } = desiredExtras(lock);
   const named = (
     kind: string,
@@ -18,6 +21,7 @@ export function firstObjects(lock: LockFile, projectRoot: string): SeenObject[] 
     ...named("ModelFiles", models),
     ...named("Gateway", gateways),
     ...named("ModelGateway", modelGateways),
+    ...named("Subordinate", subordinates),
     ...instances.map(createInstance),
     ...named(
       "ModelRoutes",

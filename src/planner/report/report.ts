@@ -50,7 +50,9 @@ function told({ kind, name, host, change, reasons, drift }: SeenObject): Planned
   return { kind, name, ...(host === undefined ? {} : { host }), change, reasons, drift };
 }
 
-const kinds = ["Host", "BackendVersion", "ModelFiles", "Gateway", "ModelGateway", "Instance", "ModelRoutes"];
+const kinds = [
+  ...["Host", "BackendVersion", "ModelFiles", "Gateway", "ModelGateway", "Subordinate", "Instance", "ModelRoutes"],
+];
 
 /** In the order in which things stand on each other; Pulumi's own after Berth's. */
 function byKind(a: PlannedObject, b: PlannedObject): number {

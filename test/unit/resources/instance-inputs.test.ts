@@ -18,6 +18,7 @@ const restarts: Partial<InstanceInputs>[] = [
   { modelSha256: "b".repeat(64) },
   { modelPath: "/other" },
   { placement: "placement-2" },
+  { subordinates: [{ name: "chat-0.other.14003", backendVersion: "1.0", start: "start-2" }] },
   { argv: ["/data/bin/engine_1.0"] },
   { container: specOf().settings },
   { env: {} },
