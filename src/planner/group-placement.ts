@@ -58,8 +58,10 @@ export function placeGroups(
 
 /** What several hosts would do for a replica that has no place, where they are not allowed or lack something. */
 export function describeSeveral(problem: ReplicaProblem, candidate: Candidate, left: readonly FleetHost[]): string[] {
-  const { name, deployment, hosts } = candidate;
+  const { name, deployment, hosts, ways } = candidate;
   const { distributed } = deployment.placement;
+  if (distributed && ways.group === undefined)
+    return [`deployment ${name} is not split over hosts: its backend version cannot be, or its memory is not known`];
   const allowed = ableHosts(problem, candidate, left);
   const open = left.filter((host) => hosts.includes(host.name));
   const found = choose(candidate, allowed) ?? choose(candidate, open);

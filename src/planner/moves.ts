@@ -2,6 +2,8 @@
 interface Placed {
   readonly host: string;
   readonly devices: readonly string[];
+  /** What it has on other hosts. */
+  readonly subordinates?: readonly Omit<Placed, "subordinates">[] | undefined;
 }
 
 export interface Move {
@@ -25,5 +27,6 @@ export function findMoves(
 }
 
 function placeOf(placed: Placed | undefined): string | undefined {
-  return placed === undefined ? undefined : [placed.host, ...placed.devices].join(" ");
+  if (placed === undefined) return undefined;
+  return [placed, ...(placed.subordinates ?? [])].map(({ host, devices }) => [host, ...devices].join(" ")).join(" + ");
 }

@@ -21,6 +21,9 @@ import { instanceName } from "./replicas.js";
 import { foldNames } from "./report/names.js";
 import type { WayDetail } from "./way.js";
 
+/** Of so many refusals it is told whether several hosts would do: each is worked out anew. */
+const mostSplit = 3;
+
 /**
  * A place for every replica of every deployment, by the name of its instance, in the order of deployments and numbers.
  * What was placed before stays while it fits.
@@ -178,7 +181,7 @@ function doesNotFit(refusals: readonly Refusal[], problem: ReplicaProblem, { lef
   const { candidates } = problem;
   const [first, ...others] = refusals.map(describeRefusal);
   if (first === undefined) throw new Error("a refusal without one");
-  const notes = refusals.flatMap(({ deployment }) => {
+  const notes = refusals.flatMap(({ deployment }, index) => {
     const { ways, leftOut = {} } = candidates.find(({ name }) => name === deployment) ?? {};
     const alone = ways?.note === undefined ? [] : [`deployment ${deployment} has its devices alone: ${ways.note}`];
     const reasons = [...new Set(Object.values(leftOut))];
@@ -187,7 +190,11 @@ function doesNotFit(refusals: readonly Refusal[], problem: ReplicaProblem, { lef
       return `deployment ${deployment}: not on ${foldNames(hosts)}: ${why}`;
     });
     const candidate = candidates.find(({ name }) => name === deployment);
-    return [...alone, ...others, ...(candidate === undefined ? [] : describeSeveral(problem, candidate, left))];
+    return [
+      ...alone,
+      ...others,
+      ...(candidate === undefined || index >= mostSplit ? [] : describeSeveral(problem, candidate, left)),
+    ];
   });
   const lines = [...notes, ...others.map((parts) => new BerthError("does-not-fit", parts).message)];
   return new BerthError("does-not-fit", { ...first, ...(lines.length === 0 ? {} : { detail: lines.join("\n") }) });

@@ -54,7 +54,7 @@ describe.skipIf(isLeftOut)(`an instance that has two hosts${isLeftOut ? ` (left 
     await hub.close();
   });
 
-  function writeStack(build: LlamaBuild, placement = "{ distributed: true }"): void {
+  function writeStack(build: LlamaBuild, { placement = "{ distributed: true }", extra = "" } = {}): void {
     const reserved = totalmem() - roomBytes;
     const hosts = network.hosts.map(
       ({ name, address }) =>
@@ -76,6 +76,7 @@ deployments:
     backend: llama-cpp
     backendVersion: "${build}"
     contextLength: 512
+    extraParameters: [${extra}]
     placement: ${placement}
     bindAddress: ${network.host("one").address}
     insecure: true
@@ -129,7 +130,7 @@ deployments:
   const servers = () => processes("/ggml-rpc-server -H");
 
   it("is refused while it may not have two, and told that it would fit", async () => {
-    writeStack("b11434", "{}");
+    writeStack("b11434", { placement: "{}" });
     const { exitCode, output } = await sandbox.berth(["lock", "test"], environment());
     expect(exitCode, output).not.toBe(0);
     expect(output).toContain("would fit over 2 hosts, one, two, with `placement: { distributed: true }`");
@@ -192,14 +193,31 @@ deployments:
   );
 
   it(
+    "serves as before when a new group does not answer",
+    async () => {
+      const before = servers();
+      writeStack("b11435", { extra: "--no-such-flag" });
+      const { exitCode, output } = await pulumi(["up", "--yes", "--skip-preview"]);
+      expect(exitCode, output).not.toBe(0);
+      expect(output).toContain("the runner before it serves again");
+      expect(await ask()).toMatch(/b?11434/);
+      expect(servers()).toEqual(expect.arrayContaining(before));
+    },
+    4 * minutes,
+  );
+
+  it(
     "has one version on both: another one replaces the primary and its server",
     async () => {
-      const before = subordinate();
+      const [before] = servers();
       writeStack("b11435");
       const said = await up();
       expect(await ask()).toMatch(/b?11435/);
-      expect(subordinate().port, said).not.toBe(before.port);
-      expect(servers().map(({ line }) => line.includes("b11435"))).toEqual([true]);
+      expect(
+        servers().map(({ line }) => line.includes("b11435")),
+        said,
+      ).toEqual([true]);
+      expect(servers()).not.toContainEqual(before);
       expect(processes(" --rpc ").map(({ line }) => line.includes("llama-cpp_b11435"))).toEqual([true]);
     },
     3 * minutes,

@@ -18,6 +18,15 @@ describe("formatStatus", () => {
     expect(formatStatus(moved)).toMatch(/^ chat-0 +new, now on old +engine 2/m);
   });
 
+  it("says which other hosts a replica has, in its own row", () => {
+    const members = [
+      { name: "chat-0.b.14001", host: "b" },
+      { name: "chat-0.c.14001", host: "c" },
+    ];
+    const text = formatStatus({ ...quiet, rows: [{ ...row, members }] });
+    expect(text).toMatch(/^ chat-0 +new +engine 2.*\n +\+ b +\n +\+ c/m);
+  });
+
   it("says of hosts that are left what is on them, and what to do", () => {
     const text = formatStatus({
       ...quiet,

@@ -81,6 +81,16 @@ describe("a claim", () => {
     expect(await listClaims(placeOf(host, later))).toEqual([...prodClaims].reverse());
   });
 
+  it("holds as long as what an instance has on the host is there, where the instance itself is on another", async () => {
+    const host = new MemoryHost();
+    const claim = { port: 14_000, owner: "shop/dev", instance: "chat-0.gpu-2" };
+    await reserveClaims(placeOf(host), [claim]);
+    expect(await listClaims(placeOf(host, later))).toEqual([]);
+    const key = { owner: "shop/dev", kind: "Subordinate", name: "chat-0.gpu-2.14000", uses: "subordinates" };
+    await writeEntry(host, "/data", { schemaVersion: 1, ...key, identity: "i", recorded: true });
+    expect(await listClaims(placeOf(host, later))).toEqual([claim]);
+  });
+
   it("holds as long as its instance is on the host", async () => {
     const host = new MemoryHost();
     await reserveClaims(placeOf(host), [devPort]);

@@ -140,6 +140,13 @@ describe("a replica that no host has room for", () => {
     expect(membersOf(placed({ hosts: bare, deployments: { chat: insecure } }).get("chat-0"))).toHaveLength(2);
   });
 
+  it("is refused with why it is not split where its memory is not known", () => {
+    const hosts = { "1": host([4]), "2": host([4]) };
+    const stated = { ...distributed, resources: { vramBytes: 6 * gib } };
+    const error = thrownBy(() => placed({ hosts, deployments: { chat: stated } }));
+    expect(error.message).toContain("deployment chat is not split over hosts: its backend version cannot be, or");
+  });
+
   it("is refused where it would need more hosts than it may have", () => {
     const hosts = Object.fromEntries(["1", "2", "3", "4"].map((name) => [name, host([3])]));
     expect(membersOf(placed({ hosts, deployments: { chat: distributed } }).get("chat-0"))).toHaveLength(3);

@@ -5,6 +5,12 @@ import { findMoves } from "../../../src/planner/moves.js";
 const at = (host: string, ...devices: string[]) => ({ host, devices });
 
 describe("findMoves", () => {
+  it("counts what a replica has on other hosts", () => {
+    const before = { "a-0": { ...at("x"), subordinates: [at("y", "GPU-0")] } };
+    const after = { "a-0": { ...at("x"), subordinates: [at("z", "GPU-0")] } };
+    expect(findMoves(before, after)).toEqual([{ replica: "a-0", from: "x + y GPU-0", to: "x + z GPU-0" }]);
+  });
+
   it("tells replicas that move, come or go, and none that stays", () => {
     const before = { "a-0": at("x", "GPU-0"), "b-0": at("x"), "c-0": at("y", "GPU-1") };
     const after = { "a-0": at("x", "GPU-0"), "c-0": at("y", "GPU-2"), "d-0": at("z") };
