@@ -60,6 +60,19 @@ describe("resolveRelease", () => {
     expect(stopSeconds({}, {})).toBeUndefined();
   });
 
+  it("holds how it has several hosts where it is a binary, which has the server beside it", () => {
+    const pipx = { package: "e", requirements: "engine/2.0.txt" };
+    const binary = [{ os: "linux", arch: "x64", url: "https://example.com/e.tar.gz", sha256: "a".repeat(64) } as const];
+    const distributed = { method: "rpc", executable: "rpc-server" } as const;
+    const distributedBy = (install: object, version: object = {}) =>
+      resolve({}, catalogueOf([engineBackend({ distributed, versions: { "2.0": { install, ...version } } })]))
+        .distributed;
+    expect(distributedBy({ binary })).toEqual(distributed);
+    const own = { method: "rpc", executable: "old-server" };
+    expect(distributedBy({ binary }, { distributed: own })).toEqual(own);
+    expect(distributedBy({ pipx })).toBeUndefined();
+  });
+
   it("puts a deployment's parameters in place of the default ones, and its extra parameters after either", () => {
     expect(resolve({ extraParameters: ["--x"] }).parameters).toEqual(["--ctx-size", "4096", "--fast", "--x"]);
     expect(resolve({ parameters: ["--a"], extraParameters: ["--x"] }).parameters).toEqual([

@@ -23,6 +23,22 @@ describe("the hosts of a stack file", () => {
     });
   });
 
+  it("have private addresses, by their names where hostDefaults say so", () => {
+    const hosts = hostsOf(
+      'hostDefaults: { connection: ssh, privateAddress: "{{host}}.private" }',
+      "hosts:",
+      "  gpu-[1-2]: {}",
+      "  odd: { privateAddress: 10.0.0.9 }",
+    );
+    const addresses = Object.values(hosts).map(({ privateAddress }) => privateAddress);
+    expect(addresses).toEqual(["gpu-1.private", "gpu-2.private", "10.0.0.9"]);
+  });
+
+  it.each(["127.0.0.1", "0.0.0.0", "localhost"])("have no private address that each host has: %s", (address) => {
+    const problems = problemsOf(`hosts: { here: { connection: local, privateAddress: ${address} } }`);
+    expect(problems.join("\n")).toContain("expected an address of the network that the hosts share");
+  });
+
   it("take what they leave out from hostDefaults; ssh and labels merge by key, lists are replaced", () => {
     const hosts = hostsOf(
       "hostDefaults:",
