@@ -15,6 +15,7 @@ import type {
 } from "../schema/lock.js";
 import type { LockedModel } from "../schema/model.js";
 import { desiredModelGateways, type DesiredModelGateway } from "./desired-model-gateway.js";
+import { inventoryOf } from "./desired-inventory.js";
 import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
 import { compareInstances } from "./replicas.js";
 import { desiredSubordinates, type DesiredSubordinate } from "./desired-subordinates.js";
@@ -162,10 +163,16 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     instances,
     subordinates,
   };
-  const contents = { ...things, gateways, modelGateways: desiredModelGateways(lock, references) };
+  const modelGateways = desiredModelGateways(lock, references);
+  const contents = { ...things, gateways, modelGateways };
+  const kinds = {
+    ...{ Gateway: gateways, BackendVersion: contents.backendVersions, ModelFiles: contents.models },
+    ...{ Instance: instances, Subordinate: subordinates, ModelGateway: modelGateways },
+    ModelRoutes: modelGateways.map(({ routesName, host }) => ({ name: routesName, host })),
+  };
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
-    return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, contents) }];
+    return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, kinds) }];
   });
   return { hosts, ...contents };
 }
@@ -257,21 +264,4 @@ function artifactSha256(install: ProcessInstall | DesiredImage): string {
     case "image":
       return install.digest.replace(/^sha256:/, "");
   }
-}
-
-function inventoryOf(
-  host: string,
-  { gateways, modelGateways, backendVersions, models, instances, subordinates }: Omit<DesiredStack, "hosts">,
-): string[] {
-  const here = (resource: { host: HostReference }) => resource.host.name === host;
-  return [
-    ...gateways.filter(here).map(({ name }) => `Gateway/${name}`),
-    ...modelGateways
-      .filter(here)
-      .flatMap(({ name, routesName }) => [`ModelGateway/${name}`, `ModelRoutes/${routesName}`]),
-    ...backendVersions.filter(here).map(({ name }) => `BackendVersion/${name}`),
-    ...models.filter(here).map(({ name }) => `ModelFiles/${name}`),
-    ...instances.filter(here).map(({ name }) => `Instance/${name}`),
-    ...subordinates.filter(here).map(({ name }) => `Subordinate/${name}`),
-  ].sort();
 }
