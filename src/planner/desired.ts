@@ -157,24 +157,26 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
     const host = references[name];
     return host === undefined || gateway === undefined ? [] : [{ name: `${name}.gateway`, host, ...gateway }];
   });
-  const things = {
-    backendVersions: [...backendVersions.values()],
-    models: [...models.values()],
-    instances,
-    subordinates,
+  const contents = {
+    ...{ gateways, modelGateways: desiredModelGateways(lock, references), instances, subordinates },
+    ...{ backendVersions: [...backendVersions.values()], models: [...models.values()] },
   };
-  const modelGateways = desiredModelGateways(lock, references);
-  const contents = { ...things, gateways, modelGateways };
-  const kinds = {
-    ...{ Gateway: gateways, BackendVersion: contents.backendVersions, ModelFiles: contents.models },
-    ...{ Instance: instances, Subordinate: subordinates, ModelGateway: modelGateways },
-    ModelRoutes: modelGateways.map(({ routesName, host }) => ({ name: routesName, host })),
-  };
+  const kinds = kindsOf(contents);
   const hosts = sorted(lock.placement.hosts).flatMap(([name, { labels }]) => {
     const host = references[name];
     return host === undefined ? [] : [{ name, host, labels, inventory: inventoryOf(name, kinds) }];
   });
   return { hosts, ...contents };
+}
+
+/** Everything on hosts, by the kinds of its resources. */
+function kindsOf(contents: Omit<DesiredStack, "hosts">): Parameters<typeof inventoryOf>[1] {
+  const { gateways, modelGateways, backendVersions, models, instances, subordinates } = contents;
+  return {
+    ...{ Gateway: gateways, BackendVersion: backendVersions, ModelFiles: models },
+    ...{ Instance: instances, Subordinate: subordinates, ModelGateway: modelGateways },
+    ModelRoutes: modelGateways.map(({ routesName, host }) => ({ name: routesName, host })),
+  };
 }
 
 /** What instances stand on, and what lies ready: on each host once, whoever wants it. */

@@ -28,6 +28,7 @@ import { declareExtras } from "./extras.js";
 import { createModelGateways } from "./model-gateways.js";
 import { toProgramError } from "./program-error.js";
 import { projectRootOf } from "./project-root.js";
+import type { Host } from "./resources.js";
 import { createSubordinates } from "./subordinates.js";
 import { findSecret, revealSecret, type SecretPlaces } from "./secrets.js";
 import { byWave, hostsOfRun, WaveOrder, wavesOf } from "./wave-order.js";
@@ -92,21 +93,7 @@ async function deploy(
   });
   const hosts = new Map(desired.hosts.map((host) => [host.name, createHost(host, stack, extras.before(host.name))]));
   const networks = extras.onHosts(hosts);
-  const gateways = new Map(
-    desired.gateways.map((gateway) => [gateway.host.name, createGateway(gateway, known(hosts, gateway.host.name))]),
-  );
-  const backendVersions = new Map(
-    desired.backendVersions.map((backend, index) => [
-      backend.name,
-      createBackendVersion(backend, known(hosts, backend.host.name), passwords[index]),
-    ]),
-  );
-  const models = new Map(
-    desired.models.map((model, index) => [
-      model.name,
-      createModelFiles(model, known(hosts, model.host.name), tokens[index]),
-    ]),
-  );
+  const { gateways, backendVersions, models } = createFoundations(desired, hosts, { tokens, passwords });
   const modelGateways = await createModelGateways({
     desired: desired.modelGateways,
     hostOf: (name) => known(hosts, name),
@@ -116,18 +103,15 @@ async function deploy(
   const created: CreatedInstance[] = [];
   const serving: pulumi.Resource[] = [];
   for (const [index, instance] of byWave(desired.instances, succession)) {
-    const after = waves.before(instance);
+    const after = [...waves.before(instance), ...modelGateways.processes];
     const needs = {
       backendVersion: known(backendVersions, instance.backendVersion),
       model: known(models, instance.model),
       gateway: instance.placed.slots === undefined ? undefined : known(gateways, instance.host.name),
       networks: (instance.placed.networks ?? []).map((network) => known(networks, network)),
       secretEnv: secrets[index] ?? {},
-      subordinates: createSubordinates(desired.subordinates, instance.name, standing, [
-        ...after,
-        ...modelGateways.processes,
-      ]),
-      after: [...after, ...modelGateways.processes],
+      subordinates: createSubordinates(desired.subordinates, instance.name, standing, after),
+      after,
     };
     const resource = createInstance(instance, needs, stack);
     const verified = [resource, ...extras.onInstance(instance.name, resource)];
@@ -138,6 +122,25 @@ async function deploy(
   modelGateways.route(serving);
   assertAsWanted(created, (host) => waves.isMeant(host), toProgramError);
   return describeDeployments(created);
+}
+
+/** What instances stand on, by their names; gateways by their hosts. */
+function createFoundations(
+  { gateways, backendVersions, models }: DesiredStack,
+  hosts: ReadonlyMap<string, Host>,
+  { tokens, passwords }: Pick<Awaited<ReturnType<typeof findNeededSecrets>>, "tokens" | "passwords">,
+) {
+  const hostOf = ({ host }: { host: { name: string } }) => known(hosts, host.name);
+  return {
+    gateways: new Map(gateways.map((gateway) => [gateway.host.name, createGateway(gateway, hostOf(gateway))])),
+    backendVersions: new Map(
+      backendVersions.map((backend, index) => [
+        backend.name,
+        createBackendVersion(backend, hostOf(backend), passwords[index]),
+      ]),
+    ),
+    models: new Map(models.map((model, index) => [model.name, createModelFiles(model, hostOf(model), tokens[index])])),
+  };
 }
 
 async function findNeededSecrets(desired: DesiredStack, places: SecretPlaces) {
