@@ -3,21 +3,24 @@ import { sha256 } from "../lib/canonical.js";
 import { sorted } from "../lib/record.js";
 import {
   entryLines,
-  errorLines,
+  handedOnLine,
   handOnLines,
+  handUnreadOnLines,
   listFile,
   logLines,
   mapFile,
   mapNames,
+  ownResponseLine,
   readElsewhereLines,
   readInstanceLines,
-  readLines,
+  readLine,
   routeLines,
   tellInstanceLines,
-  tellModelLine,
+  tellModelLines,
   type MapName,
 } from "./model-gateway-rules.js";
 import { largeLua, renamedBytes, renameLua } from "./model-gateway-lua.js";
+import { errorLines, refusalsLua, refuseAtEnd, refuseAtOnce } from "./model-gateway-refusals.js";
 import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
 import { addressText, serverName, targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
 
@@ -58,7 +61,7 @@ const versionMark = "@VERSION@";
  * @param certificate SHA-256 of the certificate's file, where there is one
  */
 export function modelGatewayFiles(settings: ModelGatewaySettings, certificate: string | undefined): ModelGatewayFiles {
-  const parts = { ...modelLists(settings), "rename.lua": renameLua };
+  const parts = { ...modelLists(settings), "rename.lua": renameLua, "refusals.lua": refusalsLua(settings) };
   const configuration = configurationOf(settings);
   const version = sha256(JSON.stringify([configuration, parts, certificate ?? ""])).slice(0, 16);
   const largeConfiguration = largeConfigurationOf(settings);
@@ -91,7 +94,7 @@ const heading = "# Berth writes this file, and reads it again: what is changed b
 
 function configurationOf(settings: ModelGatewaySettings): string {
   return text([
-    globalPart(["maxconn 4000", ...bufferLines(smallBytes), "lua-load rename.lua"]),
+    globalPart(["maxconn 4000", ...bufferLines(smallBytes), "lua-load rename.lua", "lua-load refusals.lua"]),
     defaultsPart(settings),
     modelsPart(settings),
     insidePart(settings),
@@ -112,11 +115,13 @@ function largeConfigurationOf(settings: ModelGatewaySettings): string {
       "frontend large",
       "bind unix@large.sock mode 600",
       `acl is_form ${isForm}`,
+      `http-request use-service lua.too_large if { req.hdr_val(content-length) gt ${settings.maxBodyBytes} }`,
       "http-request wait-for-body time 120s",
       `http-request use-service lua.too_large if { req.body_size gt ${settings.maxBodyBytes} }`,
-      ...readLines(" if !is_form"),
-      "http-request set-var(txn.model) req.body,lua.form_model if is_form",
-      tellModelLine,
+      `${readLine} if !is_form`,
+      "http-request set-var(txn.model) lua.json_model if !is_form !{ var(txn.model) -m len gt 0 }",
+      "http-request set-var(txn.model) lua.form_model if is_form",
+      ...tellModelLines,
       "default_backend inside",
     ],
     ["backend inside", "server inside unix@../inside.sock"],
@@ -141,7 +146,7 @@ function bufferLines(bodyBytes: number): string[] {
   return [`tune.bufsize ${bodyBytes + headBytes}`, "tune.maxrewrite 8192"];
 }
 
-function defaultsPart({ queueSeconds }: ModelGatewaySettings): string[] {
+function defaultsPart(settings: ModelGatewaySettings): string[] {
   return [
     "defaults",
     "mode http",
@@ -155,9 +160,9 @@ function defaultsPart({ queueSeconds }: ModelGatewaySettings): string[] {
     "timeout server 1h",
     "timeout http-request 30s",
     "timeout http-keep-alive 60s",
-    `timeout queue ${Math.max(1, Math.round(queueSeconds * 1000))}ms`,
+    `timeout queue ${Math.max(1, Math.round(settings.queueSeconds * 1000))}ms`,
     "timeout check 10s",
-    ...errorLines(),
+    ...errorLines(settings),
   ];
 }
 
@@ -172,9 +177,10 @@ function modelsPart(settings: ModelGatewaySettings): string[] {
     ...entryLines(settings),
     ...handOnLines(smallBytes),
     "http-request wait-for-body time 30s",
-    ...readLines(),
-    ...routeLines(settings),
-    "use_backend large if is_large",
+    readLine,
+    ...handUnreadOnLines,
+    ...routeLines(settings, refuseAtOnce),
+    handedOnLine,
     "use_backend %[var(txn.route)]",
   ];
 }
@@ -185,7 +191,7 @@ function insidePart(settings: ModelGatewaySettings): string[] {
     "frontend inside",
     "bind unix@inside.sock mode 600",
     ...readElsewhereLines,
-    ...routeLines(settings),
+    ...routeLines(settings, refuseAtEnd),
     ...tellInstanceLines,
     "use_backend %[var(txn.route)]",
   ];
@@ -233,6 +239,7 @@ function targetPart(deployment: string, settings: ModelGatewaySettings): string[
     ...(queue === undefined
       ? []
       : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${Math.max(1, queue)} }`]),
+    ownResponseLine,
     "http-response set-var(txn.instance) srv_name",
     `default-server check inter 2s fastinter ${checkSeconds}s fall 3 rise ${rise} init-addr last,libc,none${most}`,
     ...servers.map((server) => `server ${serverName(server)} ${addressText(server)}`),

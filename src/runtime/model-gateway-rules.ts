@@ -1,5 +1,6 @@
 /** What HAProxy does with a request before it reaches a deployment: its rules, as lines of its configuration. Pure. */
 import { sorted } from "../lib/record.js";
+import { refusal, type Refuse } from "./model-gateway-refusals.js";
 import { targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
 
 export const mapNames = ["routes", "shares", "keys", "access", "limits"] as const;
@@ -29,64 +30,48 @@ const inferencePaths = [
   "/v1/images/edits",
 ];
 
-const retryAfter = " hdr Retry-After 5";
-const errors: readonly (readonly [number, string, string, string?])[] = [
-  [400, "bad_request", "The request is not well-formed."],
-  [403, "forbidden", "The request is not allowed."],
-  [408, "request_timeout", "The request did not come in time."],
-  [500, "internal_error", "The gateway has a problem."],
-  [502, "bad_gateway", "The instance broke off."],
-  [503, "no_instance", "No instance of the model can answer now.", retryAfter],
-  [504, "gateway_timeout", "The instance did not answer in time."],
+/** By such headers the two processes of a gateway tell each other what they know of a request: nobody else does. */
+const ownHeaders = "x-berth- -m beg";
+
+/** What a client says to the gateway alone: who it is, and how it goes on with the connection. */
+const headersOfClients = [
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "proxy-authorization",
+  "cookie",
+  "connection",
+  "upgrade",
+  "http2-settings",
 ];
-const ofServer = new Set(["internal_error", "bad_gateway", "no_instance", "gateway_timeout"]);
 
-/** What HAProxy answers by itself, as OpenAI's clients read it. */
-export function errorLines(): string[] {
-  return errors.map(
-    ([status, code, message, header = ""]) =>
-      `http-error status ${status} content-type application/json${header} string '${errorBody(code, message)}'`,
-  );
-}
-
-/** `{"error": …}` as OpenAI's clients read it. */
-function errorBody(code: string, message: string): string {
-  const type = ofServer.has(code) ? "server_error" : "invalid_request_error";
-  return JSON.stringify({ error: { message, type, param: null, code } });
-}
-
-function refusal(status: number, code: string, message: string, header = ""): string {
-  return `http-request return status ${status} content-type application/json${header} string '${errorBody(code, message)}'`;
-}
-
-/** Headers by which the two processes of a gateway tell each other what they know of a request. */
-const inward = ["x-berth-model", "x-berth-key"] as const;
-const outward = ["x-berth-known", "x-berth-instance"] as const;
+/** Most of a request's head, bytes: its body has to fit into the buffer beside it. */
+const mostHeadBytes = 49_152;
 
 /** What is asked, and who asks: nothing of the body is read yet. */
 export function entryLines(settings: ModelGatewaySettings): string[] {
   return [
     "acl is_inference path " + inferencePaths.join(" "),
     "acl is_models path /v1/models",
-    ...inward.map((header) => `http-request del-header ${header}`),
+    `http-request del-header ${ownHeaders}`,
+    `${refusal(431, "headers_too_large", `The headers have more than ${mostHeadBytes} bytes.`)} if { req.hdrs,length gt ${mostHeadBytes} }`,
     ...keyLines(settings),
     ...listLines(settings),
     `${refusal(404, "not_found", "There is nothing at this path.")} unless is_inference`,
     `${refusal(405, "method_not_allowed", "Use POST.", " hdr Allow POST")} unless METH_POST`,
-    `http-request return status 413 content-type application/json string '${tooLargeBody(settings)}' if { req.hdr_val(content-length) gt ${settings.maxBodyBytes} }`,
+    // What cannot be read here is read by nobody else in another way.
+    `${refusal(400, "bad_request", "The request has several types.")} if { req.fhdr_cnt(content-type) gt 1 }`,
+    `${refusal(415, "unsupported_encoding", "The request must not be compressed.")} if { req.hdr(content-encoding) -m found } !{ req.fhdr(content-encoding) -m str -i identity }`,
   ];
-}
-
-/** What is said to a request that is too large. */
-export function tooLargeBody({ maxBodyBytes }: Pick<ModelGatewaySettings, "maxBodyBytes">): string {
-  return errorBody("request_too_large", `The request has more than ${maxBodyBytes} bytes.`);
 }
 
 function keyLines({ keys }: ModelGatewaySettings): string[] {
   if (Object.keys(keys).length === 0) return [];
+  const several = ["authorization", "x-api-key"].map((header) => `{ req.fhdr_cnt(${header}) gt 1 }`).join(" || ");
   return [
-    "http-request set-var(txn.token) req.hdr(x-api-key)",
-    "http-request set-var(txn.token) req.hdr(authorization),regsub('^[Bb]earer +','') if { req.hdr(authorization) -m found }",
+    `${refusal(401, "invalid_api_key", "There are several API keys.", " hdr WWW-Authenticate Bearer")} if ${several}`,
+    "http-request set-var(txn.token) req.fhdr(x-api-key)",
+    "http-request set-var(txn.token) req.fhdr(authorization),regsub('^bearer +','',i) if { req.fhdr(authorization) -m found }",
     `http-request set-var(txn.key) var(txn.token),digest(sha256),hex,map(${mapFile("keys")})`,
     "http-request unset-var(txn.token)",
     `${refusal(401, "invalid_api_key", "The API key is missing or wrong.", " hdr WWW-Authenticate Bearer")} unless { var(txn.key) -m found }`,
@@ -110,65 +95,86 @@ export function listFile(key?: string): string {
   return key === undefined ? "models.json" : `models-of-${key}.json`;
 }
 
+const isElsewhere = "{ var(txn.elsewhere) -m bool }";
+/** The rules after these are for the others. */
+const handOn = [
+  `http-request set-header x-berth-key %[var(txn.key)] if ${isElsewhere}`,
+  `http-request allow if ${isElsewhere}`,
+];
+
 /** Hands a request on whose body is too large to be read here, or of unknown size, or a form. */
 export function handOnLines(smallBytes: number): string[] {
   return [
     `acl is_large req.hdr_val(content-length) gt ${smallBytes}`,
+    // HTTP/2 says so of what HTTP/1.1 sends in chunks.
+    "acl is_large req.hdr_cnt(content-length) eq 0",
     "acl is_large req.hdr(transfer-encoding) -m found",
     "acl is_large req.hdr(content-type) -m beg -i multipart/form-data",
-    "http-request set-header x-berth-key %[var(txn.key)] if is_large",
-    // The others go on.
-    "http-request allow if is_large",
+    "http-request set-var(txn.elsewhere) bool(true) if is_large",
+    ...handOn,
   ];
 }
 
+/** Hands a request on whose model json_query did not read: it knows no `\/`, and nothing that is nested deep. */
+export const handUnreadOnLines: readonly string[] = [
+  `http-request set-var(txn.elsewhere) bool(true) if !{ var(txn.model) -m len gt 0 } { req.body -m sub '"model"' }`,
+  ...handOn,
+];
+
+/** Where requests that are handed on go. */
+export const handedOnLine = `use_backend large if ${isElsewhere}`;
+
 /** Reads the model that a body of JSON names. The first of several counts, and none that is nested. */
-export function readLines(condition = ""): string[] {
-  return [
-    `http-request set-var(txn.model) req.body,json_query('$.model')${condition}`,
-    // Some clients write a slash in JSON as \/, which json_query does not read.
-    `http-request set-var(txn.model) req.body,regsub('\\\\\\\\/',/,g),json_query('$.model') if ${condition.replace(" if ", "")} !{ var(txn.model) -m len gt 0 } { req.body -m sub '\\/' }`,
-  ];
-}
+export const readLine = "http-request set-var(txn.model) req.body,json_query('$.model')";
 
 /** What another process has read of a request. */
 export const readElsewhereLines: readonly string[] = [
   "http-request set-var(txn.model) req.hdr(x-berth-model),b64dec",
   "http-request set-var(txn.key) req.hdr(x-berth-key)",
-  ...inward.map((header) => `http-request del-header ${header}`),
+  `http-request del-header ${ownHeaders}`,
 ];
 
-/** Tells what was read of a request, whatever it holds. */
-export const tellModelLine = "http-request set-header x-berth-model %[var(txn.model),bytes(0,200),base64]";
+/** What is in no name of a model. */
+const hasOtherLetters = "{ var(txn.model) -m reg [^A-Za-z0-9._:/+-] }";
+
+/** Tells what was read of a request. A name with a zero byte would come as another. */
+export const tellModelLines: readonly string[] = [
+  `http-request set-var(txn.model) str(?) if ${hasOtherLetters}`,
+  "http-request set-header x-berth-model %[var(txn.model),bytes(0,200),base64]",
+];
 
 /** From the model to the deployment. */
-export function routeLines(settings: ModelGatewaySettings): string[] {
+export function routeLines(settings: ModelGatewaySettings, refuse: Refuse): string[] {
   const { targets } = settings;
   const proxies = Object.keys(targets).toSorted().map(targetProxy);
   return [
-    `${refusal(400, "model_missing", "The request names no model.")} unless { var(txn.model) -m len gt 0 }`,
+    `${refuse("model_missing")} unless { var(txn.model) -m len gt 0 }`,
+    // A map takes a name for another that goes on after a zero byte.
+    `${refuse("model_not_found")} if ${hasOtherLetters}`,
     `http-request set-var(txn.fallback) var(txn.model),map(${mapFile("routes")})`,
-    `http-request return status 404 content-type application/json lf-string '{"error":{"message":"The model \`%[var(txn.model),bytes(0,100),json(utf8ps)]\` does not exist.","type":"invalid_request_error","param":"model","code":"model_not_found"}}' unless { var(txn.fallback) -m found }`,
+    `${refuse("model_not_found")} unless { var(txn.fallback) -m found }`,
     "http-request set-var(txn.known) var(txn.model)",
-    ...accessLines(settings),
+    ...accessLines(settings, refuse),
     `http-request set-var(txn.route) rand(${rolls}),concat('|',txn.model),map(${mapFile("shares")})`,
     "http-request set-var(txn.route) var(txn.fallback) unless { var(txn.route) -m found }",
     ...proxies.map(
       (proxy) =>
         `http-request set-var(txn.route) var(txn.fallback) if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
     ),
-    "http-request del-header authorization",
-    "http-request del-header x-api-key",
+    ...proxies.map(
+      (proxy) => `${refuse("no_instance")} if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
+    ),
+    ...headersOfClients.map((header) => `http-request del-header ${header}`),
   ];
 }
 
-function accessLines({ keys }: ModelGatewaySettings): string[] {
+function accessLines({ keys }: ModelGatewaySettings, refuse: Refuse): string[] {
   if (Object.keys(keys).length === 0) return [];
   const access = mapFile("access");
   return [
     `acl may_ask var(txn.key),concat('|*'),map(${access}) -m found`,
     `acl may_ask var(txn.key),concat('|',txn.model),map(${access}) -m found`,
-    `${refusal(403, "model_not_allowed", "The API key may not ask for this model.")} unless may_ask`,
+    `${refuse("model_not_allowed")} unless may_ask`,
   ];
 }
 
@@ -193,9 +199,17 @@ export const tellInstanceLines: readonly string[] = [
   "http-response set-header x-berth-instance %[var(txn.instance)]",
 ];
 
+/** An engine tells nothing of the kind. */
+export const ownResponseLine = `http-response del-header ${ownHeaders}`;
+
 /** The same, read; clients do not see it. */
 export const readInstanceLines: readonly string[] = [
+  // What the other process says while a client still sends is said here, and ends the connection.
+  ...[408, 413].map(
+    (status) =>
+      `http-response deny deny_status ${status} if { status ${status} } !{ res.hdr(x-berth-instance) -m found }`,
+  ),
   "http-response set-var(txn.known) res.hdr(x-berth-known) if { res.hdr(x-berth-known) -m found }",
   "http-response set-var(txn.instance) res.hdr(x-berth-instance) if { res.hdr(x-berth-instance) -m found }",
-  ...outward.map((header) => `http-response del-header ${header}`),
+  ownResponseLine,
 ];
