@@ -10,6 +10,7 @@ import {
   logLines,
   mapFile,
   mapNames,
+  noInstanceLines,
   ownResponseLine,
   readElsewhereLines,
   readInstanceLines,
@@ -192,6 +193,7 @@ function insidePart(settings: ModelGatewaySettings): string[] {
     "bind unix@inside.sock mode 600",
     ...readElsewhereLines,
     ...routeLines(settings, refuseAtEnd),
+    ...noInstanceLines(settings),
     ...tellInstanceLines,
     "use_backend %[var(txn.route)]",
   ];

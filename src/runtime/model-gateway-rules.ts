@@ -1,6 +1,6 @@
 /** What HAProxy does with a request before it reaches a deployment: its rules, as lines of its configuration. Pure. */
 import { sorted } from "../lib/record.js";
-import { refusal, type Refuse } from "./model-gateway-refusals.js";
+import { refusal, refuseAtEnd, type Refuse } from "./model-gateway-refusals.js";
 import { targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
 
 export const mapNames = ["routes", "shares", "keys", "access", "limits"] as const;
@@ -161,11 +161,16 @@ export function routeLines(settings: ModelGatewaySettings, refuse: Refuse): stri
       (proxy) =>
         `http-request set-var(txn.route) var(txn.fallback) if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
     ),
-    ...proxies.map(
-      (proxy) => `${refuse("no_instance")} if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
-    ),
     ...headersOfClients.map((header) => `http-request del-header ${header}`),
   ];
+}
+
+/** Refuses, when the rest of the request has come, what no instance can answer now: HAProxy itself does it at once. */
+export function noInstanceLines({ targets }: Pick<ModelGatewaySettings, "targets">): string[] {
+  const proxies = Object.keys(targets).toSorted().map(targetProxy);
+  return proxies.map(
+    (proxy) => `${refuseAtEnd("no_instance")} if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
+  );
 }
 
 function accessLines({ keys }: ModelGatewaySettings, refuse: Refuse): string[] {

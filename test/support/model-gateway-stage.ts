@@ -77,7 +77,7 @@ export class ModelGatewayStage {
     const server = (name: string, index: number) => ({ instance: `${name}-0`, address, port: stage.#portOf(index) });
     const target = (name: string, index: number) => ({
       servers: [server(name, index)],
-      ...{ healthPath: "/health", minHealthySeconds: 1, drainSeconds: 5 },
+      ...{ servedModel: name, healthPath: "/health", minHealthySeconds: 1, drainSeconds: 5 },
     });
     stage.settings = {
       listen: { address, port: await freePort() },

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 
-import { parseIdle, parseSessions, parseStates, parseWorkers } from "../../../src/runtime/haproxy-control.js";
+import {
+  parseHealth,
+  parseIdle,
+  parseMap,
+  parseSessions,
+  parseStates,
+  parseWorkers,
+  splitAnswers,
+} from "../../../src/runtime/haproxy-control.js";
 
 describe("parseStates", () => {
   const table = (rows: [string, number][]) =>
@@ -72,5 +80,49 @@ chat-01:0.0.0.0:14000,FRONTEND,0,0,7,7,
 `;
     expect(parseIdle(text, "chat-0:")).toBe(3);
     expect(parseIdle("", "chat-0:")).toBe(0);
+  });
+});
+
+describe("splitAnswers", () => {
+  it("gives each answer its own, also when one is empty", () => {
+    expect(splitAnswers("Name: HAProxy\ndescription: a\n\n1\n# be_id\n\n\n0x1 chat code\n\n", 4)).toEqual([
+      "Name: HAProxy\ndescription: a",
+      "1\n# be_id",
+      "",
+      "0x1 chat code",
+    ]);
+  });
+
+  it("gives no more than there are, and none that is cut off", () => {
+    expect(splitAnswers("a\n\nb\nc", 3)).toEqual(["a"]);
+    expect(splitAnswers("a\n\nb\n\n", 1)).toEqual(["a"]);
+    expect(splitAnswers("b", 2)).toEqual([]);
+  });
+});
+
+describe("parseMap", () => {
+  it("reads keys and values", () => {
+    const text = "0x7f8a1c005b40 chat deployment:chat\n0x7f8a1c005b90 0|org/chat deployment:code";
+    expect([...parseMap(text)]).toEqual([
+      ["chat", "deployment:chat"],
+      ["0|org/chat", "deployment:code"],
+    ]);
+  });
+
+  it("finds nothing in one that is empty, or that no rule reads", () => {
+    expect(parseMap("").size).toBe(0);
+    expect(parseMap("Unknown map identifier. Please use #<id> or <file>.").size).toBe(0);
+  });
+});
+
+describe("parseHealth", () => {
+  it.each([
+    ["stopped", 0, false],
+    ["starting", 1, false],
+    ["running", 2, true],
+    ["stopping", 3, false],
+  ])("tells whether the checks find a server healthy that is %s", (_, state, isHealthy) => {
+    const text = `1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n2 deployment:chat 1 chat-0:127.0.0.1:14000 127.0.0.1 ${state} 0\n`;
+    expect([...parseHealth(text)]).toEqual([["deployment:chat/chat-0:127.0.0.1:14000", isHealthy]]);
   });
 });
