@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
 import {
+  asRead,
   everything,
   keyedStage,
   limited,
@@ -86,7 +87,8 @@ describe.runIf(runAll || existsSync(haproxy))("requests to the gateway that rout
       ["in nothing", "", "model_missing"],
     ])("reads a model that is %s", async (_, body, expected) => {
       expect(await client.ask({ body, framing })).toBe(expected);
-      if (client.seen.length > 0) expect(client.seen[0]).toMatchObject({ bytes: body.length, sha256: sha256(body) });
+      const read = asRead(body, expected);
+      if (client.seen.length > 0) expect(client.seen[0]).toMatchObject({ bytes: read.length, sha256: sha256(read) });
     });
 
     it("leaves JSON that is broken elsewhere to the engine", async () => {

@@ -35,6 +35,14 @@ export const keyedStage = {
   },
 };
 
+/** The routes that engines do not know: these read their own name behind the one that the client gave. */
+const isAliased = (body: string) => /"model":"(?:org\\?\/|5")/.test(body);
+
+/** What an engine gets of a body. */
+export function asRead(body: string, engine: string): string {
+  return isAliased(body) ? body.replace(/\}$/, `,"model":"${engine}"}`) : body;
+}
+
 /** An answer is the engine that gave it, or the code of an error, or a status. */
 export type Expected = "chat" | "code" | "model_missing" | "model_not_found" | (string & {});
 
