@@ -21,6 +21,7 @@ const titles = {
   evidence: "Evidence",
   promotion: "Promotion record",
   bundle: "Bundle",
+  bench: "Bench report",
 };
 
 const pages = {};

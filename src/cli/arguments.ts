@@ -14,6 +14,8 @@ export const runnerFormats = ["table", "json", "yaml", "names"] as const;
 
 export const buildFormats = ["table", "json"] as const;
 
+export const benchFormats = ["table", "json"] as const;
+
 export const outdatedFormats = ["table", "json"] as const;
 
 export const runnerPlatforms = ["linux/amd64", "linux/arm64"] as const satisfies readonly RunnerPlatform[];
@@ -42,6 +44,13 @@ export function parsePart(text: string): number {
 
 export function parseSplit(text: string): number[] {
   return text.split(",").map(parsePart);
+}
+
+/** `1,4,16`. */
+export function parseConcurrency(text: string): number[] {
+  const counts = text.split(",").map(parseSize);
+  if (counts.length <= 16 && counts.every((count) => count <= 1024)) return counts;
+  throw new InvalidArgumentError("expected at most 16 numbers up to 1024");
 }
 
 export function collect(value: string, before: readonly string[] = []): string[] {

@@ -3,9 +3,14 @@ import type { Workplace } from "./workplace.js";
 
 /** Ends a command that follows something when the user is done with it. */
 export function untilInterrupted(): AbortSignal {
+  return interruption().signal;
+}
+
+/** The same for those who hear of it in another way too. */
+export function interruption(): AbortController {
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort(new BerthError("interrupted", { what: "interrupted" })));
-  return controller.signal;
+  return controller;
 }
 
 /**

@@ -30,6 +30,15 @@ export interface AskedReplica {
   readonly redact: Redact;
 }
 
+/** How a replica is asked that the state has. Nothing is asked yet. */
+export function askedReplica(outputs: StateResource["outputs"], contexts: Contexts): AskedReplica {
+  const kind = resourceKinds.Instance;
+  const inputs = readInputs(kind, migrate(kind.kind, outputs));
+  const redact = createRedact(kind.secrets(inputs));
+  const { host } = contexts.of(inputs.host, redact);
+  return { target: probeTarget(inputs), send: (request) => host.request(request), redact };
+}
+
 /** Looks at the replicas of a stack, and at each thing that they stand on once. Changes nothing. */
 export class ReplicaSight {
   readonly #contexts: Contexts;
@@ -52,19 +61,14 @@ export class ReplicaSight {
     const inputs = readInputs(kind, migrate(kind.kind, outputs));
     const redact = createRedact(kind.secrets(inputs));
     const context = this.#contexts.of(inputs.host, redact);
+    const asked = askedReplica(outputs, this.#contexts);
     const own = await this.#try(redact, async () => {
       const observed = await observe(kind, outputs, this.#contexts);
       const age = isSeen(observed) ? await findRunningSeconds(context, inputs) : undefined;
       return { problems: healthProblems(observed), soakSeconds: age };
     });
     const needs = await Promise.all(needsOf(desired).map(([need, of]) => this.#drift(need, of)));
-    const send: SendRequest = (request) => context.host.request(request);
-    return {
-      name,
-      problems: [...own.problems, ...needs.flat()],
-      soakSeconds: own.soakSeconds,
-      asked: { target: probeTarget(inputs), send, redact },
-    };
+    return { name, problems: [...own.problems, ...needs.flat()], soakSeconds: own.soakSeconds, asked };
   }
 
   #drift(kind: string, name: string): Promise<string[]> {

@@ -8,6 +8,7 @@ import { printableLines } from "../lib/printable.js";
 import { endWithReaders } from "./readers.js";
 import { addBundleVerbs } from "./verbs/bundle.js";
 import type { Caller } from "./verbs/caller.js";
+import { addClientVerbs } from "./verbs/clients.js";
 import { addDocumentVerbs } from "./verbs/documents.js";
 import { addHostVerbs } from "./verbs/hosts.js";
 import { addProjectVerbs } from "./verbs/project.js";
@@ -50,6 +51,7 @@ const [own, passed] = splitArguments(process.argv.slice(2));
 
 const caller: Caller = { here: () => workplaceAt(findRoot(process.cwd())), at: workplaceAt, passed };
 addStackVerbs(program, caller);
+addClientVerbs(program, caller);
 addHostVerbs(program, caller);
 addPromotionVerbs(program, caller);
 addDocumentVerbs(program, caller);

@@ -14,14 +14,18 @@ import type { InstanceObserved } from "../resources/instance.js";
 import { openContexts } from "./contexts.js";
 import { findLeftHosts, hostOf, type LeftHost } from "./host-state.js";
 import { isSeen, observe, observeRecorded } from "./observed.js";
-import { readState, type StackState } from "./state.js";
+import { readState, type StackState, type StateResource } from "./state.js";
 import { formatMemoryStatus, memoryStatus, type MemoryStatus } from "./status-memory.js";
+import { formatMetrics } from "./status-metrics.js";
 import { plainTable } from "./table.js";
 import { chooseStack, openPulumi, packageRoot, stackFileOf, type Workplace } from "./workplace.js";
 
 /** One row: an instance that is wanted, or is there, or both. */
 export interface StatusRow {
   readonly instance: string;
+  readonly deployment?: string;
+  /** The name under which its model is served. */
+  readonly model?: string;
   /** Where the lock wants it, else where it is. */
   readonly host: string;
   /** Where it is, when the lock wants it elsewhere. */
@@ -65,7 +69,7 @@ export interface Status {
 export async function status(
   workplace: Workplace,
   named: string | undefined,
-  options: { json?: boolean },
+  options: { json?: boolean; format?: "prometheus" },
 ): Promise<void> {
   const stack = await chooseStack(workplace, named);
   const { root } = workplace;
@@ -91,7 +95,8 @@ export async function status(
     pendingOperations: state?.pendingOperations ?? 0,
     updater: state?.updater ?? { kind: "none" },
   };
-  workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatStatus(found));
+  if (options.format === "prometheus") workplace.print(formatMetrics(found, new Date()));
+  else workplace.print(options.json === true ? JSON.stringify(found, undefined, 2) : formatStatus(found));
 }
 
 async function instanceRows(
@@ -117,6 +122,7 @@ async function instanceRows(
       const drift = observed?.drift ?? (wanted === undefined ? [] : await findLeft(wanted, contexts, owner));
       return {
         instance: name,
+        ...namesOf(wanted, outputs),
         host: wanted?.host.name ?? deployedOn ?? "",
         ...(wanted === undefined || deployedOn === undefined || deployedOn === wanted.host.name ? {} : { deployedOn }),
         ...(wanted?.rollout === undefined ? {} : { wave: `${wanted.rollout.wave} of ${wanted.rollout.waves}` }),
@@ -145,6 +151,18 @@ async function membersOf(
       return { name, host, instance, drift: drift.map((sentence) => `on ${host}: ${sentence}`) };
     }),
   );
+}
+
+function namesOf(
+  wanted: DesiredInstance | undefined,
+  outputs: StateResource["outputs"] | undefined,
+): Pick<StatusRow, "deployment" | "model"> {
+  const { deployment: deployed = "", servedModel = deployed } = outputs ?? {};
+  const deployment = wanted?.placed.deployment ?? (deployed as string);
+  return {
+    deployment,
+    model: wanted === undefined ? (servedModel as string) : (wanted.release.servedModel ?? deployment),
+  };
 }
 
 function healthOf(observed: InstanceObserved | CommonObserved | undefined): string {

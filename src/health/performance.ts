@@ -1,20 +1,13 @@
-import type { HttpAnswer } from "../host/host.js";
 import { runBatch } from "../lib/batch.js";
-import type { Clock } from "../lib/clock.js";
-import type { Redact } from "../lib/redact.js";
 import type { PerformanceResult } from "../schema/evidence.js";
 import type { PerformanceGate } from "../schema/gates.js";
-import { EventStream } from "./event-stream.js";
-import { describeAnswer, requestTo, type ProbeTarget, type SendRequest } from "./probe.js";
-import { at, parsedBody, type Category } from "./proof.js";
-import { questionOf, type Question } from "./question.js";
+import { percentileOf, rounded } from "./distribution.js";
+import type { ProbeTarget } from "./probe.js";
+import type { Category } from "./proof.js";
+import { questionOf } from "./question.js";
+import { timeRequest, type TimedEdges } from "./timed-request.js";
 
-export interface PerformanceEdges {
-  readonly send: SendRequest;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  /** Takes the target's secrets out of what it answers. */
-  readonly redact: Redact;
+export interface PerformanceEdges extends TimedEdges {
   /** A text that no run before had: what an engine remembers of earlier prompts would make it look faster. */
   readonly salt: string;
 }
@@ -29,8 +22,6 @@ export type Reply =
   | { readonly ok: true; readonly firstTokenSeconds: number; readonly tokens: number }
   | { readonly ok: false; readonly reason: string };
 
-/** How long an answer may take. */
-const requestSeconds = 300;
 const percentile = 0.95;
 
 /**
@@ -50,7 +41,9 @@ export async function measurePerformance(
     const asked = { prompt: promptOf(`${salt} ${number}`, gate.promptTokens), maxTokens: gate.maxTokens };
     const question = questionOf(target.model, target.category, asked);
     replies.push(
-      question === undefined ? cannotBeAsked(target) : await ask(target, question, { ...edges, signal: either }),
+      question === undefined
+        ? cannotBeAsked(target)
+        : await timeRequest(target, question, { ...edges, signal: either }),
     );
   });
   return summarize(replies, (clock.now().getTime() - begun) / 1000, target.category);
@@ -60,8 +53,10 @@ export async function measurePerformance(
 export function summarize(replies: readonly Reply[], seconds: number, category: Category | undefined): Measured {
   const answered = replies.filter((reply) => reply.ok);
   const failed = replies.filter((reply) => !reply.ok);
-  const waits = answered.map(({ firstTokenSeconds }) => firstTokenSeconds).sort((a, b) => a - b);
-  const slowest = waits[Math.ceil(percentile * waits.length) - 1];
+  const slowest = percentileOf(
+    answered.map(({ firstTokenSeconds }) => firstTokenSeconds),
+    percentile,
+  );
   const tokens = answered.reduce((sum, reply) => sum + reply.tokens, 0);
   const isStreamed = category !== "embedding";
   return {
@@ -97,44 +92,6 @@ export function judgePerformance(gate: PerformanceGate, measured: Measured, cate
   ];
 }
 
-async function ask(
-  target: ProbeTarget,
-  { path, body, read, readPiece }: Question,
-  { send, clock, signal, redact }: PerformanceEdges,
-): Promise<Reply> {
-  const begun = clock.now().getTime();
-  const since = () => (clock.now().getTime() - begun) / 1000;
-  const common = { ...requestTo(target), method: "POST", path, signal, timeoutSeconds: requestSeconds } as const;
-  const failed = (answer: HttpAnswer, otherwise: string): Reply => {
-    const isWell = answer.kind === "answered" && answer.status >= 200 && answer.status < 300;
-    return { ok: false, reason: `${path}: ${isWell ? otherwise : redact(describeAnswer(answer))}` };
-  };
-  if (readPiece === undefined) {
-    const answer = await send({ ...common, body: JSON.stringify(body) });
-    const isRead = read(parsedBody(answer)) !== undefined;
-    return isRead ? { ok: true, firstTokenSeconds: since(), tokens: 0 } : failed(answer, "no vector came");
-  }
-  const events = new EventStream();
-  let firstTokenSeconds: number | undefined;
-  let pieces = 0;
-  let told: number | undefined;
-  const onPiece = (bytes: Uint8Array) => {
-    for (const event of events.read(bytes)) {
-      if (readPiece(event) !== undefined) {
-        firstTokenSeconds ??= since();
-        pieces += 1;
-      }
-      const usage = at(event, "usage", "completion_tokens");
-      if (typeof usage === "number") told = usage;
-    }
-  };
-  const streamed = { ...body, stream: true, stream_options: { include_usage: true } };
-  const answer = await send({ ...common, body: JSON.stringify(streamed), onPiece });
-  if (firstTokenSeconds === undefined || answer.kind !== "answered") return failed(answer, "no token came");
-  // Engines that do not tell how many tokens there were send each by itself.
-  return { ok: true, firstTokenSeconds, tokens: told ?? pieces };
-}
-
 function cannotBeAsked({ category = "llm" }: ProbeTarget): Reply {
   return { ok: false, reason: `a model of the category ${category} is not asked like that` };
 }
@@ -142,11 +99,7 @@ function cannotBeAsked({ category = "llm" }: ProbeTarget): Reply {
 const words = "time year people way day man thing woman life child world school state family student group".split(" ");
 
 /** A prompt of about so many tokens: words of one token each, after what is no other prompt's. Much is to be answered. */
-function promptOf(salt: string, tokens: number): string {
+export function promptOf(salt: string, tokens: number): string {
   const filler = Array.from({ length: tokens }, (_, index) => words[index % words.length] ?? "");
   return `${salt}: ${filler.join(" ")}. A long story that has all of these words:`;
-}
-
-function rounded(figure: number): number {
-  return Math.round(figure * 1000) / 1000;
 }

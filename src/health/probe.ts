@@ -35,7 +35,8 @@ export type ProbeResult =
 export type SendRequest = (request: HttpRequest) => Promise<HttpAnswer>;
 
 const quickSeconds = 5;
-const longestReason = 200;
+/** Characters of what a server says that are shown. */
+export const longestReason = 200;
 
 /** Climbs the ladder once and tells the highest rung reached. */
 export async function probe(

@@ -19,6 +19,9 @@ export function canBeAsked(category: Category | undefined): boolean {
   return questionOf("", category, { prompt: "", maxTokens: 1 }) !== undefined;
 }
 
+/** The path by which models are asked in conversations. */
+export const conversationPath = "/v1/chat/completions";
+
 /** Undefined for models that are asked otherwise, such as those that hear. Always with temperature 0. Pure. */
 export function questionOf(model: string, category: Category = "llm", asked: Asked): Question | undefined {
   const { prompt = "", messages, maxTokens } = asked;
@@ -35,11 +38,21 @@ export function questionOf(model: string, category: Category = "llm", asked: Ask
   }
   const conversation = messages ?? [{ role: "user" as const, content: prompt }];
   const body = { model, messages: conversation, ...limits };
-  return { path: "/v1/chat/completions", body, read: messageText, readPiece: messagePiece };
+  return { path: conversationPath, body, read: messageText, readPiece: messagePiece };
 }
 
 /** What a model thinks before it answers comes as tokens too. */
 function messagePiece(event: unknown): string | undefined {
+  return contentPiece(event) ?? thoughtPiece(event);
+}
+
+/** What an event adds to what a model says in a conversation. */
+export function contentPiece(event: unknown): string | undefined {
+  return written(at(event, "choices", 0, "delta", "content"));
+}
+
+/** What an event adds to what a model thinks before it says something. */
+export function thoughtPiece(event: unknown): string | undefined {
   const delta = at(event, "choices", 0, "delta");
-  return written(at(delta, "content")) ?? written(at(delta, "reasoning_content")) ?? written(at(delta, "reasoning"));
+  return written(at(delta, "reasoning_content")) ?? written(at(delta, "reasoning"));
 }

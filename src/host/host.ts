@@ -64,7 +64,7 @@ export interface HttpRequest {
   body?: string;
   timeoutSeconds: number;
   signal?: AbortSignal;
-  /** Called with each piece of the answer's body as it comes, before the answer is there. */
+  /** Called with each piece of the answer's body as it comes, before the answer is there: with all of them, however many. */
   onPiece?: (bytes: Uint8Array) => void;
 }
 

@@ -3,13 +3,18 @@ import type { HttpAnswer, HttpRequest } from "./host.js";
 
 export const longestBodyBytes = 1_000_000;
 
-/** Sends one request over HTTP and reads the answer's body whole, up to 1 MB. */
-export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
+/** Sends one request over HTTP and reads the answer's body whole, up to 1 MB; what is taken by pieces to its end. */
+export function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const host = request.address.includes(":") ? `[${request.address}]` : request.address;
+  return sendTo(`http://${host}:${request.port}`, request);
+}
+
+/** The same to an `http` or `https` address without a path. Certificates are verified. */
+export async function sendTo(base: string, request: Omit<HttpRequest, "address" | "port">): Promise<HttpAnswer> {
   const timeout = AbortSignal.timeout(request.timeoutSeconds * 1000);
   const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
   try {
-    const response = await fetch(`http://${host}:${request.port}${request.path}`, {
+    const response = await fetch(`${base}${request.path}`, {
       method: request.method,
       headers: { ...(request.body === undefined ? {} : { "content-type": "application/json" }), ...request.headers },
       ...(request.body === undefined ? {} : { body: request.body }),
@@ -34,9 +39,9 @@ async function readBody(response: Response, onPiece: HttpRequest["onPiece"]): Pr
     const { done, value } = (await reader.read()) as { done: boolean; value?: Uint8Array };
     if (done || value === undefined) break;
     onPiece?.(value);
-    chunks.push(value);
+    if (size <= longestBodyBytes) chunks.push(value);
     size += value.byteLength;
-    if (size > longestBodyBytes) {
+    if (size > longestBodyBytes && onPiece === undefined) {
       await reader.cancel();
       break;
     }

@@ -76,9 +76,9 @@ async function readBody(response: IncomingMessage, onPiece: HttpRequest["onPiece
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     onPiece?.(chunk);
-    chunks.push(chunk);
+    if (size <= longestBodyBytes) chunks.push(chunk);
     size += chunk.byteLength;
-    if (size > longestBodyBytes) break;
+    if (size > longestBodyBytes && onPiece === undefined) break;
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -53,6 +53,7 @@ export const errorCodes = {
   "install-failed": "A backend version could not be installed.",
   "port-in-use": "Another process listens on the port that the lock gives to a runner.",
   "runner-failed": "The runner ended, or was not healthy before its deadline.",
+  "request-failed": "A model or its gateway did not answer a request, or refused it.",
   "rollout-stopped": "An instance was not changed, because another that changes before it failed.",
   "engine-gone": "The Pulumi engine that asked for the operation is gone; the operation stopped at a journal step.",
   interrupted: "Somebody stopped the command; what had begun was taken back, or goes on with the next run.",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { backendFile } from "./backend.js";
+import { benchReport } from "./bench.js";
 import { bundleFile } from "./bundle.js";
 import { environmentsFile } from "./environments.js";
 import { evidence } from "./evidence.js";
@@ -22,7 +23,8 @@ export type DocumentName =
   | "plan"
   | "evidence"
   | "promotion"
-  | "bundle";
+  | "bundle"
+  | "bench";
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>["override"]>;
 
@@ -47,5 +49,6 @@ export function jsonSchemas(): Record<DocumentName, object> {
     promotion: convert(promotionRecord),
     evidence: convert(evidence),
     bundle: convert(bundleFile),
+    bench: convert(benchReport),
   };
 }

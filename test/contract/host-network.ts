@@ -143,6 +143,16 @@ export function describeNetwork(settingOf: () => HostSetting): void {
       expect(length).toBeLessThan(2_000_000);
     });
 
+    it("hands on a long answer to its end, and keeps the beginning of it", async () => {
+      const port = await serve((_request, response) => response.end("x".repeat(3_000_000)));
+      let taken = 0;
+      const answer = await ask(port, { onPiece: ({ byteLength }) => (taken += byteLength) });
+      expect(taken).toBe(3_000_000);
+      const { length } = answer.kind === "answered" ? answer.body : "";
+      expect(length).toBeGreaterThanOrEqual(1_000_000);
+      expect(length).toBeLessThan(2_000_000);
+    });
+
     it("says that nobody listens", async () => {
       expect(await ask(await freePort())).toEqual({ kind: "refused", reason: "ECONNREFUSED" });
     });

@@ -77,7 +77,12 @@ function addStatus(program: Command, { here }: Caller): void {
       "compare the processes, containers and files themselves with the lock; exit code 1 unless all fit",
     )
     .option("--json", "for programs")
-    .action(async (stack: string | undefined, options: { proof?: boolean; json?: boolean }) => {
+    .addOption(
+      new Option("--format <format>", "as node_exporter's textfile collector reads it")
+        .choices(["prometheus"])
+        .conflicts(["proof", "json"]),
+    )
+    .action(async (stack: string | undefined, options: { proof?: boolean; json?: boolean; format?: "prometheus" }) => {
       const { proveStatus } = await import("../status-proof.js");
       const { status } = await import("../status.js");
       if (options.proof === true) process.exitCode = await proveStatus(here(), stack, options);
