@@ -10,7 +10,8 @@ const model = `model: { source: file, path: /m.gguf, sha256: ${"a".repeat(64)} }
 /** A stack with one deployment, whose given lines begin on line 6. */
 const chat = (...lines: string[]) => `${head}deployments:\n  chat:\n    ${[...lines, model].join("\n    ")}\n`;
 
-const stackKeys = "schemaVersion, extends, hostDefaults, hosts, mirrors, registryLogins, deployments, preload, rollout, gateway";
+const stackKeys =
+  "schemaVersion, extends, hostDefaults, hosts, mirrors, registryLogins, deployments, preload, rollout, gateway";
 const deploymentKeys =
   "backend, backendVersion, prefer, install, imageName, runnerImage, entrypoint, runCommand, category, architecture, model, " +
   "contextLength, parameters, extraParameters, env, secretEnv, replicas, host, hostSelector, port, bindAddress, apiKey, " +
