@@ -1,6 +1,6 @@
 /** What a lock asks for of the gateway that routes by model, host by host. Pure. */
 import type { HostReference } from "../host/host.js";
-import { sorted } from "../lib/record.js";
+import { defined, sorted } from "../lib/record.js";
 import type { PlacedGateway } from "../schema/gateway.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance } from "../schema/lock.js";
 import { addressOf, reachedAt } from "./gateway-address.js";
@@ -121,11 +121,4 @@ function apiKeySecret(name: string, { release, placement }: GatewayDecisions): [
 
 function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}
-
-/** Without the fields that are undefined. */
-function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [Key in keyof T]?: Exclude<T[Key], undefined>;
-  };
 }

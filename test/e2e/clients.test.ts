@@ -60,18 +60,18 @@ gateway:
   }
 
   it("has one question answered by the gateway, as the answer comes", async () => {
-    const running = berth(["chat", "chat", "--key", "ci", "--message", "Count from one to ten.", "--max-tokens", "40"]);
+    const running = berth(["chat", "chat", "--key", "ci", "--message", "Count from one to ten.", "--max-tokens", "8"]);
     let pieces = 0;
     running.stdout?.on("data", () => (pieces += 1));
     const { exitCode, stdout, stderr } = await running;
     expect(exitCode, String(stderr)).toBe(0);
     expect(stdout).toMatch(/[a-z]{3}/i);
-    expect(pieces).toBeGreaterThan(3);
+    expect(pieces).toBeGreaterThan(1);
   });
 
   it("converses line by line, by an alias, and tells programs each answer as one line", async () => {
     const input = "My name is Ada.\n\nWhat is my name?\n/exit\nNobody hears this.\n";
-    const args = ["chat", "--model", "gpt-4o", "--key", "other", "--max-tokens", "24", "--json"];
+    const args = ["chat", "--model", "gpt-4o", "--key", "other", "--max-tokens", "5", "--json"];
     const { exitCode, stdout, stderr } = await berth([...args, "--system", "Answer in few words."], { input });
     expect(exitCode, String(stderr)).toBe(0);
     const answers = String(stdout)
@@ -100,18 +100,16 @@ gateway:
     const { exitCode, stderr } = await berth(["chat", "--key", "ci", "--message", "word ".repeat(2000)]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^error: chat: HTTP 400: .*context.* \(request-failed\)$/);
-    const wrong = await berth(["chat", "--key", "ci", "--url", `http://127.0.0.1:${port}/v1`, "--message", "Hello"]);
-    expect(wrong.exitCode, String(wrong.stderr)).toBe(0);
     const nobody = await berth(["chat", "--key", "ci", "--url", "http://127.0.0.1:9", "--message", "Hello"]);
     expect(nobody.stderr).toMatch(/^error: chat: .* \(request-failed\)$/);
   });
 
   it("measures under each concurrency, by the gateway and by the instances, and tells how tokens are counted", async () => {
-    const load = ["--concurrency", "1,3", "--requests", "6", "--prompt-tokens", "16", "--output-tokens", "12"];
+    const load = ["--concurrency", "1,2", "--requests", "2", "--prompt-tokens", "8", "--output-tokens", "4"];
     const table = await berth(["bench", "chat", "--key", "ci", ...load]);
     expect(table.exitCode, String(table.stderr)).toBe(0);
-    expect(table.stdout).toMatch(/^chat by the gateway on local, from this machine; prompts of about 16 tokens/);
-    expect(table.stdout).toMatch(/^ +1 +6 +0( +\d+\.\d{3} s){6} +\d+\.\d +\d+\.\d *$/m);
+    expect(table.stdout).toMatch(/^chat by the gateway on local, from this machine; prompts of about 8 tokens/);
+    expect(table.stdout).toMatch(/^ +1 +2 +0( +\d+\.\d{3} s){6} +\d+\.\d +\d+\.\d *$/m);
     expect(table.stdout).toContain("tokens as the engine tells them (usage)");
     const json = await berth(["bench", "chat", "--direct", "--ignore-end", "--format", "json", ...load]);
     const report = benchReport.parse(JSON.parse(String(json.stdout)));
@@ -121,20 +119,34 @@ gateway:
       servers: ["chat-0 on local, from this machine"],
     });
     expect(report.levels.map(({ concurrency, tokens, errors }) => ({ concurrency, tokens, errors }))).toEqual([
-      { concurrency: 1, tokens: 72, errors: 0 },
-      { concurrency: 3, tokens: 72, errors: 0 },
+      { concurrency: 1, tokens: 8, errors: 0 },
+      { concurrency: 2, tokens: 8, errors: 0 },
     ]);
     for (const { firstTokenSeconds, latencySeconds, tokensPerSecond, promptTokens } of report.levels) {
       expect(firstTokenSeconds?.p50).toBeGreaterThan(0);
       expect(latencySeconds?.p99).toBeGreaterThanOrEqual(firstTokenSeconds?.p99 ?? Infinity);
       expect(tokensPerSecond).toBeGreaterThan(0);
-      expect(promptTokens).toBeGreaterThan(6 * 16);
+      expect(promptTokens).toBeGreaterThan(2 * 8);
     }
+  });
+
+  it("tells Prometheus where metrics are, and each of them answers", async () => {
+    const { stdout } = await berth(["metrics"]);
+    const list = JSON.parse(String(stdout)) as { targets: [string]; labels: { part: string } }[];
+    expect(list.map(({ labels }) => labels.part)).toEqual(["gateway", "engine"]);
+    const texts = await Promise.all(
+      list.map(async ({ targets: [at] }) => (await fetch(`http://${at}/metrics`)).text()),
+    );
+    expect(texts[0]).toContain('haproxy_backend_active_servers{proxy="deployment:chat"} 1');
+    expect(texts[1]).toContain("llamacpp:requests_processing");
+    const status = await berth(["status", "--format", "prometheus"]);
+    const labels = '{stack="test",deployment="chat",instance="chat-0",host="local",model="chat"}';
+    expect(status.stdout).toContain(`berth_instance_healthy${labels} 1\n`);
   });
 
   it.each([
     [["chat", "nobody", "--key", "ci"], /no such deployment[^]*got: nobody\n {2}expected: chat/],
-    [["chat"], /the gateway has several keys|expected: --key ci or --key other/],
+    [["chat", "--model", "gpt-4o"], /the gateway has several keys[^]*expected: --key ci or --key other/],
     [["chat", "--model", "gpt-5"], /the gateway has no such model[^]*expected: chat, gpt-4o/],
     [["bench", "chat", "--direct", "--key", "ci"], /--direct asks no gateway/],
     [["bench", "chat", "--concurrency", "0"], /expected a whole number above 0/],
