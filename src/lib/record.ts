@@ -14,3 +14,11 @@ export function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclu
     [Key in keyof T]?: Exclude<T[Key], undefined>;
   };
 }
+
+/** A record with the same names, and what is made of each value. */
+export function mapValues<From, To>(
+  record: Readonly<Record<string, From>>,
+  map: (value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

@@ -1,3 +1,4 @@
+import { defined } from "../lib/record.js";
 import pLimit from "p-limit";
 import { z } from "zod";
 
@@ -171,12 +172,6 @@ function parseJson(content: Uint8Array): unknown {
 
 function sameTexts(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-function defined<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
 
 /** The file's name as people see it, in the letters that a lock allows; the file is found by its path. */

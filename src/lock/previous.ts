@@ -1,5 +1,5 @@
 /** What the lock before decided, where something asks for the same. Pure. */
-import { lookUp } from "../lib/record.js";
+import { lookUp, sorted } from "../lib/record.js";
 import type { LockedEngine, LockFile, Promotable } from "../schema/lock.js";
 import type { LockedModel, ModelSource } from "../schema/model.js";
 import type { StackFile } from "../schema/stack.js";
@@ -72,8 +72,4 @@ export function knownModel(previous: Previous, wanted: ModelSource, { part, name
 
 function isOf(model: LockedModel | undefined, { repo, revision }: { repo: string; revision: string }): boolean {
   return model?.from.source === "huggingface" && model.from.repo === repo && model.from.revision === revision;
-}
-
-function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
-  return Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1));
 }

@@ -2,7 +2,7 @@
 import { nearestNames } from "../catalog/nearest.js";
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import { lookUp } from "../lib/record.js";
+import { lookUp, mapValues } from "../lib/record.js";
 import type { Promotable } from "../schema/lock.js";
 
 /** What happens to a deployment's bundle, or to something that lies ready. */
@@ -82,13 +82,6 @@ function changeOf(previous: string | null, bundle: string | null): BundleChange[
   if (previous === bundle) return "same";
   if (previous === null) return "added";
   return bundle === null ? "removed" : "changed";
-}
-
-function mapValues<Value, Mapped>(
-  record: Readonly<Record<string, Value>>,
-  map: (value: Value) => Mapped,
-): Record<string, Mapped> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
 
 function unknownDeployment(name: string, known: readonly string[]): BerthError {

@@ -1,6 +1,6 @@
 /** What a lock asks for of the gateway that routes by model, host by host. Pure. */
 import type { HostReference } from "../host/host.js";
-import { defined, sorted } from "../lib/record.js";
+import { defined, mapValues, sorted } from "../lib/record.js";
 import type { PlacedGateway } from "../schema/gateway.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance } from "../schema/lock.js";
 import { addressOf, reachedAt } from "./gateway-address.js";
@@ -117,8 +117,4 @@ function apiKeySecret(name: string, { release, placement }: GatewayDecisions): [
   const placed = Object.values(placement.instances).find(({ deployment }) => deployment === name);
   const secret = placed?.secretEnv[apiKeyVariable];
   return secret === undefined ? [] : [[name, secret]];
-}
-
-function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

@@ -1,3 +1,4 @@
+import { sorted } from "../lib/record.js";
 import { isSecretVariable } from "../catalog/backend-secrets.js";
 import { holdsSecret, stripCommand } from "../catalog/secret-words.js";
 import { placeSetup, placeVerify } from "../schema/commands.js";
@@ -56,8 +57,4 @@ function withoutExpansions(command: string): string {
     .replaceAll(/(?:\$\w+|\$\{[^}]*\}|\$\([^()]*\)|`[^`]*`|%[sb])[\w./-]*/g, "{{filled}}")
     .replaceAll(/[;&|()]/g, " $& ")
     .replaceAll(/\b(?:Bearer|Basic)\s+\{\{/gi, "{{");
-}
-
-function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -2,6 +2,7 @@
  * What a lock asks of a resource as plain inputs: all but its name and owner, its secrets, and what comes from other
  * resources' outputs. Pure.
  */
+import { defined } from "../lib/record.js";
 import type { DesiredBackendVersion, DesiredInstance, DesiredModel } from "../planner/desired.js";
 import type { DesiredModelGateway } from "../planner/desired-model-gateway.js";
 import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
@@ -82,10 +83,4 @@ export function verificationText({ instancePlaced, servedModel, placed }: Desire
 function keyVariable({ release, placed }: DesiredInstance): { apiKeyVariable?: string } {
   const { apiKeyVariable } = release;
   return apiKeyVariable !== undefined && apiKeyVariable in placed.secretEnv ? { apiKeyVariable } : {};
-}
-
-function defined<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

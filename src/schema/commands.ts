@@ -1,3 +1,4 @@
+import { mapValues } from "../lib/record.js";
 import { z } from "zod";
 
 import { durationSeconds, mostSeconds, name, secretReference, timeoutText } from "./scalars.js";
@@ -128,8 +129,4 @@ function placeCommon({ timeout, secretEnv: secrets }: Common, seconds: number) {
     timeoutSeconds: timeout === undefined ? seconds : durationSeconds(timeout),
     ...(secrets === undefined ? {} : { secretEnv: mapValues(secrets, ({ secret }) => secret) }),
   };
-}
-
-function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
