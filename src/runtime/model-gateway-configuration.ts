@@ -11,7 +11,6 @@ import {
   mapFile,
   mapNames,
   noInstanceLines,
-  ownResponseLine,
   readElsewhereLines,
   readInstanceLines,
   readLine,
@@ -20,10 +19,11 @@ import {
   tellModelLines,
   type MapName,
 } from "./model-gateway-rules.js";
-import { largeLua, renamedBytes, renameLua } from "./model-gateway-lua.js";
+import { largeLua, renameLua } from "./model-gateway-lua.js";
 import { errorLines, refusalsLua, refuseAtEnd, refuseAtOnce } from "./model-gateway-refusals.js";
 import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
-import { addressText, serverName, targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
+import { addressText, type ModelGatewaySettings } from "./model-gateway-settings.js";
+import { targetPart } from "./model-gateway-targets.js";
 
 /** The files of a gateway, by name; all in one folder. */
 export interface ModelGatewayFiles {
@@ -52,8 +52,6 @@ const smallBytes = 262_144;
 const headBytes = 65_536;
 /** Requests that are read at a time, each of which may take twice the largest size of memory. */
 const largeAtOnce = 32;
-const checkSeconds = 1;
-const mostRise = 600;
 const versionMark = "@VERSION@";
 
 /**
@@ -218,52 +216,6 @@ function metricsParts({ metrics, keys }: ModelGatewaySettings): string[][] {
   ];
 }
 
-function targetPart(deployment: string, settings: ModelGatewaySettings): string[] {
-  const { targets, apiKeys } = settings;
-  const target = targets[deployment];
-  if (target === undefined) throw new Error(`no target ${deployment}`);
-  const { servers, healthPath, minHealthySeconds, concurrency, queue } = target;
-  const apiKey = apiKeys[deployment];
-  const proxy = targetProxy(deployment);
-  const header = apiKey === undefined ? undefined : quoted(`Bearer ${apiKey}`);
-  const rise = Math.min(mostRise, Math.max(1, Math.ceil(minHealthySeconds / checkSeconds)));
-  const most = concurrency === undefined ? "" : ` maxconn ${concurrency}`;
-  return [
-    `backend ${proxy}`,
-    "balance leastconn",
-    // Nobody has begun to answer: the connection was not made, or there is no runner behind the host's gateway.
-    "retry-on conn-failure 503",
-    "option httpchk",
-    `http-check send meth GET uri ${healthPath}${header === undefined ? "" : ` hdr Authorization ${header}`}`,
-    "http-check expect rstatus ^2",
-    ...(header === undefined ? [] : [`http-request set-header Authorization ${header}`]),
-    ...renameLines(target, settings),
-    ...(queue === undefined
-      ? []
-      : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${Math.max(1, queue)} }`]),
-    ownResponseLine,
-    "http-response set-var(txn.instance) srv_name",
-    `default-server check inter 2s fastinter ${checkSeconds}s fall 3 rise ${rise} init-addr last,libc,none${most}`,
-    ...servers.map((server) => `server ${serverName(server)} ${addressText(server)}`),
-  ];
-}
-
-/** An alias is known to the gateway alone. Where there is one, every deployment may be next to have it. */
-function renameLines(
-  { servedModel }: ModelGatewaySettings["targets"][string],
-  { routes, targets }: ModelGatewaySettings,
-): string[] {
-  const served = new Set(Object.values(targets).map((target) => target.servedModel));
-  if (Object.keys(routes).every((name) => served.has(name))) return [];
-  const isForm = "{ req.hdr(content-type) -m beg -i multipart/form-data }";
-  const length = `%[req.hdr_val(content-length),add(${renamedBytes(servedModel)})]`;
-  return [
-    "filter lua.rename",
-    `http-request set-var(txn.rename) str(${servedModel}) if !{ var(txn.model) -m str ${servedModel} } !${isForm}`,
-    `http-request set-header content-length ${length} if { var(txn.rename) -m found } { req.hdr(content-length) -m found }`,
-  ];
-}
-
 function modelLists({ routes, keys }: ModelGatewaySettings): Record<string, string> {
   const list = (names: readonly string[]) =>
     JSON.stringify({
@@ -275,9 +227,4 @@ function modelLists({ routes, keys }: ModelGatewaySettings): Record<string, stri
     [listFile()]: list(Object.keys(routes)),
     ...Object.fromEntries(own.map(([name, models]) => [listFile(name), list(models)])),
   };
-}
-
-/** One word of HAProxy's configuration, whatever it holds, also where the word is a log-format. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'"'"'`).replaceAll("%", "%%")}'`;
 }

@@ -7,9 +7,10 @@ import { lastLines } from "../lib/format.js";
 import type { Serial } from "../lib/serial.js";
 import { waitUntil } from "../lib/wait-until.js";
 import { gatewayPaths, type GatewayPaths } from "./haproxy-configuration.js";
-import { HaproxyControl, settleSeconds, type HaproxyControlOptions, type WorkerSight } from "./haproxy-control.js";
+import { HaproxyControl, settleSeconds, type HaproxyControlOptions } from "./haproxy-control.js";
 import { modelFrontend, modelGatewayFiles, textsOf, type ModelGatewayFiles } from "./model-gateway-configuration.js";
 import { mapFile, mapNames } from "./model-gateway-rules.js";
+import { hasAway, isAs, mapChanges, serverText, type GatewaySight } from "./model-gateway-sight.js";
 import { parseSettings, serversGone, type ModelGatewaySettings } from "./model-gateway-settings.js";
 import { readOutput } from "./runner-files.js";
 
@@ -255,41 +256,4 @@ export class ModelGateway {
       ...(detail === "" ? {} : { detail }),
     });
   }
-}
-
-/** `deployment:chat/chat-0:10.0.0.5:14000` */
-function serverText(server: string): string {
-  const [proxy = "", name = ""] = server.split("/");
-  const [instance = "", ...place] = name.split(":");
-  return `${instance} of ${proxy.replace(/^deployment:/, "")} at ${place.join(":")}`;
-}
-
-interface GatewaySight extends WorkerSight {
-  /** The description of the process that reads large requests. */
-  readonly large: string | undefined;
-}
-
-/** Whether both serve as the files say, and nobody has taken a server away from it by hand. */
-function isAs(sight: GatewaySight | undefined, files: ModelGatewayFiles): boolean {
-  if (sight === undefined || hasAway(sight)) return false;
-  if (sight.description !== files.version || sight.large !== files.largeVersion) return false;
-  return mapChanges(sight, files).length === 0;
-}
-
-function hasAway({ states }: WorkerSight): boolean {
-  return [...states.values()].some((serves) => !serves);
-}
-
-/** What brings a worker's maps to those of the files; a key that changes is never without a value. */
-function mapChanges({ maps }: WorkerSight, files: ModelGatewayFiles): string[] {
-  return mapNames.flatMap((name) => {
-    const present = maps.get(mapFile(name)) ?? new Map<string, string>();
-    const wanted = files.maps[name];
-    const added = [...wanted].flatMap(([key, value]) => {
-      if (present.get(key) === value) return [];
-      return [`${present.has(key) ? "set" : "add"} map ${mapFile(name)} ${key} ${value}`];
-    });
-    const gone = [...present.keys()].filter((key) => !wanted.has(key));
-    return [...added, ...gone.map((key) => `del map ${mapFile(name)} ${key}`)];
-  });
 }
