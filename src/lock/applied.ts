@@ -1,6 +1,13 @@
+import { z } from "zod";
+
 import type { DesiredInstance, DesiredStack } from "../planner/desired.js";
 import { compareInstances } from "../planner/replicas.js";
-import { desiredBackendVersionInputs, desiredInstanceInputs, desiredModelInputs } from "../resources/desired-inputs.js";
+import {
+  desiredBackendVersionInputs,
+  desiredInstanceInputs,
+  desiredModelInputs,
+  desiredSubordinateInputs,
+} from "../resources/desired-inputs.js";
 import { compareFields } from "../resources/difference.js";
 import type { CommonInputs, CommonObserved, ResourceKind } from "../resources/kind.js";
 import { resourceKinds } from "../resources/kinds.js";
@@ -117,7 +124,7 @@ class Look {
 
   #instanceReasons(desired: DesiredInstance): string[] {
     const { name, placed } = desired;
-    const given = ["installation", "placement", "secretEnv", "strategy"] as const;
+    const given = ["installation", "placement", "secretEnv", "strategy", "subordinates"] as const;
     const reasons = this.#compare(resourceKinds.Instance, name, desiredInstanceInputs(desired), given);
     const outputs = this.#find("Instance", name)?.outputs;
     if (outputs === undefined) return reasons;
@@ -140,8 +147,27 @@ class Look {
       ...(variables(outputs.secretEnv) === variables(placed.secretEnv)
         ? []
         : [`${name} has another secretEnv than the lock asks for`]),
+      ...this.#subordinateReasons(name, outputs.subordinates),
       ...(outputs.generation === "" ? [`${name} was never verified`] : []),
     ];
+  }
+
+  /** Of what an instance has on other hosts. @param told what its primary was started with */
+  #subordinateReasons(instance: string, told: unknown): string[] {
+    const wanted = this.#desired.subordinates.filter((each) => each.instance === instance);
+    const members = z.array(z.object({ name: z.string(), start: z.string() })).parse(told ?? []);
+    if (members.map(({ name }) => name).join() !== wanted.map(({ name }) => name).join())
+      return [`${instance} has another subordinates than the lock asks for`];
+    return wanted.flatMap((desired, index) => {
+      const start = this.#find("Subordinate", desired.name)?.outputs.start;
+      const isSame = start === undefined || start === members[index]?.start;
+      const late = `${instance} was not started again since Subordinate ${desired.name} was`;
+      const inputs = desiredSubordinateInputs(desired);
+      return [
+        ...this.#compare(resourceKinds.Subordinate, desired.name, inputs, ["installation"]),
+        ...(isSame ? [] : [late]),
+      ];
+    });
   }
 
   /** @param given fields that are taken as they are: secrets, and what other resources' outputs give */

@@ -59,9 +59,13 @@ export class RunningModelGateway {
     return this.gateway.apply(settings, haproxy);
   }
 
-  /** Process ids of the workers and the masters. */
-  processes(): Promise<number[]> {
-    return this.host.findProcesses(["-f", "haproxy.cfg"]);
+  /** Process ids of its workers and its masters. */
+  async processes(): Promise<number[]> {
+    const { socket, largeSocket } = this.gateway.paths;
+    const found = [socket, largeSocket].map((path) =>
+      this.host.findProcesses([`${path},mode,600`, "-f", "haproxy.cfg"]),
+    );
+    return (await Promise.all(found)).flat();
   }
 
   async dispose(): Promise<void> {

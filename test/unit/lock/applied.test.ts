@@ -122,6 +122,7 @@ describe("whether bundles are applied", () => {
     slots: [1, 2],
     devices: ["GPU-1"],
     memory: { option: "cpu", basis: "stated", devices: [], hostBytes: 1 },
+    subordinates: [{ name: "chat-0.two.18400", backendVersion: "1", start: "generation-1" }],
     servedModel: "other",
     apiKeyVariable: undefined,
     healthPath: "/other",
