@@ -17,12 +17,25 @@ export interface DesiredSubordinate {
   readonly backendVersion: string;
   /** The server's file, beside the engine's executable. */
   readonly executable: string;
+  /** What it is in the instance's Ray cluster; undefined for an RPC server. */
+  readonly ray?: RayPart | undefined;
   /** Where the primary reaches it. */
   readonly address: string;
   /** The primary's host, which alone is let in. */
   readonly admits: string;
   /** Which devices it sees. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** A node of an instance's Ray cluster. */
+export interface RayPart {
+  readonly role: "head" | "member";
+  /** Where the head's control store is: `ADDRESS:PORT`. */
+  readonly headAddress: string;
+  /** Accelerators that the node offers. */
+  readonly devices: number;
+  /** Nodes of the whole cluster. */
+  readonly nodes: number;
 }
 
 export interface SubordinatesProblem {
@@ -52,7 +65,7 @@ export function desiredSubordinates({
       throw new Error(`the lock's parts do not fit: subordinate of ${instance} on ${on}`);
     const engine = engineOn(on);
     const holder = subordinateHolder(instance, on);
-    const { executable } = distributed;
+    const executable = distributed.method === "rpc" ? distributed.executable : "ray";
     const env = { ...deviceVariables(devices, known?.facts), ...release.env };
     return {
       // One that is to follow another stands beside it for a while, on another port.

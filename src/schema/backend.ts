@@ -172,7 +172,7 @@ export const healthRequest = z
   })
   .describe("A request that proves that the model answers, for engines that do not speak OpenAI's API");
 
-/** How an instance has several hosts. Ray is another way, of engines that have it. */
+/** How an instance has several hosts. */
 export const distribution = z
   .discriminatedUnion("method", [
     z
@@ -184,6 +184,11 @@ export const distribution = z
           .describe("The RPC server, beside the engine's executable in its archive"),
       })
       .describe("llama.cpp's RPC servers"),
+    z
+      .strictObject({
+        method: z.literal("ray").describe("Ray: a head beside the engine, and a member on each other host"),
+      })
+      .describe("A Ray cluster of the engine's own Python environment, which has to have the package ray"),
   ])
   .describe("How an instance has several hosts");
 
@@ -207,7 +212,7 @@ const runnerFields = {
   distributed: distribution
     .optional()
     .describe(
-      "How an instance of it has several hosts, where the version is installed as a binary. Without it none has",
+      "How an instance of it has several hosts: rpc where the version is installed as a binary, ray where it is by pipx. Without it none has",
     ),
 };
 

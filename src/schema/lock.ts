@@ -191,10 +191,18 @@ const replicaName = z
 const placedSubordinate = z
   .strictObject({
     host: name,
+    ray: z
+      .enum(["head", "member"])
+      .optional()
+      .describe(
+        "What it is in the instance's Ray cluster; the head is on the primary's host. Without it: an RPC server",
+      ),
     devices: z.array(z.string()).describe("UUIDs of its accelerators; none where it has the host's memory"),
     memory: placedMemory.optional(),
     runtime: z.enum(["systemd", "supervisord"]).describe("What keeps it alive"),
-    port: port.describe("Where the primary reaches it, at its host's private address"),
+    port: port.describe(
+      "Where others reach it, at its host's private address: a head's port is that of its control store",
+    ),
     serverPort: port
       .optional()
       .describe("Where its server listens on loopback; without it the server itself is at the private address"),
