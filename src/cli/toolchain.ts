@@ -158,7 +158,8 @@ async function make(
       await publish(folder, cache);
       return { ...made, binDir: cache, source, detail: `Pulumi ${made.version} ${filled.detail}` };
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      // What unpacked a damaged archive may still be ending a file.
+      await rm(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     }
   } catch (error) {
     throw cacheError(error, dirname(cache));

@@ -198,9 +198,10 @@ describe.runIf(runAll || existsSync(haproxy))("requests to the gateway that rout
       request("code", limited, "chunked"),
       request("code", everything),
       request("chat", "wrong"),
-      request("code", everything, "chunked"),
+      rawRequest({ key: everything, body: JSON.stringify({ model: "code" }), headers: ["Connection: close"] }),
     ];
-    const answers = await sendRaw(stage.port, requests.join(""));
+    // HAProxy 2.6 may forget what waits behind a request of a client that has closed its side.
+    const answers = await sendRaw(stage.port, requests.join(""), { keepOpen: true });
     expect(answers.map(({ status }) => status)).toEqual([200, 403, 200, 401, 200]);
     expect(stage.takeSeen().map(({ engine }) => engine)).toEqual(["chat", "code", "code"]);
   });

@@ -194,7 +194,8 @@ deployments:
   });
 
   it("has one version on both: another one replaces the primary and its server", async () => {
-    const [before] = servers();
+    const before = servers().find(({ line }) => line.includes("b11434"));
+    expect(before).toBeDefined();
     writeStack("b11435");
     const said = await up();
     expect(await ask()).toMatch(/b?11435/);

@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -43,8 +43,7 @@ export class Sandbox {
   private constructor(
     readonly root: string,
     private readonly environment: Record<string, string | undefined>,
-    /** Ports for the sandbox's runners, which nobody listened on. */
-    readonly portRange: readonly [number, number],
+    private readonly ports: OwnPorts,
   ) {}
 
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -84,6 +83,11 @@ export class Sandbox {
       NODE_OPTIONS: undefined,
     };
     return new Sandbox(root, environment, await choosePorts());
+  }
+
+  /** Ports for the sandbox's runners, which nobody listened on. */
+  get portRange(): readonly [number, number] {
+    return this.ports.range;
   }
 
   /** Where its commands are looked for. */
@@ -195,7 +199,7 @@ export class Sandbox {
     return findProcesses((line) => line.includes(" --model ") && line.includes(` ${this.dataDir}/`));
   }
 
-  /** Process ids of the gateways' HAProxy that are alive. */
+  /** Process ids of the gateways' HAProxy that are alive, a master before its workers. */
   gateways(): number[] {
     return findProcesses((line) => line.includes(` -f ${this.dataDir}/gateways/`));
   }
@@ -219,6 +223,7 @@ export class Sandbox {
     const idle = findProcesses((line, folder) => line.includes("/dynamic-provider/") && folder() === this.root);
     for (const pid of [...findOwn(), ...idle]) endProcess(pid);
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+    this.ports.guard.close();
   }
 }
 
@@ -230,14 +235,24 @@ export interface StateResource {
   initErrors?: string[];
 }
 
+interface OwnPorts {
+  readonly range: readonly [number, number];
+  /** Listens on the port after them, so that no other sandbox chooses the same. */
+  readonly guard: Server;
+}
+
 /** Test files that run beside each other have ports of their own, and of those some that nobody listens on. */
-async function choosePorts(): Promise<[number, number]> {
+async function choosePorts(): Promise<OwnPorts> {
   const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 8;
   for (;;) {
-    const first = 15_000 + 2000 * worker + 20 * Math.floor(Math.random() * 100);
+    const first = 15_000 + 2000 * worker + 21 * Math.floor(Math.random() * 95);
+    const guard = await listen(first + 20).catch(() => undefined);
+    if (guard === undefined) continue;
+    guard.unref();
     const ports = Array.from({ length: 20 }, (_, index) => first + index);
     const free = await Promise.allSettled(ports.map((port) => freePort(port)));
-    if (free.every(({ status }) => status === "fulfilled")) return [first, first + 19];
+    if (free.every(({ status }) => status === "fulfilled")) return { range: [first, first + 19], guard };
+    guard.close();
   }
 }
 
@@ -251,14 +266,19 @@ function endProcess(pid: number): void {
 }
 
 /** A port that nobody listens on now; throws when one is asked for that somebody has. */
-export function freePort(wanted = 0): Promise<number> {
+export async function freePort(wanted = 0): Promise<number> {
+  const server = await listen(wanted);
+  const address = server.address();
+  return new Promise((resolve) => {
+    server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+  });
+}
+
+function listen(port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(wanted, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }
 
@@ -270,9 +290,13 @@ export function seedCache(dataDir: string): void {
   if (existsSync(wheels)) cpSync(wheels, join(dataDir, "cache", "wheels"), { recursive: true });
 }
 
-/** Processes by their command line and the folder they work in, which only Linux tells. */
+/** Numbers of processes begin again at the end, so they say nothing of the order. */
+const oldestFirst = process.platform === "linux" ? ["--sort=start_time"] : [];
+
+/** Processes by their command line and the folder they work in, which only Linux tells; the oldest first. */
 function findProcesses(fits: (commandLine: string, folder: () => string) => boolean): number[] {
-  const lines = execFileSync("ps", ["-axww", "-o", "pid=,command="], { encoding: "utf8" }).trim().split("\n");
+  const args = ["-axww", ...oldestFirst, "-o", "pid=,command="];
+  const lines = execFileSync("ps", args, { encoding: "utf8" }).trim().split("\n");
   return lines.flatMap((line) => {
     const [, pid = "", commandLine = ""] = /^ *(\d+) (.*)$/.exec(line) ?? [];
     return fits(commandLine, () => readLink(`/proc/${pid}/cwd`)) ? [Number(pid)] : [];
