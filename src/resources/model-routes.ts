@@ -6,7 +6,7 @@ import { posix } from "node:path";
 
 import { canonicalJson } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import { hostChange } from "./host-change.js";
+import { gatewayIdentity } from "./gateway-process.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 import {
   modelGatewayInputs,
@@ -20,9 +20,7 @@ export const modelRoutesKind: ResourceKind<ModelGatewayInputs, CommonObserved> =
   kind: "ModelRoutes",
   inputs: modelGatewayInputs,
   differences: {
-    name: { change: "replace", reason: "another gateway" },
-    owner: { change: "replace", reason: "another owner" },
-    host: hostChange("replace"),
+    ...gatewayIdentity,
     haproxy: { change: "none", reason: "the gateway's own" },
     runtime: { change: "none", reason: "the gateway's own" },
     ...settingsDifferences,

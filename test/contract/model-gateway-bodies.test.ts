@@ -14,7 +14,8 @@ import {
   ModelGatewayClient,
   type Expected,
 } from "../support/model-gateway-client.js";
-import { haproxy, ModelGatewayStage } from "../support/model-gateway-stage.js";
+import { haproxy } from "../support/model-gateway.js";
+import { ModelGatewayStage } from "../support/model-gateway-stage.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
 

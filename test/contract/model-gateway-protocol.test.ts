@@ -5,7 +5,8 @@ import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { sha256 } from "../../src/lib/canonical.js";
-import { haproxy, ModelGatewayStage } from "../support/model-gateway-stage.js";
+import { haproxy } from "../support/model-gateway.js";
+import { ModelGatewayStage } from "../support/model-gateway-stage.js";
 import { chunked, rawRequest, sendRaw, type RawRequest } from "../support/raw-http.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";

@@ -15,7 +15,8 @@ import {
   spaced,
   type Expected,
 } from "../support/model-gateway-client.js";
-import { haproxy, ModelGatewayStage } from "../support/model-gateway-stage.js";
+import { haproxy } from "../support/model-gateway.js";
+import { ModelGatewayStage } from "../support/model-gateway-stage.js";
 import { rawRequest, sendRaw, type RawRequest } from "../support/raw-http.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";

@@ -11,7 +11,8 @@ import { TLSSocket } from "node:tls";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { haproxy, ModelGatewayStage } from "../support/model-gateway-stage.js";
+import { haproxy } from "../support/model-gateway.js";
+import { ModelGatewayStage } from "../support/model-gateway-stage.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
 const body = '{"model":"chat"}';

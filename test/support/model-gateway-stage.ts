@@ -1,28 +1,12 @@
 /** A gateway that routes by model: its real files, its two real HAProxy, and engines that record all that they get. */
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
-import { execa } from "execa";
-
-import { baseEnvironment } from "../../src/host/environment.js";
-import { LocalHost } from "../../src/host/local.js";
-import { createContent } from "../../src/install/content.js";
-import { systemClock } from "../../src/lib/clock.js";
-import { Serial } from "../../src/lib/serial.js";
-import { haproxyArguments } from "../../src/runtime/haproxy-configuration.js";
-import { ModelGateway } from "../../src/runtime/model-gateway.js";
+import type { ModelGateway } from "../../src/runtime/model-gateway.js";
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
-import { endProcess, execPath, findRunner, outputPath, writeRunnerFiles } from "../../src/runtime/runner-files.js";
+import { RunningModelGateway } from "./model-gateway.js";
 import { freePort } from "./sandbox.js";
-import { repository } from "./toolchain.js";
-
-export const haproxy = "/usr/sbin/haproxy";
-const host = new LocalHost("local", baseEnvironment(process.env));
-const content = createContent(repository, repository);
 
 /** A request, as an engine got it. */
 export interface Seen {
@@ -57,21 +41,11 @@ export interface StageOptions {
 export class ModelGatewayStage {
   readonly seen: Seen[] = [];
   settings!: ModelGatewaySettings;
+  #running!: RunningModelGateway;
   #servers: Server[] = [];
 
-  private constructor(
-    readonly dataDir: string,
-    readonly gateway: ModelGateway,
-  ) {}
-
   static async start({ engines, settings, answer = nameItself, edit = {} }: StageOptions): Promise<ModelGatewayStage> {
-    const dataDir = await realpath(await mkdtemp(join(tmpdir(), "berth gateway ")));
-    const gateway = new ModelGateway({
-      ...{ host, dataDir, owner: "shop/dev", clock: systemClock, serial: new Serial() },
-      findPython: () => Promise.resolve("python3"),
-      script: () => content.pythonTool("unix_socket.py"),
-    });
-    const stage = new ModelGatewayStage(dataDir, gateway);
+    const stage = new ModelGatewayStage();
     stage.#servers = await Promise.all(engines.map((name) => stage.#listen(name, answer)));
     const address = "127.0.0.1";
     const server = (name: string, index: number) => ({ instance: `${name}-0`, address, port: stage.#portOf(index) });
@@ -88,13 +62,14 @@ export class ModelGatewayStage {
       ...{ queueSeconds: 5, maxBodyBytes: 32 * 2 ** 20, accessLog: true },
       ...settings,
     };
-    await gateway.prepare(stage.settings, haproxy);
-    for (const [file, change] of Object.entries(edit)) {
-      const path = join(gateway.paths.folder, file);
-      await host.writeFile(path, change((await host.readText(path)) ?? ""), 0o600);
-    }
-    await stage.#run();
+    stage.#running = await RunningModelGateway.create(stage.settings, edit);
+    const unhealthy = await stage.gateway.awaitHealthy(stage.settings);
+    if (unhealthy.length > 0) throw new Error(`not healthy: ${unhealthy.join(", ")}`);
     return stage;
+  }
+
+  get gateway(): ModelGateway {
+    return this.#running.gateway;
   }
 
   get port(): number {
@@ -111,37 +86,16 @@ export class ModelGatewayStage {
   }
 
   /** What HAProxy wrote: its access log. */
-  async output(): Promise<string> {
-    return readFile(outputPath(this.gateway.paths.folder), "utf8");
+  output(): Promise<string> {
+    return this.#running.output();
   }
 
   async dispose(): Promise<void> {
-    const { folder, largeFolder, socketFolder } = this.gateway.paths;
-    for (const each of [folder, largeFolder]) await endProcess(host, () => findRunner(host, each), 5, systemClock);
+    await this.#running.dispose();
     for (const server of this.#servers) {
       server.closeAllConnections();
       server.close();
     }
-    await rm(this.dataDir, { recursive: true, force: true });
-    await rm(socketFolder, { recursive: true, force: true });
-  }
-
-  async #run(): Promise<void> {
-    const { folder, largeFolder, socket, largeSocket } = this.gateway.paths;
-    for (const [of, master] of [
-      [largeFolder, largeSocket],
-      [folder, socket],
-    ] as const) {
-      const argv = haproxyArguments(haproxy, { socket: master, configuration: "haproxy.cfg" });
-      const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
-      await writeRunnerFiles(host, { id: "gateway", folder: of, startSeconds: 5, stopSeconds: 5, argv, environment });
-      const launcher = ["-I", join(repository, "tools", "python", "exec.py"), execPath(of)];
-      const to = { file: outputPath(of) };
-      execa("python3", launcher, { stdin: "ignore", stdout: to, stderr: to, detached: true, reject: false }).unref();
-    }
-    if (!(await this.gateway.awaitAnswer())) throw new Error(`HAProxy did not start: ${await this.output()}`);
-    const unhealthy = await this.gateway.awaitHealthy(this.settings);
-    if (unhealthy.length > 0) throw new Error(`not healthy: ${unhealthy.join(", ")}`);
   }
 
   #portOf(index: number): number {

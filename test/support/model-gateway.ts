@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,7 +12,7 @@ import { Serial } from "../../src/lib/serial.js";
 import { haproxyArguments } from "../../src/runtime/haproxy-configuration.js";
 import { ModelGateway } from "../../src/runtime/model-gateway.js";
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
-import { endProcess, execPath, findRunner, writeRunnerFiles } from "../../src/runtime/runner-files.js";
+import { endProcess, execPath, findRunner, outputPath, writeRunnerFiles } from "../../src/runtime/runner-files.js";
 import { repository } from "./toolchain.js";
 
 export const haproxy = "/usr/sbin/haproxy";
@@ -25,7 +25,11 @@ export class RunningModelGateway {
     readonly gateway: ModelGateway,
   ) {}
 
-  static async create(settings: ModelGatewaySettings): Promise<RunningModelGateway> {
+  /** @param edit changes its files, by name, before HAProxy is started with them */
+  static async create(
+    settings: ModelGatewaySettings,
+    edit: Readonly<Record<string, (text: string) => string>> = {},
+  ): Promise<RunningModelGateway> {
     const host = new LocalHost("local", baseEnvironment(process.env));
     const dataDir = await realpath(await mkdtemp(join(tmpdir(), "berth models ")));
     const content = createContent(repository, repository);
@@ -36,6 +40,10 @@ export class RunningModelGateway {
     });
     const running = new RunningModelGateway(host, dataDir, gateway);
     await gateway.prepare(settings, haproxy);
+    for (const [file, change] of Object.entries(edit)) {
+      const path = join(gateway.paths.folder, file);
+      await host.writeFile(path, change((await host.readText(path)) ?? ""), 0o600);
+    }
     await running.start();
     return running;
   }
@@ -49,10 +57,18 @@ export class RunningModelGateway {
     ] as const) {
       const argv = haproxyArguments(haproxy, { socket, configuration: "haproxy.cfg" });
       const limits = { startSeconds: 5, stopSeconds: 5 };
-      await writeRunnerFiles(this.host, { id: "models", folder, argv, environment: {}, ...limits });
-      execa("python3", ["-I", launcher, execPath(folder)], { stdio: "ignore", detached: true, reject: false }).unref();
+      const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+      await writeRunnerFiles(this.host, { id: "models", folder, argv, environment, ...limits });
+      const to = { file: outputPath(folder) };
+      const options = { stdin: "ignore", stdout: to, stderr: to, detached: true, reject: false } as const;
+      execa("python3", ["-I", launcher, execPath(folder)], options).unref();
     }
-    if (!(await this.gateway.awaitAnswer())) throw new Error("the gateway does not answer");
+    if (!(await this.gateway.awaitAnswer())) throw new Error(`the gateway does not answer: ${await this.output()}`);
+  }
+
+  /** What HAProxy wrote: its access log. */
+  async output(): Promise<string> {
+    return readFile(outputPath(this.gateway.paths.folder), "utf8");
   }
 
   apply(settings: ModelGatewaySettings): Promise<void> {
