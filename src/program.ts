@@ -7,3 +7,5 @@ const stack = new Stack(pulumi.getStack());
 
 export const endpoints = stack.endpoints;
 export const deployments = stack.deployments;
+/** Of the gateway that routes by model; undefined, and so not shown, without one. */
+export const gateways = stack.gateways;

@@ -2,7 +2,6 @@ import { readEntry } from "../host/journal.js";
 import { shown } from "../lib/shown.js";
 import { describeUnsettled, type Updater } from "../lock/applied.js";
 import { findStaleness } from "../lock/build.js";
-
 import { lockPath, readLock } from "../lock/lock-file.js";
 import { readProject } from "../lock/project.js";
 import { desiredStack, type DesiredInstance } from "../planner/desired.js";
@@ -15,6 +14,7 @@ import { openContexts } from "./contexts.js";
 import { findLeftHosts, hostOf, type LeftHost } from "./host-state.js";
 import { isSeen, observe, observeRecorded } from "./observed.js";
 import { readState, type StackState, type StateResource } from "./state.js";
+import { formatGateway, gatewayRows, type StatusGateway } from "./status-gateways.js";
 import { formatMemoryStatus, memoryStatus, type MemoryStatus } from "./status-memory.js";
 import { formatMetrics } from "./status-metrics.js";
 import { plainTable } from "./table.js";
@@ -57,6 +57,8 @@ export interface Status {
   /** Why the lock does not hold for the stack file, if it does not. */
   readonly stale: string | undefined;
   readonly rows: readonly StatusRow[];
+  /** The gateway that routes by model, on each of its hosts. */
+  readonly gateways: readonly StatusGateway[];
   /** Drift of what instances stand on. */
   readonly otherDrift: readonly string[];
   /** Hosts that the next lock or update leaves. */
@@ -80,10 +82,12 @@ export async function status(
   const state = await readState(pulumi, stack);
   const owner = `${pulumi.project}/${stack}`;
   const contexts = openContexts(workplace, new AbortController().signal);
+  const desired = lock === undefined ? undefined : desiredStack(lock, root);
   const found: Status = {
     stack,
     stale: lock === undefined ? "there is no lock" : findStaleness(lock, project),
-    rows: await instanceRows(lock === undefined ? [] : desiredStack(lock, root).instances, state, contexts, owner),
+    rows: await instanceRows(desired?.instances ?? [], state, contexts, owner),
+    gateways: await gatewayRows(desired?.modelGateways ?? [], state, contexts),
     otherDrift: await otherDrift(state, contexts),
     leftHosts:
       lock === undefined
@@ -192,7 +196,7 @@ async function otherDrift(state: StackState | undefined, contexts: Contexts): Pr
 
 /** The table for people. */
 export function formatStatus(status: Status): string {
-  const { stack, stale, rows, otherDrift: others, leftHosts, pendingOperations, updater } = status;
+  const { stack, stale, rows, gateways, otherDrift: others, leftHosts, pendingOperations, updater } = status;
   const hasWaves = rows.some(({ wave }) => wave !== undefined);
   const hasMemory = rows.some(({ memory }) => memory?.basis !== undefined);
   const place = ["INSTANCE", "HOST", ...(hasWaves ? ["WAVE"] : [])];
@@ -209,6 +213,7 @@ export function formatStatus(status: Status): string {
     }),
   );
   const lines = [rows.length === 0 ? `stack ${stack}: no instances` : table];
+  lines.push(...gateways.map(formatGateway));
   lines.push(...leftHosts.map((host) => describeLeft(host, stack)));
   lines.push(...others.map((sentence) => `drift: ${sentence}`));
   if (stale !== undefined) lines.push(`lock: stale, ${stale}`);

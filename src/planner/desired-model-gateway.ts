@@ -3,7 +3,7 @@ import type { HostReference } from "../host/host.js";
 import { defined, mapValues, sorted } from "../lib/record.js";
 import type { PlacedGateway } from "../schema/gateway.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance } from "../schema/lock.js";
-import { addressOf, reachedAt } from "./gateway-address.js";
+import { addressOf, gatewayEndpoint, reachedAt } from "./gateway-address.js";
 import { machineOf } from "./port-placement.js";
 
 /** Where a gateway asks a replica. */
@@ -34,6 +34,8 @@ export interface DesiredModelGateway extends Omit<PlacedGateway, "hosts" | "keys
   /** Of what it serves. */
   readonly routesName: string;
   readonly host: HostReference;
+  /** Where clients ask it: the base URL for OpenAI's clients. */
+  readonly endpoint: string;
   readonly haproxy: string;
   readonly runtime: string;
   readonly targets: Readonly<Record<string, GatewayTarget>>;
@@ -94,7 +96,8 @@ export function desiredModelGateways(
       };
     };
     const targets = Object.fromEntries(deployments.map((name) => [name, target(name)]));
-    return [{ name: `${on}.models`, routesName: `${on}.routes`, host, haproxy, runtime, targets, ...shared }];
+    const endpoint = gatewayEndpoint(gateway, placement.hosts[on] ?? {});
+    return [{ name: `${on}.models`, routesName: `${on}.routes`, host, endpoint, haproxy, runtime, targets, ...shared }];
   });
 }
 

@@ -1,4 +1,5 @@
-/** Where a gateway reaches a replica. Pure. */
+/** Where a gateway reaches a replica, and where clients reach a gateway. Pure. */
+import type { PlacedGateway } from "../schema/gateway.js";
 import type { PlacedInstance } from "../schema/lock.js";
 import { isLoopback } from "./exposure.js";
 
@@ -29,4 +30,18 @@ export function reachedAt(
   if (host === here.name || here.machine === there.machine) return everywhere.get(bindAddress) ?? bindAddress;
   if (isLoopback(bindAddress)) return undefined;
   return everywhere.has(bindAddress) ? there.address : bindAddress;
+}
+
+/**
+ * Where clients ask a gateway: the base URL for OpenAI's clients. A certificate may have another name, which is not known
+ * here.
+ */
+export function gatewayEndpoint(
+  { listen, certFile }: Pick<PlacedGateway, "listen" | "certFile">,
+  host: Parameters<typeof addressOf>[0],
+): string {
+  const here = everywhere.get(listen.address);
+  const address = here === undefined ? listen.address : (addressOf(host) ?? here);
+  const name = address.includes(":") ? `[${address}]` : address;
+  return `${certFile === undefined ? "http" : "https"}://${name}:${listen.port}/v1`;
 }

@@ -13,6 +13,8 @@ export interface ModelGatewayOptions {
 export interface ModelGateways {
   /** On each of its hosts its process, which comes before instances. */
   readonly processes: readonly pulumi.Resource[];
+  /** Where clients ask it, on each of its hosts. */
+  readonly endpoints: readonly string[];
   /** Makes what it serves. @param verified what has to be verified before */
   readonly route: (verified: readonly pulumi.Resource[]) => void;
 }
@@ -34,6 +36,7 @@ export async function createModelGateways({
   );
   return {
     processes: created.map(({ process }) => process),
+    endpoints: created.map(({ gateway }) => gateway.endpoint),
     route: (verified) => {
       for (const { gateway, host, secrets, process } of created)
         createModelRoutes(gateway, host, secrets, [process, ...verified]);

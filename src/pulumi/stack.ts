@@ -46,21 +46,25 @@ const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
  * Everything that a stack file asks for: its hosts, the backend versions and models on them, and the instances. What
  * the file leaves open is decided by its lock, which is solved anew when it is missing or stale.
  */
-export class Stack extends pulumi.ComponentResource<Record<string, pulumi.Output<DeployedModel>>> {
+export class Stack extends pulumi.ComponentResource<DeployedStack> {
   /** Endpoint by deployment: the base URL for OpenAI clients. */
   readonly endpoints: pulumi.Output<Record<string, string>>;
   readonly deployments: pulumi.Output<Record<string, DeployedModel>>;
+  /** Where clients ask the gateway that routes by model, on each of its hosts; undefined without one. */
+  readonly gateways: pulumi.Output<readonly string[] | undefined>;
 
   constructor(name: string, args: StackArgs = {}, options?: pulumi.ComponentResourceOptions) {
     super("berth:index:Stack", name, args, options);
-    this.deployments = pulumi.output(this.getData()).apply((deployed) => pulumi.all(deployed));
+    const deployed = pulumi.output(this.getData());
+    this.deployments = deployed.apply(({ deployments }) => pulumi.all(deployments));
+    this.gateways = deployed.apply(({ gateways }) => (gateways.length === 0 ? undefined : gateways));
     this.endpoints = this.deployments.apply((deployed) =>
       Object.fromEntries(Object.entries(deployed).map(([deployment, { endpoint }]) => [deployment, endpoint])),
     );
-    this.registerOutputs({ endpoints: this.endpoints, deployments: this.deployments });
+    this.registerOutputs({ endpoints: this.endpoints, deployments: this.deployments, gateways: this.gateways });
   }
 
-  protected override async initialize(args: StackArgs): Promise<Record<string, pulumi.Output<DeployedModel>>> {
+  protected override async initialize(args: StackArgs): Promise<DeployedStack> {
     try {
       const root = projectRootOf(pulumi.getRootDirectory(), process.cwd());
       return await deploy(await solve(args, root), root, this);
@@ -76,11 +80,12 @@ interface Solved {
   readonly claims: readonly HostClaims[];
 }
 
-async function deploy(
-  { lock, claims }: Solved,
-  root: string,
-  stack: Stack,
-): Promise<Record<string, pulumi.Output<DeployedModel>>> {
+interface DeployedStack {
+  readonly deployments: Record<string, pulumi.Output<DeployedModel>>;
+  readonly gateways: readonly string[];
+}
+
+async function deploy({ lock, claims }: Solved, root: string, stack: Stack): Promise<DeployedStack> {
   const desired = desiredStack(lock, root);
   const { succession, waves } = orderOf(desired, claims);
   const places = { config: new pulumi.Config("berth"), environment: process.env, projectRoot: root };
@@ -121,7 +126,7 @@ async function deploy(
   }
   modelGateways.route(serving);
   assertAsWanted(created, (host) => waves.isMeant(host), toProgramError);
-  return describeDeployments(created);
+  return { deployments: describeDeployments(created), gateways: modelGateways.endpoints };
 }
 
 /** What instances stand on, by their names; gateways by their hosts. */

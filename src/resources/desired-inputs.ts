@@ -56,7 +56,8 @@ export function desiredInstanceInputs(desired: DesiredInstance) {
 
 /** Without `clientKeys` and `apiKeys`. */
 export function desiredModelGatewayInputs(desired: DesiredModelGateway) {
-  const { name: _, routesName: _routesName, keySecrets: _keys, apiKeySecrets: _apiKeys, certFile, ...inputs } = desired;
+  const { keySecrets: _keys, apiKeySecrets: _apiKeys, certFile, ...rest } = desired;
+  const { name: _, routesName: _routesName, endpoint: _endpoint, ...inputs } = rest;
   return { ...inputs, ...defined({ certFile }) };
 }
 

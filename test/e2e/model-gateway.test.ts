@@ -77,6 +77,13 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("the gateway that rout
     expect(again.exitCode, again.output).toBe(0);
   });
 
+  it("tells where it is asked, and what it serves", async () => {
+    const output = await sandbox.pulumi(["stack", "output", "gateways", "--json", "--stack", "test"]);
+    expect(JSON.parse(output.output)).toEqual([`http://127.0.0.1:${port}/v1`]);
+    const status = await sandbox.berth(["status", "test"]);
+    expect(status.output).toContain(`gateway on one: http://127.0.0.1:${port}/v1 serves chat, code, draft, gpt-4o, org/old`);
+  });
+
   it("refuses who has no key, and names no model, or one that is not there, as OpenAI does", async () => {
     const refused = await askModel("chat", "wrong");
     expect([refused.status, await refused.json()]).toMatchObject([401, { error: { code: "invalid_api_key" } }]);

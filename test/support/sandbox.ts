@@ -60,7 +60,7 @@ export class Sandbox {
     );
     writeFileSync(
       join(root, "index.js"),
-      options.program ?? 'export { deployments, endpoints } from "pulumi-berth/program";\n',
+      options.program ?? 'export { deployments, endpoints, gateways } from "pulumi-berth/program";\n',
     );
     const sandbox = await Sandbox.open(root);
     seedCache(sandbox.dataDir);

@@ -7,7 +7,15 @@ const row: StatusRow = {
   ...{ endpoint: "http://old:8000/v1", drift: [] },
 };
 const quiet: Status = {
-  ...{ stack: "prod", stale: undefined, rows: [row], otherDrift: [], leftHosts: [], pendingOperations: 0 },
+  ...{
+    stack: "prod",
+    stale: undefined,
+    rows: [row],
+    gateways: [],
+    otherDrift: [],
+    leftHosts: [],
+    pendingOperations: 0,
+  },
   updater: { kind: "none" },
 };
 
@@ -39,6 +47,16 @@ describe("formatStatus", () => {
       "host old: the lock has it no more; `pulumi up --stack prod` takes chat-0, chat-1 away; when the host is gone for good, run `berth host forget old prod` first",
       "host next: the stack file has it no more; after `berth lock prod`, `pulumi up --stack prod` takes what is there away",
     ]);
+  });
+
+  it("says which models the gateway serves, and where", () => {
+    const gateway = { host: "gw", endpoint: "http://10.0.0.2:8443/v1", models: ["chat", "gpt-4o"] };
+    const lines = (health: "serves" | "not deployed") =>
+      formatStatus({ ...quiet, gateways: [{ ...gateway, health }] })
+        .split("\n")
+        .slice(-1);
+    expect(lines("serves")).toEqual(["gateway on gw: http://10.0.0.2:8443/v1 serves chat, gpt-4o"]);
+    expect(lines("not deployed")).toEqual(["gateway on gw: http://10.0.0.2:8443/v1 is not deployed"]);
   });
 
   it("tells an update that runs from operations that were interrupted", () => {

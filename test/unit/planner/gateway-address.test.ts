@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { addressOf, reachedAt } from "../../../src/planner/gateway-address.js";
+import { addressOf, gatewayEndpoint, reachedAt } from "../../../src/planner/gateway-address.js";
 
 const here = { name: "gw", machine: "gw 22" };
 const there = { machine: "gpu 22", address: "10.0.0.7" };
@@ -27,5 +27,24 @@ describe("addressOf", () => {
     expect(addressOf({ privateAddress: "10.0.0.7", ssh: { address: "gpu.example.net" } })).toBe("10.0.0.7");
     expect(addressOf({ ssh: { address: "gpu.example.net" } })).toBe("gpu.example.net");
     expect(addressOf({})).toBeUndefined();
+  });
+});
+
+describe("gatewayEndpoint", () => {
+  const gpu = { privateAddress: "10.0.0.7", ssh: { address: "gpu.example.net" } };
+  it.each([
+    ["127.0.0.1", gpu, "http://127.0.0.1:8443/v1"],
+    ["10.1.0.7", gpu, "http://10.1.0.7:8443/v1"],
+    ["::1", gpu, "http://[::1]:8443/v1"],
+    ["0.0.0.0", gpu, "http://10.0.0.7:8443/v1"],
+    ["::", { ssh: { address: "gpu.example.net" } }, "http://gpu.example.net:8443/v1"],
+    ["0.0.0.0", {}, "http://127.0.0.1:8443/v1"],
+  ])("of one that listens at %s", (address, host, expected) => {
+    expect(gatewayEndpoint({ listen: { address, port: 8443 } }, host)).toBe(expected);
+  });
+
+  it("has TLS where there is a certificate", () => {
+    const gateway = { listen: { address: "10.0.0.7", port: 443 }, certFile: "/etc/berth/tls.pem" };
+    expect(gatewayEndpoint(gateway, {})).toBe("https://10.0.0.7:443/v1");
   });
 });
