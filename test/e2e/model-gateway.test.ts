@@ -81,7 +81,9 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("the gateway that rout
     const output = await sandbox.pulumi(["stack", "output", "gateways", "--json", "--stack", "test"]);
     expect(JSON.parse(output.output)).toEqual([`http://127.0.0.1:${port}/v1`]);
     const status = await sandbox.berth(["status", "test"]);
-    expect(status.output).toContain(`gateway on one: http://127.0.0.1:${port}/v1 serves chat, code, draft, gpt-4o, org/old`);
+    expect(status.output).toContain(
+      `gateway on one: http://127.0.0.1:${port}/v1 serves chat, code, draft, gpt-4o, org/old`,
+    );
   });
 
   it("refuses who has no key, and names no model, or one that is not there, as OpenAI does", async () => {
