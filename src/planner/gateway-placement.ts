@@ -2,7 +2,7 @@
 import { BerthError, type ErrorParts } from "../lib/errors.js";
 import { lookUp } from "../lib/record.js";
 import { modelName, type GatewayEntry, type PlacedGateway, type Weights } from "../schema/gateway.js";
-import type { LockedDeployment, PlacedInstance } from "../schema/lock.js";
+import type { LockedDeployment, PlacedInstance, PlacedSubordinate } from "../schema/lock.js";
 import type { HostEntry, StackFile } from "../schema/stack.js";
 import { isLoopback } from "./exposure.js";
 import { addressOf, reachedAt } from "./gateway-address.js";
@@ -13,11 +13,17 @@ import { requireHaproxy } from "./rollout.js";
 /** The whole of all shares, where one deployment has it. */
 const whole = 100;
 
+type Ports = Pick<PlacedInstance, "host" | "port" | "slots">;
+
+interface GatewayInstance extends Ports, Pick<PlacedInstance, "bindAddress"> {
+  readonly subordinates?: readonly Pick<PlacedSubordinate, "host" | "port" | "serverPort">[] | undefined;
+}
+
 export interface GatewayProblem {
   readonly stack: Pick<StackFile, "hosts"> & { readonly gateway?: GatewayEntry | undefined };
   readonly hosts: Readonly<Record<string, KnownHost>>;
   readonly release: Readonly<Record<string, Pick<LockedDeployment, "servedModel">>>;
-  readonly instances: Readonly<Record<string, Pick<PlacedInstance, "host" | "bindAddress" | "port" | "slots">>>;
+  readonly instances: Readonly<Record<string, GatewayInstance>>;
   readonly chooseRuntime: (host: string) => "systemd" | "supervisord";
 }
 
@@ -39,6 +45,14 @@ export function placeGateway(problem: GatewayProblem): PlacedGateway | undefined
       got: listen.address,
       expected: "`keys`, or `insecure: true`",
       hint: "add `keys: { NAME: { secret: NAME } }`; with `insecure: true` anybody who reaches it can use all models",
+    });
+  // HAProxy would listen twice, and each of the two would get some of the connections.
+  if (listen.port === metrics.port)
+    throw inconsistent("gateway.metrics", {
+      what: "requests and metrics have one port",
+      got: String(metrics.port),
+      expected: "a port of its own",
+      hint: "give `gateway.listen` or `gateway.metrics` another port",
     });
   const on = [...new Set(gateway.hosts)].toSorted();
   for (const host of on) assertHost(problem, gateway, host);
@@ -139,7 +153,10 @@ function assertHost(problem: GatewayProblem, { listen, metrics }: GatewayEntry, 
     });
   for (const [name, instance] of Object.entries(problem.instances)) {
     const server = lookUp(problem.stack.hosts, instance.host);
-    assertPortFree(host, [listen.port, metrics.port], name, instance, machineOf(entry) === machineOf(server));
+    for (const part of partsOf(instance)) {
+      const isHere = machineOf(entry) === machineOf(lookUp(problem.stack.hosts, part.host));
+      assertPortFree(host, [listen.port, metrics.port], name, part, isHere);
+    }
     assertReached(host, entry, name, instance, server);
   }
 }
@@ -161,11 +178,21 @@ function assertOwnMachines({ stack }: GatewayProblem, on: readonly string[]): vo
   }
 }
 
+/** What an instance has on its host, and on others. */
+function partsOf({ subordinates = [], ...own }: GatewayInstance): Ports[] {
+  const others = subordinates.map(({ host, port, serverPort = port }): Ports => ({
+    host,
+    port,
+    slots: [port, serverPort],
+  }));
+  return [own, ...others];
+}
+
 function assertPortFree(
   host: string,
   ports: readonly number[],
   name: string,
-  { port, slots }: Pick<PlacedInstance, "port" | "slots">,
+  { port, slots }: Ports,
   isHere: boolean,
 ): void {
   const taken = ports.find((wanted) => isHere && [port, ...(slots ?? [])].includes(wanted));

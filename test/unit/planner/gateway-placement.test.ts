@@ -16,6 +16,8 @@ const ssh = (address: string) => ({
 const hosts = { gw: ssh("gw.example.net"), gpu: ssh("gpu.example.net") };
 const instance = { host: "gpu", bindAddress: "0.0.0.0", port: 14_000, slots: undefined };
 
+const grouped = { ...instance, host: "gw", subordinates: [{ host: "gpu", port: 14_002, serverPort: 14_003 }] };
+
 interface Changes {
   readonly gateway?: object;
   readonly instances?: GatewayProblem["instances"];
@@ -103,6 +105,21 @@ describe("placeGateway", () => {
       "a replica's port",
       { entries: local, gateway: { listen: "127.0.0.1:14001" } },
       /the instance code-0 has the port/,
+    ],
+    [
+      "the port of what an instance has on another host",
+      { instances: { "chat-0": grouped }, gateway: { hosts: ["gpu"], listen: "127.0.0.1:14002" } },
+      /chat-0 has the port on host gpu/,
+    ],
+    [
+      "the port of a server behind that",
+      { instances: { "chat-0": grouped }, gateway: { hosts: ["gpu"], metrics: "127.0.0.1:14003" } },
+      /chat-0 has the port on host gpu/,
+    ],
+    [
+      "one port for requests and metrics",
+      { gateway: { listen: "0.0.0.0:8405", insecure: true } },
+      /requests and metrics have one port/,
     ],
     ["two hosts that are one machine", { entries: local, gateway: { hosts: ["gw", "gpu"] } }, /are one machine/],
     [
