@@ -80,8 +80,14 @@ export class ModelGateway {
     return settings !== undefined && isAs(await this.#see(), await this.#filesFor(settings));
   }
 
-  /** Writes its files; HAProxy is started with them. */
+  /**
+   * Writes its files; HAProxy is started with them.
+   *
+   * @throws BerthError `port-in-use` where another process listens: HAProxy would share the port with another HAProxy
+   */
   async prepare(settings: ModelGatewaySettings, haproxy: string): Promise<void> {
+    const isRunning = (await this.#control.see([])) !== undefined;
+    await this.#assertPortsFree(settings, isRunning ? await this.settings() : undefined);
     await this.#write(settings, haproxy);
     await this.#options.host.makeDirectory(this.paths.socketFolder, 0o700);
   }

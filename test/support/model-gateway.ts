@@ -39,12 +39,17 @@ export class RunningModelGateway {
       script: () => content.pythonTool("unix_socket.py"),
     });
     const running = new RunningModelGateway(host, dataDir, gateway);
-    await gateway.prepare(settings, haproxy);
-    for (const [file, change] of Object.entries(edit)) {
-      const path = join(gateway.paths.folder, file);
-      await host.writeFile(path, change((await host.readText(path)) ?? ""), 0o600);
+    try {
+      await gateway.prepare(settings, haproxy);
+      for (const [file, change] of Object.entries(edit)) {
+        const path = join(gateway.paths.folder, file);
+        await host.writeFile(path, change((await host.readText(path)) ?? ""), 0o600);
+      }
+      await running.start();
+    } catch (error) {
+      await running.dispose();
+      throw error;
     }
-    await running.start();
     return running;
   }
 
