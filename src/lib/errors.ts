@@ -51,7 +51,7 @@ export const errorCodes = {
   "signature-invalid": "What must be signed is not, or not by whom it must be, or it is not what was signed.",
   "disk-full": "The host's disk has too little room.",
   "install-failed": "A backend version could not be installed.",
-  "port-in-use": "Another process listens on the port that the lock gives to a runner.",
+  "port-in-use": "Another process listens on a port that the lock gives to a runner or to a gateway.",
   "runner-failed": "The runner ended, or was not healthy before its deadline.",
   "request-failed": "A model or its gateway did not answer a request, or refused it.",
   "rollout-stopped": "An instance was not changed, because another that changes before it failed.",

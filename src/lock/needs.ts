@@ -135,13 +135,13 @@ export function needsOn(needs: Needs, host: string): Needs {
 /** What hosts with pipx environments, or with supervisord, need of Berth's own tools. */
 function toolNeeds(
   lock: LockFile,
-  { backendVersions, instances, gateways, modelGateways }: DesiredStack,
+  { backendVersions, instances, subordinates, gateways, modelGateways }: DesiredStack,
   texts: RequirementTexts["tools"],
 ): [string, PackagesNeed][] {
   const on = (hosts: readonly { readonly host: { readonly name: string } }[], tools: readonly PythonTool[]) =>
     hosts.flatMap(({ host }) => tools.map((tool) => ({ tool, host: host.name })));
   const supervised = [
-    ...instances.filter(({ placed }) => placed.runtime === "supervisord"),
+    ...[...instances, ...subordinates].filter(({ placed }) => placed.runtime === "supervisord"),
     ...[...gateways, ...modelGateways].filter(({ runtime }) => runtime === "supervisord"),
   ];
   const wanted = [

@@ -17,6 +17,7 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
   signedArtifacts: ({ release }) => sentences(release, ({ install }) => findUnsigned(install)),
   keyedAddresses: ({ release, placement }) => [
     ...findKeylessGateway(placement.gateway),
+    ...findOpenServers(placement.instances),
     ...Object.entries(placement.instances).flatMap(([name, { deployment, bindAddress, secretEnv }]) => {
       const variable = release[deployment]?.apiKeyVariable;
       const hasKey = variable !== undefined && variable in secretEnv;
@@ -36,6 +37,15 @@ const breaches: Readonly<Record<EnvironmentRule, FindBreach>> = {
 function findKeylessGateway(gateway: LockFile["placement"]["gateway"]): string[] {
   if (gateway === undefined || isLoopback(gateway.listen.address) || Object.keys(gateway.keys).length > 0) return [];
   return [`the gateway serves on ${gateway.listen.address} without a key: give \`gateway.keys\``];
+}
+
+/** llama.cpp's RPC knows no keys; what stands before a server admits its primary alone. */
+function findOpenServers(instances: LockFile["placement"]["instances"]): string[] {
+  return Object.entries(instances).flatMap(([name, { subordinates = [] }]) =>
+    subordinates
+      .filter(({ ray, haproxy }) => ray === undefined && haproxy === undefined)
+      .map(({ host }) => `${name} has an RPC server on host ${host} that admits anybody: install HAProxy there`),
+  );
 }
 
 function findUnsigned(install: LockedInstall): string[] {

@@ -56,6 +56,7 @@ export function place(problem: PlacementProblem): Placement {
     ([name, entry]) => [name, placeHost(name, entry, hosts, served.has(name))] as const,
   );
   assertOwnFolders(placed);
+  assertOwnAddresses(placed);
   assertOneOwnerEach(partsOf(instances), Object.fromEntries(placed));
   const preload = placePreload(problem, problem.preload ?? {});
   const uses = listUses(problem, placedInstances, preload ?? {});
@@ -212,6 +213,26 @@ function placeDevices(
     ...(memory === undefined ? {} : { memory }),
     ...(words.length === 0 ? {} : { arguments: [...words] }),
   };
+}
+
+/** What is meant for one host would reach another. */
+function assertOwnAddresses(hosts: readonly (readonly [string, PlacedHost])[]): void {
+  const owners = new Map<string, { readonly name: string; readonly machine: string }>();
+  for (const [name, host] of hosts) {
+    const { privateAddress } = host;
+    if (privateAddress === undefined) continue;
+    const machine = machineOf(host);
+    const owner = owners.get(privateAddress);
+    owners.set(privateAddress, { name, machine });
+    if (owner === undefined || owner.machine === machine) continue;
+    throw new BerthError("stack-inconsistent", {
+      where: `host ${name}`,
+      what: `the host ${owner.name} has the same private address`,
+      got: privateAddress,
+      expected: "an address of its own for each machine",
+      hint: "correct `privateAddress` of one of them; `{{host}}` in it is the host's name",
+    });
+  }
 }
 
 /** Each host takes for its own all that is in its folder. */

@@ -1,6 +1,8 @@
 import { z } from "zod";
 
 import { sha256 } from "../lib/canonical.js";
+import { BerthError } from "../lib/errors.js";
+import { sorted } from "../lib/record.js";
 import { modelGatewaySettings, type ModelGatewaySettings } from "../runtime/model-gateway-settings.js";
 import { commonInputs } from "./common.js";
 import type { DifferenceTable } from "./kind.js";
@@ -36,6 +38,27 @@ export function settingsOf({
 
 export function secretsOf({ clientKeys, apiKeys }: ModelGatewayInputs): string[] {
   return [...Object.values(clientKeys), ...Object.values(apiKeys)];
+}
+
+/**
+ * A client is known by its key alone, so that one of two names would lose what it may and what it may not.
+ *
+ * @throws BerthError `stack-inconsistent` where two names have one key
+ */
+export function assertDistinctKeys({ host, clientKeys }: Pick<ModelGatewayInputs, "host" | "clientKeys">): void {
+  const names = new Map<string, string>();
+  for (const [name, key] of sorted(clientKeys)) {
+    const other = names.get(key);
+    names.set(key, name);
+    if (other === undefined) continue;
+    throw new BerthError("stack-inconsistent", {
+      where: `host ${host.name}: gateway.keys`,
+      what: "two of the gateway's keys are the same",
+      got: `${other} and ${name}`,
+      expected: "a key of its own for each name",
+      hint: "give one of their secrets another value, or leave one of the names out",
+    });
+  }
 }
 
 /** What changes of what it serves mean: nothing ends. */

@@ -20,6 +20,7 @@ import {
 } from "./gateway-process.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 import {
+  assertDistinctKeys,
   modelGatewayInputs,
   secretsOf,
   settingsDifferences,
@@ -41,6 +42,7 @@ export const modelGatewayKind: ResourceKind<ModelGatewayInputs, CommonObserved> 
   },
 
   async converge(context, operation, inputs) {
+    assertDistinctKeys(inputs);
     const gateway = context.modelGateway(inputs.owner);
     const wanted = withComingServers(await gateway.settings(), settingsOf(inputs));
     const specs = specsOf(context, inputs);

@@ -9,6 +9,7 @@ import { BerthError } from "../lib/errors.js";
 import { gatewayIdentity } from "./gateway-process.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 import {
+  assertDistinctKeys,
   modelGatewayInputs,
   secretsOf,
   settingsDifferences,
@@ -33,6 +34,7 @@ export const modelRoutesKind: ResourceKind<ModelGatewayInputs, CommonObserved> =
   },
 
   async converge(context, operation, inputs) {
+    assertDistinctKeys(inputs);
     const gateway = context.modelGateway(inputs.owner);
     const wanted = settingsOf(inputs);
     const before = await gateway.settings();

@@ -27,9 +27,7 @@ export function targetPart(deployment: string, settings: ModelGatewaySettings): 
     "http-check expect rstatus ^2",
     ...(header === undefined ? [] : [`http-request set-header Authorization ${header}`]),
     ...renameLines(target, settings),
-    ...(queue === undefined
-      ? []
-      : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${Math.max(1, queue)} }`]),
+    ...(queue === undefined ? [] : [`http-request deny deny_status 503 if { queue(${proxy}) ge ${queue} }`]),
     ownResponseLine,
     "http-response set-var(txn.instance) srv_name",
     `default-server check inter 2s fastinter ${checkSeconds}s fall 3 rise ${rise} init-addr last,libc,none${most}`,

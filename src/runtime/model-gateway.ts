@@ -172,10 +172,12 @@ export class ModelGateway {
 
   async #certificate(certFile: string): Promise<string> {
     const { host } = this.#options;
-    if ((await host.status(certFile)) !== undefined) return host.sha256(certFile);
+    const kind = (await host.status(certFile))?.kind;
+    if (kind === "file" || kind === "link") return host.sha256(certFile);
     throw new BerthError("file-not-found", {
       where: `host ${host.name}: ${certFile}`,
-      what: "the gateway's certificate is not there",
+      what: kind === undefined ? "the gateway's certificate is not there" : "the gateway's certificate is no file",
+      ...(kind === undefined ? {} : { got: kind === "directory" ? "a folder" : "neither a file nor a link" }),
       expected: "a file with the certificate, those between it and its authority, and its key",
       hint: "put it there, or correct `gateway.tls.certFile`",
     });

@@ -48,12 +48,15 @@ const deploymentLimits = z
     concurrency: count
       .optional()
       .describe("Most requests that one instance is given at a time; others wait. Default: no limit"),
-    queue: z
-      .int()
-      .min(0)
-      .max(100_000)
+    queue: count
       .optional()
-      .describe("Most requests that wait for the deployment; others are refused with 503. Default: no limit"),
+      .describe(
+        "Most requests that wait for the deployment when its instances have as many as `concurrency` says; others are refused with 503. Default: no limit",
+      ),
+  })
+  .refine(({ concurrency, queue }) => queue === undefined || concurrency !== undefined, {
+    error: "expected `concurrency` beside `queue`: without it no request waits",
+    path: ["queue"],
   })
   .describe("What a deployment is given at a time");
 

@@ -120,8 +120,8 @@ const fields = {
   volumes: volumes.optional(),
 };
 
-/** Of no host, or of each. */
-const everybodysAddresses: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "0.0.0.0", "::", "localhost"]);
+/** Of no host, or of each; and numbers that are short for an address, such as `127.1`. */
+const everybodysAddress = /^(?:0\.0\.0\.0|127\.[\d.]+|localhost|0x[\da-f]+|\d+(?:\.\d+){0,2})$/i;
 
 /** What a host has by name: its own entries count beside those that hosts have in common. */
 const byName = ["setup", "networks", "volumes"] as const;
@@ -134,7 +134,7 @@ const hostEntry = z
     portRange: fields.portRange.default([14000, 14999]),
     privateAddress: z
       .string()
-      .refine((address) => !everybodysAddresses.has(address), {
+      .refine((address) => !everybodysAddress.test(address), {
         error: "expected an address of the network that the hosts share, not loopback and not all addresses",
       })
       .optional(),

@@ -34,6 +34,8 @@ const platformFile = {
 const signedFile = { ...platformFile, signature: { key, value: "AA==" } };
 const requirements = { file: "requirements/a.txt", sha256: "a".repeat(64) };
 
+const subordinate = { host: "two", devices: [] as string[], runtime: "supervisord", port: 14_001 } as const;
+
 const cases: [EnvironmentRule, string, LockFile, string][] = [
   ["pinnedArtifacts", "an executable of unknown bytes", lockOf({ install: { method: "manual" } }), "give its `sha256`"],
   ["signedArtifacts", "an image without a signature", lockOf({ install: image }), "its image r:"],
@@ -60,6 +62,12 @@ const cases: [EnvironmentRule, string, LockFile, string][] = [
     "an address that others reach, without a key",
     lockOf({ install: image, apiKeyVariable: "KEY" }, { bindAddress: "0.0.0.0" }),
     "chat-0 serves on 0.0.0.0 without a key",
+  ],
+  [
+    "keyedAddresses",
+    "an RPC server that admits anybody",
+    lockOf({ install: image }, { subordinates: [subordinate] }),
+    "chat-0 has an RPC server on host two that admits anybody: install HAProxy there",
   ],
   [
     "plainContainers",
@@ -92,6 +100,18 @@ describe("a rule of an environment", () => {
       lockOf({ install: image, apiKeyVariable: "KEY" }, { bindAddress: "0.0.0.0", secretEnv: { KEY: "key" } }),
     ],
     ["loopback", lockOf({ install: image }, { bindAddress: "::1" })],
+    [
+      "an RPC server with HAProxy before it, and a node of Ray, which has its token",
+      lockOf(
+        { install: image },
+        {
+          subordinates: [
+            { ...subordinate, haproxy: "/usr/sbin/haproxy" },
+            { ...subordinate, ray: "member" as const },
+          ],
+        },
+      ),
+    ],
   ])("allows %s", (_, lock) => {
     expect(() => check(["pinnedArtifacts", "keyedAddresses", "plainContainers"], lock)).not.toThrow();
   });

@@ -34,9 +34,17 @@ describe("the hosts of a stack file", () => {
     expect(addresses).toEqual(["gpu-1.private", "gpu-2.private", "10.0.0.9"]);
   });
 
-  it.each(["127.0.0.1", "0.0.0.0", "localhost"])("have no private address that each host has: %s", (address) => {
-    const problems = problemsOf(`hosts: { here: { connection: local, privateAddress: ${address} } }`);
+  it.each([
+    ...["127.0.0.1", "127.0.0.2", "127.1", "0.0.0.0", "0", "2130706433", "0x7f000001", "10.1"],
+    ...["localhost", "LOCALHOST"],
+  ])("have no private address that each host has, or that is short for one: %s", (address) => {
+    const problems = problemsOf(`hosts: { here: { connection: local, privateAddress: "${address}" } }`);
     expect(problems.join("\n")).toContain("expected an address of the network that the hosts share");
+  });
+
+  it.each(["10.0.0.7", "cafe", "gpu-1.private", "127.example.net"])("may have the private address %s", (address) => {
+    const { here } = hostsOf(`hosts: { here: { connection: local, privateAddress: "${address}" } }`);
+    expect(here?.privateAddress).toBe(address);
   });
 
   it("take what they leave out from hostDefaults; ssh and labels merge by key, lists are replaced", () => {
