@@ -68,10 +68,15 @@ export function readParameters(
     if (decides === "servedModel") refuseSecondName(parameters[at + 1], where);
     const before = given.get(decides);
     if (before !== undefined && before !== value) throw twice(parameter, [before, value], where);
-    if (before === undefined && decides === "tensorParallelSize") rest.push(...words);
+    if (before === undefined && isPassedOn(decides)) rest.push(...words);
     given.set(decides, value);
   }
   return { rest, ...constraintsOf(given) };
+}
+
+/** What the engine is told as it is given, once. */
+function isPassedOn(decides: Decided): boolean {
+  return decides === "tensorParallelSize" || decides === "pipelineParallelSize";
 }
 
 function constraintsOf(given: ReadonlyMap<Decided, string>): Omit<GivenParameters, "rest"> {
@@ -153,7 +158,7 @@ function decidedBy(
   parameter: string,
   flags: BackendFile["flags"],
 ): { decides: Decided; value?: string | undefined } | undefined {
-  for (const decides of ["host", "port", "servedModel", "tensorParallelSize"] as const) {
+  for (const decides of ["host", "port", "servedModel", "tensorParallelSize", "pipelineParallelSize"] as const) {
     for (const flag of flags[decides]) {
       const found = read(parameter, flag);
       if (found !== undefined) return { decides, ...found };
@@ -199,6 +204,7 @@ const expectations: Record<Decided, { expected: string; matches: (value: string)
   port: { expected: "a port, 1 to 65535", matches: (value) => isInteger(value, 65_535) },
   servedModel: { expected: "a name", matches: (value) => value !== "" },
   tensorParallelSize: { expected: "a number of devices", matches: (value) => isInteger(value, 65_535) },
+  pipelineParallelSize: { expected: "a number of groups of layers", matches: (value) => isInteger(value, 65_535) },
 };
 
 function isInteger(text: string, most: number): boolean {

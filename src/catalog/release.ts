@@ -1,6 +1,6 @@
 import { digest } from "../lib/canonical.js";
 import { BerthError } from "../lib/errors.js";
-import type { BackendFile, BackendVersionEntry } from "../schema/backend.js";
+import type { BackendFile, BackendVersionEntry, Distribution } from "../schema/backend.js";
 import type { LockedDeployment, LockedInstall } from "../schema/lock.js";
 import { runnerRepository } from "../schema/runner.js";
 import { parseConstraint } from "../schema/version-constraint.js";
@@ -115,14 +115,17 @@ function formOf(way: ChosenWay): RunnerForm {
   return { kind: "container", image: way.runnerImage === undefined ? way.image.reference : runnerRepository };
 }
 
-/** Only what is unpacked has the file beside the engine's executable. */
+/** What brings the programs of a way to have several hosts: archives an RPC server, Python environments Ray. */
+const bringers: Readonly<Record<Distribution["method"], ChosenWay["method"]>> = { rpc: "binary", ray: "pipx" };
+
+/** None where the release is installed in another way than the one that brings the programs for it. */
 function distributionOf(
   { method }: ChosenWay,
   backend: BackendFile,
   entry: BackendVersionEntry,
 ): Pick<LockedDeployment, "distributed"> {
   const distributed = entry.distributed ?? backend.distributed;
-  return method !== "binary" || distributed === undefined ? {} : { distributed };
+  return distributed === undefined || method !== bringers[distributed.method] ? {} : { distributed };
 }
 
 /** How it is asked whether it is healthy, and how long it may take to stop. */

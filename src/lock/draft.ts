@@ -4,6 +4,7 @@ import { draftPromoted } from "../catalog/promoted.js";
 import { draftRelease } from "../catalog/release.js";
 import { lookUp } from "../lib/record.js";
 import type { MemoryModel } from "../model/memory-model.js";
+import { stagesIn } from "../model/vllm-arguments.js";
 import { stockOf } from "../planner/fleet-hosts.js";
 import { findFitting, knownHost, type KnownHost } from "../planner/host-choice.js";
 import type { DeviceStock, EngineMemory, Ways } from "../planner/way.js";
@@ -116,7 +117,7 @@ async function draftDeployment(
   const chosen = chooseKind(fitting, hosts, draftFor, placedBefore);
   const devices = stockFor(chosen);
   const engine = await readEngine({ name, deployment, model, chosen, devices }, stack, edges);
-  return { name, deployment, selector, model, ...chosen, ways: waysOf({ deployment, chosen, devices, engine }) };
+  return { name, deployment, selector, model, ...chosen, ways: waysOf({ name, deployment, chosen, devices, engine }) };
 }
 
 async function lockOwnModel(
@@ -171,20 +172,26 @@ async function readEngine(
 }
 
 function waysOf({
+  name,
   deployment,
   chosen,
   devices,
   engine,
-}: Pick<EngineProblem, "deployment" | "chosen" | "devices"> & { readonly engine: EngineMemory }): Ways {
+}: Pick<EngineProblem, "name" | "deployment" | "chosen" | "devices"> & { readonly engine: EngineMemory }): Ways {
   const [draft] = chosen.kinds.values();
   if (draft === undefined) throw new Error("a deployment without a host");
+  const { parameters } = draft.release;
+  const { flags } = draft.backend;
   return listWays({
+    where: `deployment ${name}`,
     deployment,
-    parameters: draft.release.parameters,
+    parameters,
     variables: [draft.release.env, deployment.secretEnv].flatMap(Object.keys),
     engine,
     tensorParallelSize: draft.constraints.tensorParallelSize,
-    tensorParallelFlag: draft.backend.flags.tensorParallelSize[0],
+    tensorParallelFlag: flags.tensorParallelSize[0],
+    pipelineParallelSize: stagesIn(parameters, flags.pipelineParallelSize),
+    pipelineParallelFlag: flags.pipelineParallelSize[0],
     devices,
     distributed: draft.release.distributed,
   });

@@ -5,11 +5,14 @@ import { flagValue, hasFlag, numberOf, readFlags, type GivenFlags } from "./engi
 import type { VllmOptions } from "./vllm-estimate.js";
 import type { LoraOptions } from "./vllm-lora.js";
 
+/** vLLM's names of the number of groups of layers. */
+const pipelineFlags = ["--pipeline-parallel-size", "-pp"] as const;
+
 /** Arguments whose effect on the memory is not worked out. */
 const unforeseen = [
   ...["--lora-dtype", "--enable-lora-bias", "--enable-tower-connector-lora", "--default-mm-loras"],
   ...["--cpu-offload-gb", "--kv-cache-memory-bytes"],
-  ...["--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp"],
+  ...["--data-parallel-size", "-dp"],
   ...["--enable-expert-parallel", "--decode-context-parallel-size", "-dcp", "--hf-overrides", "--config"],
 ];
 
@@ -30,6 +33,7 @@ export function readVllmArguments(argv: readonly string[]): VllmArguments {
     options: {
       contextLength: numberOf(given, "--max-model-len"),
       tensorParallel: numberOf(given, "-tp", "--tensor-parallel-size"),
+      pipelineParallel: numberOf(given, ...pipelineFlags),
       eightBitCache: cache?.startsWith("fp8") === true ? true : undefined,
       batchTokens: numberOf(given, "--max-num-batched-tokens"),
       utilization: numberOf(given, "--gpu-memory-utilization"),
@@ -82,20 +86,36 @@ function findUnforeseen(given: GivenFlags): string | undefined {
  * say nothing of it, or nothing that is a number.
  */
 export function groupsOf(argv: readonly string[]): number {
+  return copiesOf(argv) * (stagesIn(argv) ?? 1);
+}
+
+/** Copies of the model. Those that share attention alone are on the devices that there are. */
+export function copiesOf(argv: readonly string[]): number {
   const given = readFlags(argv);
-  const count = (...names: string[]) => {
-    const value = numberOf(given, ...names) ?? 1;
-    return Number.isInteger(value) && value > 0 ? value : 1;
-  };
-  // Copies that share attention alone are on the devices that there are.
-  const copies = hasFlag(given, "--enable-dp-attention") ? 1 : count("-dp", "--data-parallel-size", "--dp-size");
-  return copies * count("-pp", "--pipeline-parallel-size", "--pp-size");
+  return hasFlag(given, "--enable-dp-attention")
+    ? 1
+    : (countOf(given, "-dp", "--data-parallel-size", "--dp-size") ?? 1);
+}
+
+/**
+ * Groups of layers, each on devices of its own; undefined where the words say nothing of it.
+ *
+ * @param flags the engine's own names for it, beside those of vLLM and SGLang
+ */
+export function stagesIn(argv: readonly string[], flags: readonly string[] = []): number | undefined {
+  return countOf(readFlags(argv), ...flags, ...pipelineFlags, "--pp-size");
+}
+
+/** Undefined for what is no number too. */
+function countOf(given: GivenFlags, ...names: readonly string[]): number | undefined {
+  const value = numberOf(given, ...names);
+  return value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
 /** `8k` and `auto` are numbers to vLLM alone. */
 function oddNumber(given: GivenFlags): string | undefined {
   const whole = [
-    ...["--max-model-len", "-tp", "--tensor-parallel-size", "--max-num-batched-tokens"],
+    ...["--max-model-len", "-tp", "--tensor-parallel-size", ...pipelineFlags, "--max-num-batched-tokens"],
     ...["--max-loras", "--max-lora-rank"],
   ];
   const isWhole = (flag: string) => /^[1-9]\d*$/.test(given.get(flag) ?? "");

@@ -2,6 +2,7 @@
 import type { HostReference } from "../host/host.js";
 import type { LockedDeployment, PlacedHost, PlacedInstance, PlacedSubordinate } from "../schema/lock.js";
 import { deviceVariables } from "./device-variables.js";
+import { headAddress, ownAddress } from "./ray-environment.js";
 import { subordinateHolder } from "./subordinate-name.js";
 
 export interface DesiredSubordinate {
@@ -19,11 +20,13 @@ export interface DesiredSubordinate {
   readonly executable: string;
   /** What it is in the instance's Ray cluster; undefined for an RPC server. */
   readonly ray?: RayPart | undefined;
-  /** Where the primary reaches it. */
+  /** Name of the resource with the model's files, which the members of a Ray cluster load by themselves. */
+  readonly model?: string | undefined;
+  /** Where others reach it: its own host's private address. */
   readonly address: string;
-  /** The primary's host, which alone is let in. */
+  /** The primary's host; nobody else is let in to an RPC server. */
   readonly admits: string;
-  /** Which devices it sees. */
+  /** Which devices it sees, and its address. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -46,31 +49,47 @@ export interface SubordinatesProblem {
   readonly hosts: Readonly<Record<string, Partial<Pick<PlacedHost, "privateAddress" | "facts">>>>;
   /** The release's backend version on a host. */
   readonly engineOn: (host: string) => { readonly name: string; readonly host: HostReference };
+  /** The release's model on a host. */
+  readonly modelOn: (host: string) => { readonly name: string };
 }
 
-/** In the order in which the primary names them. */
-export function desiredSubordinates({
-  name: instance,
-  placed: { host: primary, subordinates = [] },
-  release,
-  hosts,
-  engineOn,
-}: SubordinatesProblem): DesiredSubordinate[] {
-  return subordinates.map((placed) => {
-    const { host: on, port, devices } = placed;
+/** In the order in which the primary names them; of a Ray cluster the head first. */
+export function desiredSubordinates(problem: SubordinatesProblem): DesiredSubordinate[] {
+  const { name: instance, placed: primary, release, hosts, engineOn, modelOn } = problem;
+  return (primary.subordinates ?? []).map((placed) => {
+    const { host: on, port } = placed;
     const known = hosts[on];
-    const [address, admits] = [known?.privateAddress, hosts[primary]?.privateAddress];
+    const [address, admits] = [known?.privateAddress, hosts[primary.host]?.privateAddress];
     const { distributed } = release;
     if (address === undefined || admits === undefined || distributed === undefined)
       throw new Error(`the lock's parts do not fit: subordinate of ${instance} on ${on}`);
     const engine = engineOn(on);
     const holder = subordinateHolder(instance, on);
     const executable = distributed.method === "rpc" ? distributed.executable : "ray";
-    const env = { ...deviceVariables(devices, known?.facts), ...release.env };
+    const ray = rayPart(problem, placed);
+    // The head stands for the instance's own devices.
+    const devices = placed.ray === "head" ? primary.devices : placed.devices;
+    const node = ray === undefined ? {} : ownAddress(address);
+    const env = { ...deviceVariables(devices, known?.facts), ...node, ...release.env };
     return {
       // One that is to follow another stands beside it for a while, on another port.
       ...{ name: `${holder}.${port}`, holder, host: engine.host, instance, placed, release, executable, env },
       ...{ backendVersion: engine.name, address, admits },
+      ...(ray === undefined ? {} : { ray }),
+      ...(ray?.role === "member" ? { model: modelOn(on).name } : {}),
     };
   });
+}
+
+/** Undefined for an RPC server. */
+function rayPart({ placed: primary, hosts }: SubordinatesProblem, placed: PlacedSubordinate): RayPart | undefined {
+  const address = headAddress(primary, hosts);
+  const { ray: role, devices } = placed;
+  if (role === undefined || address === undefined) return undefined;
+  return {
+    role,
+    headAddress: address,
+    devices: (role === "head" ? primary.devices : devices).length,
+    nodes: (primary.subordinates ?? []).length,
+  };
 }

@@ -17,6 +17,7 @@ import type { LockedModel } from "../schema/model.js";
 import { desiredModelGateways, type DesiredModelGateway } from "./desired-model-gateway.js";
 import { inventoryOf } from "./desired-inventory.js";
 import { desiredRunner, imageName, type DesiredRunner } from "./desired-runner.js";
+import { engineEnvironment } from "./ray-environment.js";
 import { compareInstances } from "./replicas.js";
 import { desiredSubordinates, type DesiredSubordinate } from "./desired-subordinates.js";
 import { rolloutPart, type RolloutPart } from "./waves.js";
@@ -135,11 +136,13 @@ export function desiredStack(lock: Decisions, projectRoot: string): DesiredStack
       release,
       hosts: lock.placement.hosts,
       engineOn: (on) => needs.engine(on, release),
+      modelOn: (on) => needs.model(on, release.model, placed.modelToken, placed.deployment),
     });
     subordinates.push(...own);
+    const runner = desiredRunner({ release, placed, host, image: imageOf(engine), facts });
     instances.push({
       ...{ name, host, placed, release, backendVersion: engine.name, model: model.name },
-      ...desiredRunner({ release, placed, host, image: imageOf(engine), facts }),
+      ...{ ...runner, env: { ...runner.env, ...engineEnvironment(placed, lock.placement.hosts) } },
       artifactSha256: artifactSha256(install),
       rollout: rollout === undefined ? undefined : rolloutPart(rollout, placed.host, Object.values(replicas)),
       subordinates: own.map((each) => each.name),

@@ -1,7 +1,10 @@
 /** Places of replicas that have several hosts, beside the plan of the fleet. Pure. */
+import { z } from "zod";
+
 import { lookUp } from "../lib/record.js";
-import type { FleetHost, PlacedReplica } from "./fleet/problem.js";
+import type { FleetHost, PlacedReplica, Refusal } from "./fleet/problem.js";
 import { chooseGroup, keepGroup, type Group } from "./groups.js";
+import { knownHost } from "./host-choice.js";
 import { withoutTaken, type Taken } from "./leftovers.js";
 import type { Candidate, ReplicaPlace, ReplicaPlan, ReplicaProblem } from "./replica-problem.js";
 import { instanceName } from "./replicas.js";
@@ -20,10 +23,12 @@ export function keepGroups(problem: ReplicaProblem, hosts: readonly FleetHost[])
       const name = instanceName(candidate.name, number);
       const before = lookUp(problem.previous?.instances ?? {}, name);
       if (before?.subordinates === undefined) continue;
+      const others = before.subordinates.filter(({ ray }) => ray !== "head");
       const left = withoutTaken(hosts, [...kept.values()].flatMap(takenByGroup));
       const able = ableHosts(problem, candidate, left).filter(({ name: host }) => !isApart(candidate, host, kept));
-      const found = keepGroup(group, able, [before, ...before.subordinates]);
-      const isAllowed = before.subordinates.length < candidate.deployment.placement.maxHosts;
+      const members = [before, ...others];
+      const found = hasOneFolder(problem, candidate, members) ? keepGroup(group, able, members) : undefined;
+      const isAllowed = others.length < candidate.deployment.placement.maxHosts;
       if (found !== undefined && isAllowed) kept.set(name, placeOf(candidate, found));
     }
   }
@@ -44,7 +49,7 @@ export function placeGroups(
       const able = ableHosts(problem, candidate, left).filter(
         ({ name: host }) => !isApart(candidate, host, groups) && !isBeside(problem, candidate, host, plan.instances),
       );
-      const found = choose(candidate, able);
+      const found = choose(problem, candidate, able);
       if (found === undefined) return true;
       const place = placeOf(candidate, found);
       groups.set(instanceName(candidate.name, number), place);
@@ -61,16 +66,19 @@ export function describeSeveral(problem: ReplicaProblem, candidate: Candidate, l
   const { name, deployment, hosts, ways } = candidate;
   const { distributed } = deployment.placement;
   if (distributed && ways.group === undefined)
-    return [`deployment ${name} is not split over hosts: its backend version cannot be, or its memory is not known`];
+    return [
+      `deployment ${name} is not split over hosts: its backend version cannot be, or its memory is not known and its parameters say no pipeline parallel size`,
+    ];
   const allowed = ableHosts(problem, candidate, left);
   const open = left.filter((host) => hosts.includes(host.name));
-  const found = choose(candidate, allowed) ?? choose(candidate, open);
+  const found = choose(problem, candidate, allowed) ?? chooseAmong(candidate, open);
   if (found === undefined) return [];
   const names = found.members.map(({ host }) => host);
   const lacks = names.filter((host) => allowed.every((each) => each.name !== host));
   const needs = [
     ...(distributed ? [] : ["`placement: { distributed: true }`"]),
     ...lacks.map((host) => whatIsMissing(problem, candidate, host)),
+    ...(hasOneFolder(problem, candidate, found.members) ? [] : ["the same `dataDir` on all of them"]),
   ];
   if (needs.length === 0) return [];
   return [`deployment ${name} would fit over ${names.length} hosts, ${foldNames(names)}, with ${needs.join(" and ")}`];
@@ -79,6 +87,24 @@ export function describeSeveral(problem: ReplicaProblem, candidate: Candidate, l
 /** The numbers of a deployment's replicas that keep no group. */
 export function openNumbers(candidate: Candidate, kept: Places): number[] {
   return numbersOf(candidate).filter((number) => !kept.has(instanceName(candidate.name, number)));
+}
+
+/** Whether no single host will do, whatever it has. */
+export function needsSeveral({ ways }: Candidate): boolean {
+  return ways.group?.isNeeded === true;
+}
+
+/** The replicas that the fleet does not plan, because one host will not do. */
+export function refuseAlone(candidates: readonly Candidate[], kept: Places): Refusal[] {
+  return candidates.filter(needsSeveral).flatMap((candidate): Refusal[] => {
+    const { name: deployment, ways, deployment: entry } = candidate;
+    const replicas = openNumbers(candidate, kept);
+    if (replicas.length === 0) return [];
+    const { hosts = 2, devices = 0 } = ways.group?.even?.shapes[0] ?? {};
+    const { ramBytes = 0, vramBytes = 0 } = entry.resources ?? {};
+    const needs = { hosts, devices, bytesPerDevice: 0, ramBytes: ramBytes + vramBytes };
+    return [{ deployment, replicas, option: `hosts${hosts}`, reason: "hosts", needs, fitsAlone: false, remedies: [] }];
+  });
 }
 
 /** Whether a host has a group from which the deployment is to be apart. */
@@ -112,16 +138,41 @@ export function takenByPlan(
   return { host: part?.host ?? "", ramBytes, devices: new Map((part?.devices ?? []).map((id) => [id, bytes])) };
 }
 
-function choose({ ways, deployment }: Candidate, hosts: readonly FleetHost[]): Group | undefined {
+/** Where each loads the model by itself, among hosts on which it lies below one path: the fewest of them. */
+function choose(problem: ReplicaProblem, candidate: Candidate, hosts: readonly FleetHost[]): Group | undefined {
+  const folders = new Map<string, FleetHost[]>();
+  for (const host of hosts) {
+    const folder = modelFolder(problem, candidate, host.name);
+    folders.set(folder, [...(folders.get(folder) ?? []), host]);
+  }
+  const groups = [...folders]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, alike]) => chooseAmong(candidate, alike) ?? []);
+  const [fewest] = groups.toSorted((a, b) => a.members.length - b.members.length);
+  return fewest;
+}
+
+function chooseAmong({ ways, deployment }: Candidate, hosts: readonly FleetHost[]): Group | undefined {
   return ways.group === undefined ? undefined : chooseGroup(ways.group, hosts, deployment.placement.maxHosts);
+}
+
+function hasOneFolder(
+  problem: ReplicaProblem,
+  candidate: Candidate,
+  members: readonly { readonly host: string }[],
+): boolean {
+  return new Set(members.map(({ host }) => modelFolder(problem, candidate, host))).size <= 1;
+}
+
+/** What the path of the model begins with, where all members of a group need it. A file of the hosts has its own path. */
+function modelFolder({ hosts }: ReplicaProblem, { ways, deployment }: Candidate, host: string): string {
+  const isShared = ways.group?.needs.model === true && deployment.model.source !== "file";
+  return isShared ? knownHost(hosts, host).dataDir : "";
 }
 
 function placeOf({ name }: Candidate, { members, share }: Group): ReplicaPlace {
   const [primary, ...others] = members;
-  const subordinates = others.flatMap((member, index) => {
-    const memory = share.others[index];
-    return memory === undefined ? [] : [{ ...member, memory }];
-  });
+  const subordinates = others.map((member, index) => ({ ...member, memory: share.others[index] }));
   return { deployment: name, ...primary, memory: share.primary, arguments: share.arguments, subordinates };
 }
 
@@ -132,19 +183,28 @@ function ableHosts(problem: ReplicaProblem, candidate: Candidate, hosts: readonl
 
 function lackOf(
   { stack, hosts }: ReplicaProblem,
-  { deployment }: Candidate,
+  { deployment, ways }: Candidate,
   name: string,
-): "address" | "haproxy" | undefined {
-  if (stack.hosts[name]?.privateAddress === undefined) return "address";
+): "address" | "number" | "haproxy" | undefined {
+  const { guard, numericAddress } = ways.group?.needs ?? { guard: true, numericAddress: false };
+  const address = stack.hosts[name]?.privateAddress;
+  if (address === undefined) return "address";
+  if (numericAddress && !z.ipv4().safeParse(address).success) return "number";
+  if (!guard) return undefined;
   const facts = hosts[name]?.facts;
   if (deployment.placement.insecure || facts === undefined) return undefined;
   return findHaproxy({ gateway: undefined, facts }) === undefined ? "haproxy" : undefined;
 }
 
 function whatIsMissing(problem: ReplicaProblem, candidate: Candidate, host: string): string {
-  return lackOf(problem, candidate, host) === "address"
-    ? `a \`privateAddress\` of host ${host}`
-    : `HAProxy 2.4 or later on host ${host}`;
+  switch (lackOf(problem, candidate, host)) {
+    case "address":
+      return `a \`privateAddress\` of host ${host}`;
+    case "number":
+      return `an IPv4 address as \`privateAddress\` of host ${host}`;
+    default:
+      return `HAProxy 2.4 or later on host ${host}`;
+  }
 }
 
 /** Whether a replica of one host is there from which the deployment is to be apart. */

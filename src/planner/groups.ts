@@ -1,6 +1,6 @@
 /** Which hosts a replica has that no single one has room for: the fewest. Pure. */
 import type { FleetDevice, FleetHost } from "./fleet/problem.js";
-import type { GroupShare, GroupWay, MemberRoom } from "./group-way.js";
+import type { EvenSplit, GroupShare, GroupWay, MemberRoom } from "./group-way.js";
 
 /** A host of a group, with what it gives. */
 export interface GroupMember {
@@ -16,7 +16,8 @@ export interface Group {
 
 /**
  * The fewest of the hosts, and of them the fewest devices, that have room together: those with the most come first, the
- * first is the primary. The order of the hosts says nothing.
+ * first is the primary. The order of the hosts says nothing. Where all are to give equally much, each of them has room for
+ * its part.
  *
  * @param hosts with the room that is left
  */
@@ -25,8 +26,25 @@ export function chooseGroup(way: GroupWay, hosts: readonly FleetHost[], maxHosts
     .map((host): Able => ({ host, devices: usable(way, host) }))
     .filter(({ devices }) => way.acceleratorType === undefined || devices.length > 0)
     .sort((a, b) => roomOf(way, b) - roomOf(way, a) || (a.host.name < b.host.name ? -1 : 1));
+  if (way.even !== undefined) return chooseEven(way, way.even, able, maxHosts);
   for (let count = 2; count <= Math.min(maxHosts, able.length); count += 1) {
     const found = shareAmong(way, able.slice(0, count));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The first shape for which enough hosts have room. */
+function chooseEven(way: GroupWay, even: EvenSplit, able: readonly Able[], maxHosts: number): Group | undefined {
+  for (const shape of even.shapes) {
+    if (shape.hosts > Math.min(maxHosts, able.length)) continue;
+    const fitting = able.flatMap(({ host, devices }): Able[] => {
+      const part = even.part(shape, { ramBytes: host.ramBytes, devices });
+      const ids = new Set(part?.devices.map(({ id }) => id));
+      return part === undefined ? [] : [{ host, devices: devices.filter(({ id }) => ids.has(id)) }];
+    });
+    if (fitting.length < shape.hosts) continue;
+    const found = groupOf(way, fitting.slice(0, shape.hosts));
     if (found !== undefined) return found;
   }
   return undefined;

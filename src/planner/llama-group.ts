@@ -25,6 +25,7 @@ export function llamaGroup(problem: WayProblem, model: LlamaModel): GroupWay | u
   return {
     acceleratorType,
     mostDevices,
+    needs: { guard: true, numericAddress: false, model: false },
     share: (primary, others) => {
       const hosts = others.length + 1;
       const remote = others.flatMap((member) => roomsOf(member, acceleratorType !== undefined));

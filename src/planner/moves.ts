@@ -3,7 +3,7 @@ interface Placed {
   readonly host: string;
   readonly devices: readonly string[];
   /** What it has on other hosts. */
-  readonly subordinates?: readonly Omit<Placed, "subordinates">[] | undefined;
+  readonly subordinates?: readonly (Omit<Placed, "subordinates"> & { readonly ray?: string | undefined })[] | undefined;
 }
 
 export interface Move {
@@ -28,5 +28,7 @@ export function findMoves(
 
 function placeOf(placed: Placed | undefined): string | undefined {
   if (placed === undefined) return undefined;
-  return [placed, ...(placed.subordinates ?? [])].map(({ host, devices }) => [host, ...devices].join(" ")).join(" + ");
+  // The head of a Ray cluster is where the instance is.
+  const others = (placed.subordinates ?? []).filter(({ ray }) => ray !== "head");
+  return [placed, ...others].map(({ host, devices }) => [host, ...devices].join(" ")).join(" + ");
 }

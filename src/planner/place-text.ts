@@ -17,7 +17,9 @@ export function explainPlaces({ name, ways, leftOut }: Explained, places: Readon
   const byText = new Map<string, string[]>();
   for (const { host, memory, subordinates = [] } of own) {
     if (memory === undefined) continue;
-    const others = subordinates.map((each) => `and on ${each.host} ${describeMemory(each.memory)}`);
+    const others = subordinates.flatMap((each) =>
+      each.memory === undefined ? [] : [`and on ${each.host} ${describeMemory(each.memory)}`],
+    );
     const text = [describeMemory(memory), ...others].join(", ");
     byText.set(text, [...(byText.get(text) ?? []), host]);
   }

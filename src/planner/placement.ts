@@ -105,7 +105,10 @@ function listUses(
   const deployed = instances.flatMap(({ deployment, host, subordinates = [] }) => {
     const engine = release[deployment];
     const where = `deployment ${deployment}`;
-    const others = subordinates.map((each) => ({ where, host: each.host, engine }));
+    // Each member of a Ray cluster loads the model by itself.
+    const others = subordinates.map((each) => {
+      return { where, host: each.host, engine, ...(each.ray === undefined ? {} : { model: engine?.model }) };
+    });
     return [{ where, host, engine, model: engine?.model }, ...others];
   });
   const ready = Object.entries(preload).flatMap(([name, { hosts }]) =>

@@ -9,8 +9,10 @@ import {
   describeSeveral,
   isApart,
   keepGroups,
+  needsSeveral,
   openNumbers,
   placeGroups,
+  refuseAlone,
   takenByGroup,
   takenByPlan,
 } from "./group-placement.js";
@@ -77,7 +79,8 @@ export function planReplicas(problem: ReplicaProblem): ReplicaPlan {
   const open = withoutTaken(hosts, [...kept.values()].flatMap(takenByGroup));
   const demands = candidates.flatMap((each) => demandOf(problem, each, kept));
   const planned = planFleet({ hosts: open, demands });
-  const plan = kept.size === 0 ? planned : renumbered(planned, candidates, kept);
+  const alone = kept.size === 0 ? planned : renumbered(planned, candidates, kept);
+  const plan = { ...alone, refusals: [...alone.refusals, ...refuseAlone(candidates, kept)] };
   if (kept.size === 0 && plan.refusals.length === 0) return { hosts, plan, groups: kept, left: hosts };
   const left = withoutTaken(
     open,
@@ -100,7 +103,7 @@ function demandOf({ previous }: ReplicaProblem, candidate: Candidate, kept: Repl
   const { placement, port } = deployment;
   const { strategy, priority, apartFrom, devices } = placement;
   const numbers = openNumbers(candidate, kept);
-  if (numbers.length === 0) return [];
+  if (numbers.length === 0 || needsSeveral(candidate)) return [];
   const demand: Demand = {
     deployment: name,
     replicas: numbers.length,

@@ -35,7 +35,14 @@ export interface PreviousInstance {
   readonly devices: readonly string[];
   readonly memory?: PlacedMemory | undefined;
   /** What it had on other hosts. */
-  readonly subordinates?: readonly { readonly host: string; readonly devices: readonly string[] }[] | undefined;
+  readonly subordinates?: readonly PreviousPart[] | undefined;
+}
+
+/** What a replica had on another host, or beside its engine. */
+export interface PreviousPart {
+  readonly host: string;
+  readonly devices: readonly string[];
+  readonly ray?: "head" | "member" | undefined;
 }
 
 /** Where a replica runs. */
@@ -54,7 +61,8 @@ export interface ReplicaPlace {
 export interface SubordinatePlace {
   readonly host: string;
   readonly devices: readonly string[];
-  readonly memory: PlacedMemory;
+  /** Undefined where nothing is known, and no device is given. */
+  readonly memory: PlacedMemory | undefined;
 }
 
 export interface ReplicaPlan {

@@ -5,6 +5,7 @@ import type { LockedDeployment, PlacedSubordinate } from "../schema/lock.js";
 import { knownHost } from "./host-choice.js";
 import { claimsOfOthers, machineOf, type PortProblem } from "./port-placement.js";
 import { assignPorts, takenPort, type PortRequest } from "./ports.js";
+import type { PreviousPart } from "./replica-problem.js";
 
 /** One subordinate of a replica. */
 export interface SubordinateRequest {
@@ -12,6 +13,10 @@ export interface SubordinateRequest {
   readonly deployment: string;
   readonly host: string;
   readonly devices: readonly string[];
+  /** What it is in the replica's Ray cluster; left out for an RPC server. */
+  readonly ray?: "head" | "member" | undefined;
+  /** What all of its cluster have, in one word: a cluster stays while that is the same. */
+  readonly cluster?: string | undefined;
   /** Whether something stands before its server, which then has a port of its own. */
   readonly isGuarded: boolean;
 }
@@ -26,7 +31,8 @@ export interface SubordinatePortProblem extends PortProblem {
 
 /**
  * Ports for each subordinate, in the order of the requests. It keeps them while it is the same. One with another engine
- * or other devices stands beside the one before until the primary has changed, so it gets others.
+ * or other devices stands beside the one before until the primary has changed, so it gets others. Of a Ray cluster all
+ * get others when one of them is another: its nodes belong to one head.
  *
  * @param taken what others have got already
  */
@@ -74,17 +80,32 @@ function portRequests(problem: SubordinatePortProblem, request: SubordinateReque
 
 function beforeOf(
   { previous, release = {}, releaseBefore = {} }: SubordinatePortProblem,
-  { instance, deployment, host, devices, isGuarded }: SubordinateRequest,
+  { instance, deployment, host, devices, ray, cluster, isGuarded }: SubordinateRequest,
 ): { readonly before: PlacedSubordinate | undefined; readonly isKept: boolean } {
   const placed = lookUp(previous?.instances ?? {}, instance);
   const before = placed?.subordinates?.find((each) => each.host === host);
   const [old, now] = [lookUp(releaseBefore, deployment), lookUp(release, deployment)];
-  if (before === undefined || old === undefined || now === undefined) return { before, isKept: false };
+  if (placed === undefined || before === undefined || old === undefined || now === undefined)
+    return { before, isKept: false };
   const isSame =
     engineOf(old) === engineOf(now) &&
     before.devices.join() === devices.join() &&
+    before.ray === ray &&
+    (cluster === undefined || clusterOf(placed) === cluster) &&
     (before.serverPort !== undefined) === isGuarded;
   return { before, isKept: isSame };
+}
+
+/** Hosts and devices of the nodes, the head's those of the instance. */
+export function clusterOf({ host, devices, subordinates = [] }: ClusterParts): string {
+  const members = subordinates.filter(({ ray }) => ray !== "head");
+  return [{ host, devices }, ...members].map((node) => [node.host, ...node.devices].join(" ")).join(" + ");
+}
+
+interface ClusterParts {
+  readonly host: string;
+  readonly devices: readonly string[];
+  readonly subordinates?: readonly PreviousPart[] | undefined;
 }
 
 function engineOf({ backend, backendVersion, install, distributed, env }: LockedDeployment): string {

@@ -1,8 +1,8 @@
 /** Ways of vLLM: as many devices of one host as divide the model. Pure. */
-import { roundUp, totalBytes, type DeviceMemory } from "../model/memory.js";
+import { roundUp, totalBytes } from "../model/memory.js";
 import { readHubShape, type HubShape } from "../model/hub-shape.js";
 import { readVllmArguments } from "../model/vllm-arguments.js";
-import { estimateVllm, type VllmEstimate, type VllmModel, type VllmOptions } from "../model/vllm-estimate.js";
+import { estimateVllm, type VllmModel, type VllmOptions } from "../model/vllm-estimate.js";
 import type { PlacementOption } from "./fleet/problem.js";
 import type { ChosenDevice, DeviceStock, Remedy, Way, WayDetail, WayProblem, Ways } from "./way.js";
 
@@ -12,7 +12,8 @@ const defaultUtilization = 0.9;
 const vocabularyPadding = 64;
 const leastContext = 2048;
 
-interface Setting {
+/** A model of vLLM, with what the parameters say of it. */
+export interface VllmSetting {
   readonly problem: WayProblem & { readonly devices: Extract<DeviceStock, { kind: "devices" }> };
   readonly model: VllmModel;
   readonly options: VllmOptions;
@@ -20,16 +21,25 @@ interface Setting {
 }
 
 export function vllmWays(problem: WayProblem, model: VllmModel): Pick<Ways, "ways" | "remedies"> {
-  const read = readVllmArguments(problem.parameters);
-  const { devices } = problem;
-  if (read.kind === "unknown" || devices.kind === "none") throw new Error("ways of vLLM that cannot be known");
-  const shape = readHubShape(model.config);
-  const setting = { problem: { ...problem, devices }, model, options: read.options, shape };
+  const setting = readSetting(problem, model);
+  if (setting === undefined) throw new Error("ways of vLLM that cannot be known");
   return { ways: sizesOf(setting).map((size) => makeWay(setting, size)), remedies: () => remediesOf(setting) };
 }
 
+/** Undefined where there are no devices, or an argument is not foreseen. */
+export function readSetting(problem: WayProblem, model: VllmModel): VllmSetting | undefined {
+  const read = readVllmArguments(problem.parameters);
+  const { devices } = problem;
+  if (read.kind === "unknown" || devices.kind === "none") return undefined;
+  return { problem: { ...problem, devices }, model, options: read.options, shape: readHubShape(model.config) };
+}
+
 /** The tensor parallel size that the parameters give, else each that divides the model and that a host has devices for. */
-function sizesOf({ problem: { devices, tensorParallelSize }, options: { tensorParallel }, shape }: Setting): number[] {
+export function sizesOf({
+  problem: { devices, tensorParallelSize },
+  options: { tensorParallel },
+  shape,
+}: VllmSetting): number[] {
   const own = tensorParallel ?? tensorParallelSize;
   if (own !== undefined) return [own];
   const sizes = Array.from({ length: devices.mostPerHost }, (_, index) => index + 1);
@@ -45,13 +55,19 @@ function divides({ heads, kvHeads, vocabulary }: HubShape, size: number): boolea
   return heads % size === 0 && sharesKeys && roundUp(vocabulary, vocabularyPadding) % size === 0;
 }
 
-/** On devices of several sizes the largest counts: there vLLM's steps are longest, and take most memory. */
-function makeWay(setting: Setting, size: number): Way {
+/**
+ * On devices of several sizes the largest counts: there vLLM's steps are longest, and take most memory. Of several
+ * stages the fullest counts: which host has which is not known before.
+ *
+ * @param stages groups of layers, each on devices of its own: the option is that of one, and is described with the
+ * devices of all
+ */
+export function makeWay(setting: VllmSetting, size: number, stages = 1): Way {
   const { problem } = setting;
   const [largest = 0] = problem.devices.totals;
-  const needs = needOf(estimate(setting, size, largest).places);
+  const needs = totalBytes(estimate(setting, { size, stages }, largest).fullest);
   const option: PlacementOption = {
-    name: `tp${size}`,
+    name: stages === 1 ? `tp${size}` : `tp${size}pp${stages}`,
     stage: 0,
     devices: size,
     acceleratorType: problem.devices.type,
@@ -59,62 +75,76 @@ function makeWay(setting: Setting, size: number): Way {
     ...(keepsNothing(setting) ? {} : { share: setting.options.utilization ?? defaultUtilization }),
     ramBytes: problem.deployment.resources?.ramBytes ?? 0,
   };
-  return { option, describe: (devices) => describe(setting, option, devices) };
+  return { option, describe: (devices) => describe(setting, option, { size, stages }, devices) };
 }
 
-function estimate({ model, options }: Setting, size: number, deviceBytes: number): VllmEstimate {
-  const utilization = options.utilization ?? defaultUtilization;
-  return estimateVllm(model, { ...options, tensorParallel: size, deviceBytes, utilization });
+/** How a model is cut. */
+interface Cut {
+  readonly size: number;
+  readonly stages: number;
 }
 
 /** With room for one text as long as the context. */
-function needOf(places: readonly DeviceMemory[]): number {
-  return Math.max(...places.map(totalBytes));
+function estimate({ model, options }: VllmSetting, { size, stages }: Cut, deviceBytes: number) {
+  const utilization = options.utilization ?? defaultUtilization;
+  const cut = { tensorParallel: size, pipelineParallel: stages };
+  const { places, kvCacheMemoryBytes } = estimateVllm(model, { ...options, ...cut, deviceBytes, utilization });
+  const [fullest] = places.toSorted((a, b) => totalBytes(b) - totalBytes(a));
+  if (fullest === undefined) throw new Error("an estimate without a device");
+  return { fullest, kvCacheMemoryBytes };
 }
 
 /** Models that read all of a text at once have no cache, so vLLM takes no more than they need. */
-function keepsNothing({ shape }: Setting): boolean {
+function keepsNothing({ shape }: VllmSetting): boolean {
   return shape.windows.length === 0;
 }
 
-function describe(setting: Setting, option: PlacementOption, devices: readonly ChosenDevice[]): WayDetail {
+function describe(
+  setting: VllmSetting,
+  option: PlacementOption,
+  cut: Cut,
+  devices: readonly ChosenDevice[],
+): WayDetail {
   const smallest = Math.min(...devices.map(({ totalBytes: bytes }) => bytes));
-  const made = estimate(setting, devices.length, smallest);
-  const each = devices.map(({ id, totalBytes: total }, index) => {
-    const place = made.places[index];
-    const { weightsBytes = 0, computeBytes = 0, outputBytes = 0, runtimeBytes = 0 } = place ?? {};
-    const otherBytes = computeBytes + outputBytes + runtimeBytes;
+  const { fullest, kvCacheMemoryBytes } = estimate(setting, cut, smallest);
+  const { weightsBytes, computeBytes, outputBytes, runtimeBytes } = fullest;
+  const otherBytes = computeBytes + outputBytes + runtimeBytes;
+  const each = devices.map(({ id, totalBytes: total }) => {
     const takenBytes = option.share === undefined ? option.bytesPerDevice : Math.floor(total * option.share);
-    const cacheBytes = option.share === undefined ? 0 : (made.kvCacheMemoryBytes ?? 0);
+    const cacheBytes = option.share === undefined ? 0 : (kvCacheMemoryBytes ?? 0);
     return { device: id, weightsBytes, cacheBytes, otherBytes, takenBytes };
   });
   return {
     memory: { option: option.name, basis: "estimate", devices: each, hostBytes: option.ramBytes },
-    arguments: argumentsOf(setting, option, made, devices),
+    arguments: [...sizeWords(setting, cut), ...memoryWords(setting, option, kvCacheMemoryBytes, smallest)],
   };
 }
 
+/** The size, unless the parameters say it. */
+function sizeWords({ problem, options }: VllmSetting, { size, stages }: Cut): string[] {
+  const { tensorParallelSize, tensorParallelFlag = "--tensor-parallel-size" } = problem;
+  // Of a group all sizes are told where it is formed.
+  if (stages > 1 || size === 1 || (options.tensorParallel ?? tensorParallelSize) !== undefined) return [];
+  return [tensorParallelFlag, String(size)];
+}
+
 /** What vLLM would otherwise decide by what is free when it starts. A part of the device that the stack gives stays. */
-function argumentsOf(
-  { problem, options }: Setting,
+function memoryWords(
+  { problem: { engine }, options }: VllmSetting,
   { share, bytesPerDevice }: PlacementOption,
-  { kvCacheMemoryBytes }: VllmEstimate,
-  devices: readonly ChosenDevice[],
+  kvCacheMemoryBytes: number | undefined,
+  smallest: number,
 ): string[] {
-  const { engine, tensorParallelSize, tensorParallelFlag = "--tensor-parallel-size" } = problem;
-  const hasSize = (options.tensorParallel ?? tensorParallelSize) !== undefined;
-  const size = hasSize || devices.length === 1 ? [] : [tensorParallelFlag, String(devices.length)];
-  if (options.utilization !== undefined) return size;
-  const smallest = Math.min(...devices.map(({ totalBytes: bytes }) => bytes));
+  if (options.utilization !== undefined) return [];
   // Rounded up in the fourth place: no more than a ten-thousandth of the device.
   const part = share ?? Math.ceil((bytesPerDevice / smallest) * 10_000) / 10_000;
   const isExact = engine.kind === "known" && engine.isExact && share !== undefined && kvCacheMemoryBytes !== undefined;
   const cache = isExact ? ["--kv-cache-memory-bytes", String(kvCacheMemoryBytes)] : [];
-  return [...size, "--gpu-memory-utilization", String(part), ...cache];
+  return ["--gpu-memory-utilization", String(part), ...cache];
 }
 
 /** A shorter context, or keys and values of eight bits. */
-function remediesOf(setting: Setting): readonly Remedy[] {
+function remediesOf(setting: VllmSetting): readonly Remedy[] {
   const { options } = setting;
   const { contextLength = 8192 } = options;
   const withOptions = (changed: VllmOptions) =>

@@ -33,6 +33,8 @@ export type EngineMemory =
   | { readonly kind: "unknown"; readonly reason: string };
 
 export interface WayProblem {
+  /** What names the deployment, for errors. */
+  readonly where?: string | undefined;
   readonly deployment: Pick<DeploymentEntry, "resources" | "placement">;
   /** Arguments of the engine. */
   readonly parameters: readonly string[];
@@ -42,6 +44,9 @@ export interface WayProblem {
   /** What the parameters say, and the engine's flag for it. */
   readonly tensorParallelSize: number | undefined;
   readonly tensorParallelFlag: string | undefined;
+  /** The same of groups of layers. */
+  readonly pipelineParallelSize?: number | undefined;
+  readonly pipelineParallelFlag?: string | undefined;
   readonly devices: DeviceStock;
   /** How the release can have several hosts; undefined where it cannot. */
   readonly distributed?: Distribution | undefined;

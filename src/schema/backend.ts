@@ -187,6 +187,10 @@ export const distribution = z
     z
       .strictObject({
         method: z.literal("ray").describe("Ray: a head beside the engine, and a member on each other host"),
+        arguments: z
+          .array(z.string())
+          .optional()
+          .describe("Arguments of an engine that has several hosts, such as --distributed-executor-backend ray"),
       })
       .describe("A Ray cluster of the engine's own Python environment, which has to have the package ray"),
   ])
@@ -287,6 +291,7 @@ const backendFields = z.strictObject({
       port: z.array(flag).default([]).describe("Of the port"),
       servedModel: z.array(flag).default([]).describe("Of the name under which the model is served"),
       tensorParallelSize: z.array(flag).default([]).describe("Of the tensor parallel size"),
+      pipelineParallelSize: z.array(flag).default([]).describe("Of the pipeline parallel size: groups of layers"),
     })
     .prefault({})
     .describe(

@@ -9,7 +9,12 @@ export function describeRefusal(refusal: Refusal): ErrorParts {
   return {
     where: `deployment ${deployment}`,
     what: `${which} no place: ${reasons[reason]}`,
-    got: best === undefined ? "no such host" : `host ${best.host} has ${describeBest(refusal)}`,
+    got:
+      best === undefined
+        ? reason === "hosts"
+          ? "fewer"
+          : "no such host"
+        : `host ${best.host} has ${describeBest(refusal)}`,
     expected: `${describeAmount(needs)} (${option})`,
     hint: hintOf(refusal, remedies),
   };
@@ -47,8 +52,8 @@ function describeAmount({ hosts, devices, bytesPerDevice, ramBytes }: Amount): s
     ...(devices === 0 ? [] : [describeDevices(devices, bytesPerDevice)]),
     ...(ramBytes === 0 ? [] : [`${formatGibibytes(ramBytes)} of RAM`]),
   ];
-  const amount = parts.length === 0 ? "no device for it" : parts.join(" and ");
-  return hosts === 1 ? amount : `${hosts} hosts with ${amount}`;
+  if (hosts === 1) return parts.length === 0 ? "no device for it" : parts.join(" and ");
+  return [`${hosts} hosts`, ...(parts.length === 0 ? [] : [parts.join(" and ")])].join(" with ");
 }
 
 /** What is taken whole has no size. */
@@ -59,7 +64,8 @@ function describeDevices(devices: number, bytesPerDevice: number): string {
 
 function hintOf({ fitsAlone, needs, best, reason }: Refusal, remedies: readonly string[]): string {
   if (remedies.length > 0) return `${[...new Set(remedies)].join(", or ")}: then it fits`;
-  const host = `add a host with ${describeAmount(needs)}`;
+  const host = `add ${needs.hosts === 1 ? "a host with " : ""}${describeAmount(needs)}`;
+  if (best === undefined && reason === "hosts") return host;
   if (best === undefined || reason === "selector") return `change \`hostSelector\`, or ${host}`;
   const missing = needs.bytesPerDevice - best.bytesPerDevice;
   const less = reason === "memory" ? `it lacks ${formatGibibytes(missing)} on each device; ` : "";

@@ -4,7 +4,13 @@ import { refuseAbbreviations } from "../../../src/catalog/abbreviation.js";
 import { thrownBy } from "../support/thrown.js";
 
 const backend = {
-  flags: { host: ["--host"], port: ["--port"], servedModel: ["--served-model-name"], tensorParallelSize: ["-tp"] },
+  flags: {
+    host: ["--host"],
+    port: ["--port"],
+    servedModel: ["--served-model-name"],
+    tensorParallelSize: ["-tp"],
+    pipelineParallelSize: ["--pipeline-parallel-size", "-pp"],
+  },
   ownedFlags: ["--api-key", "--model"],
   contextLengthFlag: "--max-model-len",
 };

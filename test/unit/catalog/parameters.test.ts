@@ -75,6 +75,7 @@ const flags = {
   port: ["--port", "-p"],
   servedModel: ["--served-model-name", "--alias", "-a"],
   tensorParallelSize: ["--tensor-parallel-size", "-tp"],
+  pipelineParallelSize: ["--pipeline-parallel-size", "-pp"],
 };
 const owned = ["--api-key", "--api-key-file", "-m", "--model"];
 const read = (...parameters: string[]) => readParameters(parameters, flags, owned, ["--ctx-size", "-c"], where);
