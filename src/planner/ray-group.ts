@@ -82,7 +82,7 @@ function knownSplit(problem: WayProblem): Split | undefined {
   const ways = new Map<string, Way>();
   const way = ({ hosts, devices }: EvenShape) => {
     const key = `${hosts} ${devices}`;
-    const made = ways.get(key) ?? makeWay(setting, devices, hosts);
+    const made = ways.get(key) ?? makeWay(setting, { size: devices, stages: hosts, hosts });
     ways.set(key, made);
     return made;
   };

@@ -12,6 +12,14 @@ const defaultUtilization = 0.9;
 const vocabularyPadding = 64;
 const leastContext = 2048;
 
+/** How a model is cut: each group of layers is on as many devices as its tensors are cut into. */
+export interface Cut {
+  readonly size: number;
+  readonly stages: number;
+  /** So many hosts share the stages: the option is what one of them gives, and is described with the devices of all. */
+  readonly hosts: number;
+}
+
 /** A model of vLLM, with what the parameters say of it. */
 export interface VllmSetting {
   readonly problem: WayProblem & { readonly devices: Extract<DeviceStock, { kind: "devices" }> };
@@ -23,7 +31,13 @@ export interface VllmSetting {
 export function vllmWays(problem: WayProblem, model: VllmModel): Pick<Ways, "ways" | "remedies"> {
   const setting = readSetting(problem, model);
   if (setting === undefined) throw new Error("ways of vLLM that cannot be known");
-  return { ways: sizesOf(setting).map((size) => makeWay(setting, size)), remedies: () => remediesOf(setting) };
+  return { ways: waysOf(setting), remedies: () => remediesOf(setting) };
+}
+
+/** On one host. */
+function waysOf(setting: VllmSetting): Way[] {
+  const { pipelineParallel: stages = 1 } = setting.options;
+  return sizesOf(setting).map((size) => makeWay(setting, { size, stages, hosts: 1 }));
 }
 
 /** Undefined where there are no devices, or an argument is not foreseen. */
@@ -59,29 +73,22 @@ function divides({ heads, kvHeads, vocabulary }: HubShape, size: number): boolea
  * On devices of several sizes the largest counts: there vLLM's steps are longest, and take most memory. Of several
  * stages the fullest counts: which host has which is not known before.
  *
- * @param stages groups of layers, each on devices of its own: the option is that of one, and is described with the
- * devices of all
  */
-export function makeWay(setting: VllmSetting, size: number, stages = 1): Way {
+export function makeWay(setting: VllmSetting, cut: Cut): Way {
   const { problem } = setting;
+  const { size, stages, hosts } = cut;
   const [largest = 0] = problem.devices.totals;
-  const needs = totalBytes(estimate(setting, { size, stages }, largest).fullest);
+  const needs = totalBytes(estimate(setting, cut, largest).fullest);
   const option: PlacementOption = {
     name: stages === 1 ? `tp${size}` : `tp${size}pp${stages}`,
     stage: 0,
-    devices: size,
+    devices: (size * stages) / hosts,
     acceleratorType: problem.devices.type,
     bytesPerDevice: needs,
     ...(keepsNothing(setting) ? {} : { share: setting.options.utilization ?? defaultUtilization }),
     ramBytes: problem.deployment.resources?.ramBytes ?? 0,
   };
-  return { option, describe: (devices) => describe(setting, option, { size, stages }, devices) };
-}
-
-/** How a model is cut. */
-interface Cut {
-  readonly size: number;
-  readonly stages: number;
+  return { option, describe: (devices) => describe(setting, option, cut, devices) };
 }
 
 /** With room for one text as long as the context. */
@@ -121,10 +128,10 @@ function describe(
 }
 
 /** The size, unless the parameters say it. */
-function sizeWords({ problem, options }: VllmSetting, { size, stages }: Cut): string[] {
+function sizeWords({ problem, options }: VllmSetting, { size, hosts }: Cut): string[] {
   const { tensorParallelSize, tensorParallelFlag = "--tensor-parallel-size" } = problem;
   // Of a group all sizes are told where it is formed.
-  if (stages > 1 || size === 1 || (options.tensorParallel ?? tensorParallelSize) !== undefined) return [];
+  if (hosts > 1 || size === 1 || (options.tensorParallel ?? tensorParallelSize) !== undefined) return [];
   return [tensorParallelFlag, String(size)];
 }
 
@@ -147,8 +154,7 @@ function memoryWords(
 function remediesOf(setting: VllmSetting): readonly Remedy[] {
   const { options } = setting;
   const { contextLength = 8192 } = options;
-  const withOptions = (changed: VllmOptions) =>
-    sizesOf(setting).map((size) => makeWay({ ...setting, options: { ...options, ...changed } }, size));
+  const withOptions = (changed: VllmOptions) => waysOf({ ...setting, options: { ...options, ...changed } });
   const shorter = [contextLength / 2, contextLength / 4].filter((tokens) => tokens >= leastContext);
   const changes = [
     ...shorter.map((tokens) => {

@@ -33,7 +33,7 @@ export function listWays(problem: WayProblem): Ways {
   const { model } = engine;
   const read = model.engine === "vllm" ? readVllmArguments(parameters) : readLlamaArguments(parameters);
   const variable = model.engine === "llama-cpp" ? problem.variables.find(isLlamaVariable) : undefined;
-  const odd = variable ?? (read.kind === "unknown" ? read.flag : stagesFlag(read));
+  const odd = variable ?? (read.kind === "unknown" ? read.flag : undefined);
   if (odd !== undefined) return whole(`what ${odd} does to the memory is not worked out`);
   const adapted = model.engine === "vllm" && hasLora(read) ? whyNoLora(model.model.tensors) : undefined;
   if (adapted !== undefined) return whole(adapted);
@@ -56,13 +56,6 @@ type Read = ReturnType<typeof readVllmArguments> | ReturnType<typeof readLlamaAr
 
 function hasLora(read: Read): boolean {
   return read.kind === "known" && "lora" in read.options && read.options.lora !== undefined;
-}
-
-/** Groups of layers on the devices of one host. */
-function stagesFlag(read: Read): string | undefined {
-  const isGiven =
-    read.kind === "known" && "pipelineParallel" in read.options && read.options.pipelineParallel !== undefined;
-  return isGiven ? "--pipeline-parallel-size" : undefined;
 }
 
 /** llama.cpp takes its parameters by variables too. */

@@ -60,7 +60,7 @@ describe("resolveRelease", () => {
     expect(stopSeconds({}, {})).toBeUndefined();
   });
 
-  it("holds how it has several hosts where it is a binary, which has the server beside it", () => {
+  it("holds how it has several hosts where it is a binary, which has a server beside it, or a Python environment with Ray", () => {
     const pipx = { package: "e", requirements: "engine/2.0.txt" };
     const binary = [{ os: "linux", arch: "x64", url: "https://example.com/e.tar.gz", sha256: "a".repeat(64) } as const];
     const distributed = { method: "rpc", executable: "rpc-server" } as const;
@@ -71,6 +71,9 @@ describe("resolveRelease", () => {
     const own = { method: "rpc", executable: "old-server" };
     expect(distributedBy({ binary }, { distributed: own })).toEqual(own);
     expect(distributedBy({ pipx })).toBeUndefined();
+    const ray = { method: "ray", arguments: ["--executor", "ray"] } as const;
+    expect(distributedBy({ pipx }, { distributed: ray })).toEqual(ray);
+    expect(distributedBy({ binary }, { distributed: ray })).toBeUndefined();
   });
 
   it("puts a deployment's parameters in place of the default ones, and its extra parameters after either", () => {

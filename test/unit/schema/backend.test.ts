@@ -26,7 +26,7 @@ describe("backendFile", () => {
       runCommand: "serve --port {{port}}",
       defaultParameters: [],
       contextLengthAliases: [],
-      flags: { host: [], port: [], servedModel: [], tensorParallelSize: [] },
+      flags: { host: [], port: [], servedModel: [], tensorParallelSize: [], pipelineParallelSize: [] },
       ownedFlags: [],
       installOrder: ["binary", "pipx", "image", "manual"],
       images: [],
