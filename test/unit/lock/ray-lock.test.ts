@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { sha256 } from "../../../src/lib/canonical.js";
+import { findApplied } from "../../../src/lock/applied.js";
 import { buildLock } from "../../../src/lock/build.js";
 import { readCatalogue } from "../../../src/lock/project.js";
 import { desiredStack } from "../../../src/planner/desired.js";
@@ -10,6 +11,7 @@ import { fakeEdges } from "../support/edges.js";
 import { gpu } from "../support/gpus.js";
 import { hubModel } from "../support/memory-models.js";
 import { chat, knownHost, stackOf } from "../support/problems.js";
+import { owner, recordedResources } from "../support/recorded-state.js";
 import { repository } from "../support/repository.js";
 import { rejectionOf } from "../support/thrown.js";
 
@@ -84,6 +86,23 @@ describe("vLLM over two hosts with eight accelerators each", () => {
     expect(backendVersions.map(({ host }) => host.name)).toEqual(["gpu-1", "gpu-2"]);
     expect(models.map(({ host }) => host.name)).toEqual(["gpu-1", "gpu-2"]);
     expect(subordinates.map(({ model }) => model)).toEqual([undefined, models[1]?.name]);
+  });
+
+  it("is not applied while one of them lacks the backend version or the model", async () => {
+    const { lock } = await solve();
+    const desired = desiredStack(lock, "/project");
+    const whole = recordedResources(desired);
+    const reasonsWithout = (name = "") => {
+      const resources = whole.filter(({ outputs }) => outputs.name !== name);
+      const state = { resources, pendingOperations: 0, updater: { kind: "none" } } as const;
+      return JSON.stringify(findApplied({ deployments: ["chat"], desired, state, owner }));
+    };
+    const member = [desired.backendVersions[1]?.name, desired.models[1]?.name];
+    expect(member.map((name) => name?.startsWith("gpu-2."))).toEqual([true, true]);
+    for (const name of member) {
+      expect(reasonsWithout(name)).toContain(`${name} is not in the state`);
+      expect(reasonsWithout()).not.toContain(name);
+    }
   });
 
   it("is solved to the same lock again", async () => {
