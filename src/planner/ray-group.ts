@@ -60,12 +60,12 @@ export function rayGroup(problem: WayProblem, distributed: RayDistribution): Gro
 }
 
 function splitOf(problem: WayProblem): Split | undefined {
-  const { engine, devices, deployment, pipelineParallelSize: stages, tensorParallelSize: size = 1 } = problem;
+  const { devices, deployment, pipelineParallelSize: stages, tensorParallelSize: size = 1 } = problem;
   const plain = (each: number, way: (shape: EvenShape) => Way): Split | undefined =>
     stages === undefined || stages < 2 ? undefined : { shapes: [{ hosts: stages, devices: each }], way };
   if (devices.kind === "none") return plain(0, () => hostWays(problem));
   if (deployment.resources?.vramBytes !== undefined) return plain(size, () => statedWay(problem, size));
-  return knownSplit(problem) ?? (engine.kind === "known" ? undefined : plain(size, () => wholeWay(problem, size)));
+  return knownSplit(problem) ?? plain(size, () => wholeWay(problem, size));
 }
 
 /** Sizes that divide the model, on as few hosts as have room. */

@@ -37,6 +37,7 @@ export function describeLack(refusal: Refusal): string {
   const { reason, needs, option } = refusal;
   const isRule = ["apart", "group", "instances"].includes(reason);
   if (isRule) return reasons[reason];
+  if (reason === "hosts") return `alone it is not enough; needed are ${describeAmount(needs)} (${option})`;
   const whole = reason === "whole" ? ", too few of them unused" : "";
   return `it has ${describeBest(refusal)}${whole}; needed are ${describeAmount(needs)} (${option})`;
 }

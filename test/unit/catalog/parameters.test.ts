@@ -96,6 +96,7 @@ describe("readParameters", () => {
     [["--alias=-x=y"], { rest: [], servedModel: "-x=y" }],
     [["-a", "org/model 2"], { rest: [], servedModel: "org/model 2" }],
     [["--tensor-parallel-size", "2"], { rest: ["--tensor-parallel-size", "2"], tensorParallelSize: 2 }],
+    [["-pp", "2", "--a", "--pipeline-parallel-size=2"], { rest: ["-pp", "2", "--a"] }],
     [["--a", "-tp=4", "--b"], { rest: ["--a", "-tp=4", "--b"], tensorParallelSize: 4 }],
     [
       ["--tensor_parallel_size", "2", "--b", "-tp", "2"],

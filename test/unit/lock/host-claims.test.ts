@@ -29,4 +29,15 @@ describe("claimsOn", () => {
       { device: "GPU-b", bytes: 3, ...holder },
     ]);
   });
+
+  it("has the port of a Ray cluster's head under the instance's name and its own host's, and no device twice", () => {
+    const head = { host: "a", ray: "head" as const, devices: [], runtime: "supervisord" as const, port: 14_001 };
+    const own = { ...instance, devices: ["GPU-a"], subordinates: [head] };
+    const claims = claimsOn("a", { placement: { hosts: {}, instances: { "chat-0": own } } }, "shop/dev");
+    expect(claims).toEqual([
+      { port: 14_000, owner: "shop/dev", instance: "chat-0" },
+      { device: "GPU-a", owner: "shop/dev", instance: "chat-0" },
+      { port: 14_001, owner: "shop/dev", instance: "chat-0.a" },
+    ]);
+  });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BerthError } from "../../../../src/lib/errors.js";
 import { planFleet } from "../../../../src/planner/fleet/plan.js";
 import type { Demand, FleetHost } from "../../../../src/planner/fleet/problem.js";
-import { describeRefusal } from "../../../../src/planner/fleet/refusal-text.js";
+import { describeLack, describeRefusal } from "../../../../src/planner/fleet/refusal-text.js";
 
 const GiB = 2 ** 30;
 const host = (name: string, free: readonly number[], changes: Partial<FleetHost> = {}): FleetHost => ({
@@ -89,5 +89,16 @@ describe("refusals", () => {
     expect(refusalOf([host("one", [80])], small, alone)).toMatchObject({ reason: "whole", fitsAlone: true });
     const full = host("one", [80], { maxInstances: 1 });
     expect(refusalOf([full], small, demand({ options: [option(1, 10)] }))?.reason).toBe("instances");
+  });
+});
+
+describe("what is in the way on one host", () => {
+  it("is that it is one, where an instance has to have several", () => {
+    const needs = { hosts: 2, devices: 0, bytesPerDevice: 0, ramBytes: 2 * GiB };
+    const refusal = { deployment: "chat", replicas: [0], option: "hosts2", needs, fitsAlone: false, remedies: [] };
+    const several = { ...refusal, reason: "hosts" } as const;
+    expect(describeLack(several)).toBe("alone it is not enough; needed are 2 hosts with 2.0 GiB of RAM (hosts2)");
+    const nothing = { ...several, needs: { ...needs, ramBytes: 0 } };
+    expect(describeRefusal(nothing)).toMatchObject({ got: "fewer", expected: "2 hosts (hosts2)", hint: "add 2 hosts" });
   });
 });
