@@ -85,7 +85,11 @@ describe("placeGateway", () => {
   it.each<[string, Changes, RegExp]>([
     ["an alias of nothing", { gateway: { aliases: { x: "chatt" } } }, /gateway\.aliases\.x: the stack has no such/],
     ["an alias that is a deployment's name", { gateway: { aliases: { chat: "code" } } }, /a deployment has this name/],
-    ["limits of nothing", { gateway: { limits: { chatt: { concurrency: 1 } } } }, /gateway\.limits: the stack has no such/],
+    [
+      "limits of nothing",
+      { gateway: { limits: { chatt: { concurrency: 1 } } } },
+      /gateway\.limits: the stack has no such/,
+    ],
     [
       "a key for a model that is not there",
       { gateway: { keys: { a: { secret: "a", models: ["x"] } } } },
