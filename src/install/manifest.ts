@@ -2,6 +2,7 @@ import { posix } from "node:path";
 
 import { z } from "zod";
 
+import { digestFiles } from "../host/file-digests.js";
 import type { FileStatus, Host } from "../host/host.js";
 
 const manifestFile = z.strictObject({
@@ -24,10 +25,12 @@ const ignored = /(?:^|\/)__pycache__\//;
 /** Reads every file below a folder. */
 export async function makeManifest(host: Host, folder: string, signal?: AbortSignal): Promise<Manifest> {
   const files: Manifest["files"] = {};
-  for (const [path, status] of [...(await walk(host, folder))].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const { kind, size, mode, changedAt } = status;
+  const found = [...(await walk(host, folder))].sort(([a], [b]) => (a < b ? -1 : 1));
+  const readable = found.filter(([, { kind }]) => kind === "file").map(([path]) => posix.join(folder, path));
+  const digests = await digestFiles(host, readable, signal);
+  for (const [path, { kind, size, mode, changedAt }] of found) {
     if (kind === "file") {
-      files[path] = { kind, size, mode, changedAt, sha256: await host.sha256(posix.join(folder, path), signal) };
+      files[path] = { kind, size, mode, changedAt, sha256: digests.get(posix.join(folder, path)) };
     } else if (kind === "link") {
       files[path] = { kind, size, mode, changedAt };
     }

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { expect, it } from "vitest";
 
+import { digestFiles } from "../../src/host/file-digests.js";
 import { sendFile } from "../../src/host/send.js";
 import { sha256 } from "../../src/lib/canonical.js";
 import type { HostSetting } from "./host.js";
@@ -52,6 +53,21 @@ export function describeFiles(settingOf: () => HostSetting): void {
     await host.writeFile(path, "", 0o600);
     expect(await host.status(path)).toMatchObject({ size: 0, mode: 0o600 });
     expect(await host.list(at("new", "folders"))).toEqual(["file"]);
+  });
+
+  it("tells the SHA-256 of many files, whatever their names, and which of them cannot be read", async () => {
+    const { host } = settingOf();
+    const names = ["plain", "with blank", "-n", "line\nbreak", "back\\slash", "žluť", "'quote\""];
+    const paths = [...names, ...Array.from({ length: 600 }, (_, number) => `more-${number}`)].map((name) =>
+      at("many", name),
+    );
+    const few = paths.slice(0, names.length);
+    for (const path of few) await host.writeFile(path, path);
+    for (const path of paths.slice(names.length)) writeFileSync(path, path);
+    const expected = new Map(paths.map((path) => [path, sha256(path)]));
+    expect(await digestFiles(host, paths)).toEqual(expected);
+    expect(await digestFiles(host, [])).toEqual(new Map());
+    await expect(digestFiles(host, [...few, at("many", "absent")])).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("replaces a file in one step: a reader never sees a part", async () => {
