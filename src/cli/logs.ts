@@ -8,7 +8,7 @@ import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
 import type { Contexts } from "../resources/context.js";
 import { generationFolder, instanceFolder, listGenerations, readRecord } from "../resources/instance-files.js";
 import { runnerDefinition } from "../resources/instance-runner.js";
-import { partDefinition, subordinateFolder } from "../resources/subordinate-runner.js";
+import { partDefinition, subordinateFolder } from "../resources/subordinate-part.js";
 import { readRunner } from "../runtime/runner-files.js";
 import { openContexts } from "./contexts.js";
 import { chooseStack, openPulumi, stackFileOf, type Workplace } from "./workplace.js";
@@ -84,13 +84,14 @@ export async function logs(
   else for (const read of readings) await read();
 }
 
-/** What the server on another host wrote; nothing of it is secret. */
+/** What the server, or the Ray node, wrote; nothing of it is secret. */
 async function readSubordinateLog(
-  { name, host: reference, placed }: DesiredSubordinate,
+  { name, host: reference, placed, ray }: DesiredSubordinate,
   { contexts, owner, options, signal, print }: Reading,
 ): Promise<void> {
   const { supervisor } = contexts.of(reference, (text) => text);
-  const server = partDefinition(subordinateFolder(reference, owner, name), "server");
+  const part = ray === undefined ? "server" : "node";
+  const server = partDefinition(subordinateFolder(reference, owner, name), part);
   const keeper = supervisor(placed.runtime);
   if (options.follow === true) await keeper.followOutput(server, options.lines, { onLine: print, signal });
   else print(await keeper.readOutput(server, options.lines));

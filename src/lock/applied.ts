@@ -107,21 +107,19 @@ class Look {
     ];
   }
 
-  /** Of the backend versions and the models that an instance stands on, and what it has on other hosts. */
+  /** Of the backend version and the model that an instance stands on. */
   #needReasons(instance: DesiredInstance): string[] {
     const { BackendVersion, ModelFiles } = resourceKinds;
-    const others = this.#desired.subordinates.filter((each) => each.instance === instance.name);
-    return [instance, ...others].flatMap(({ name, backendVersion: engine, model: file }) => {
-      const backendVersion = this.#desired.backendVersions.find((each) => each.name === engine);
-      const model = this.#desired.models.find((each) => each.name === file);
-      if (backendVersion === undefined || (file !== undefined && model === undefined))
-        throw new Error(`the lock's parts do not fit: ${name}`);
-      const given = ["registryPassword"] as const;
-      return [
-        ...this.#compare(BackendVersion, backendVersion.name, desiredBackendVersionInputs(backendVersion), given),
-        ...(model === undefined ? [] : this.#compare(ModelFiles, model.name, desiredModelInputs(model), ["token"])),
-      ];
-    });
+    const backendVersion = this.#desired.backendVersions.find(({ name }) => name === instance.backendVersion);
+    const model = this.#desired.models.find(({ name }) => name === instance.model);
+    if (backendVersion === undefined || model === undefined)
+      throw new Error(`the lock's parts do not fit: instance ${instance.name}`);
+    return [
+      ...this.#compare(BackendVersion, backendVersion.name, desiredBackendVersionInputs(backendVersion), [
+        "registryPassword",
+      ]),
+      ...this.#compare(ModelFiles, model.name, desiredModelInputs(model), ["token"]),
+    ];
   }
 
   #instanceReasons(desired: DesiredInstance): string[] {
@@ -166,7 +164,12 @@ class Look {
       const late = `${instance} was not started again since Subordinate ${desired.name} was`;
       const inputs = desiredSubordinateInputs(desired);
       return [
-        ...this.#compare(resourceKinds.Subordinate, desired.name, inputs, ["installation"]),
+        ...this.#compare(resourceKinds.Subordinate, desired.name, inputs, [
+          "installation",
+          "head",
+          "token",
+          "placement",
+        ]),
         ...(isSame ? [] : [late]),
       ];
     });

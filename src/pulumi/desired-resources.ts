@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { defined } from "../lib/record.js";
 import type {
   DesiredBackendVersion,
   DesiredGateway,
@@ -89,16 +90,34 @@ export function createModelRoutes(
   return new ModelRoutes(desired.routesName, args, { parent: host, dependsOn: [...after] });
 }
 
-/** @param after what has to be verified before it changes */
+/** What a subordinate stands on. */
+export interface SubordinateNeeds {
+  readonly host: Host;
+  readonly backendVersion: BackendVersion;
+  /** Of the Ray cluster that it is a member of. */
+  readonly head?: Subordinate | undefined;
+  /** That it reads by itself. */
+  readonly model?: ModelFiles | undefined;
+  /** What has to be verified before it changes. */
+  readonly after?: readonly pulumi.Resource[];
+}
+
 export function createSubordinate(
   desired: DesiredSubordinate,
-  host: Host,
-  backendVersion: BackendVersion,
-  after: readonly pulumi.Resource[] = [],
+  { host, backendVersion, head, model, after = [] }: SubordinateNeeds,
 ): Subordinate {
   const { installation } = backendVersion;
-  const options = { parent: host, dependsOn: [host, backendVersion, ...after] };
-  return new Subordinate(desired.name, { ...desiredSubordinateInputs(desired), installation }, options);
+  const joined =
+    head === undefined
+      ? {}
+      : {
+          head: pulumi.output({ start: head.start, versions: head.versions }),
+          token: pulumi.secret(head.clusterToken),
+        };
+  const given = { ...joined, ...defined({ placement: model?.placement }) };
+  const needed = [host, backendVersion, head, model, ...after].filter((each) => each !== undefined);
+  const args = { ...desiredSubordinateInputs(desired), installation, ...given };
+  return new Subordinate(desired.name, args, { parent: host, dependsOn: needed });
 }
 
 /** What an instance stands on. */
@@ -119,8 +138,8 @@ export interface InstanceNeeds {
 export function createInstance(desired: DesiredInstance, needs: InstanceNeeds, parent: pulumi.Resource): Instance {
   const { backendVersion, model, gateway, secretEnv, networks = [], subordinates = [], after = [] } = needs;
   const { installation } = backendVersion;
-  const others = subordinates.map(({ subordinateName: name, backendVersion: version, start }) => {
-    return { name, backendVersion: version, start };
+  const others = subordinates.map(({ subordinateName: name, backendVersion: version, start }, index) => {
+    return { name, backendVersion: version, start, ...defined({ ray: desired.placed.subordinates?.[index]?.ray }) };
   });
   return new Instance(
     desired.name,

@@ -52,7 +52,10 @@ export type InstanceArgs = Args<
   | "strategy"
 >;
 
-export type SubordinateArgs = Args<SubordinateInputs, Given | "serverPort" | "haproxy" | "env" | "devices" | "memory">;
+export type SubordinateArgs = Args<
+  SubordinateInputs,
+  Given | "ray" | "head" | "token" | "placement" | "serverPort" | "haproxy" | "env" | "devices" | "memory"
+>;
 
 /** One object for each kind, because Pulumi serialises each object anew. */
 const providers = {
@@ -172,16 +175,22 @@ export class ModelRoutes extends BerthResource {
   }
 }
 
-/** What an instance has on another host. It is there before its primary, and goes after it. */
+/** What an instance has beside its primary: on another host, or a head of a Ray cluster. It is there before its primary, and goes after it. */
 export class Subordinate extends BerthResource {
   /** Changes when it is started anew: a primary that was started with another one has lost what it had there. */
   declare readonly start: pulumi.Output<string>;
   declare readonly backendVersion: pulumi.Output<string>;
+  /** Of a node of a Ray cluster: those of Ray and Python, which are the same on all nodes. */
+  declare readonly versions: pulumi.Output<string>;
+  /** Of the head of a Ray cluster: what its nodes know each other by. A secret. */
+  declare readonly clusterToken: pulumi.Output<string>;
   /** How instances name it. */
   readonly subordinateName: string;
 
   constructor(name: string, args: SubordinateArgs, options?: pulumi.CustomResourceOptions) {
-    super("Subordinate", name, args, ["start"], options);
+    const outputs = args.ray === undefined ? ["start"] : ["start", "versions", "clusterToken"];
+    const secret = args.ray === undefined ? {} : { additionalSecretOutputs: ["clusterToken"] };
+    super("Subordinate", name, args, outputs, { ...options, ...secret });
     this.subordinateName = name;
   }
 }

@@ -104,7 +104,7 @@ async function deploy({ lock, claims }: Solved, root: string, stack: Stack): Pro
     hostOf: (name) => known(hosts, name),
     findSecrets: (named) => findSecrets(named, places),
   });
-  const standing = { host: on(hosts), backendVersion: on(backendVersions) };
+  const standing = { host: on(hosts), backendVersion: on(backendVersions), model: on(models) };
   const created: CreatedInstance[] = [];
   const serving: pulumi.Resource[] = [];
   for (const [index, instance] of byWave(desired.instances, succession)) {

@@ -1,14 +1,15 @@
-/** What instances have on other hosts, as Pulumi's resources. */
+/** What instances have beside their primaries, as Pulumi's resources. */
 import type * as pulumi from "@pulumi/pulumi";
 
 import type { DesiredSubordinate } from "../planner/desired-subordinates.js";
 import { createSubordinate } from "./desired-resources.js";
-import type { BackendVersion, Host, Subordinate } from "./resources.js";
+import type { BackendVersion, Host, ModelFiles, Subordinate } from "./resources.js";
 
 /** What subordinates stand on, by name. */
 export interface Standing {
   readonly host: (name: string) => Host;
   readonly backendVersion: (name: string) => BackendVersion;
+  readonly model: (name: string) => ModelFiles;
 }
 
 /**
@@ -19,10 +20,18 @@ export interface Standing {
 export function createSubordinates(
   desired: readonly DesiredSubordinate[],
   instance: string,
-  { host, backendVersion }: Standing,
+  { host, backendVersion, model }: Standing,
   after: readonly pulumi.Resource[],
 ): Subordinate[] {
-  return desired
-    .filter((each) => each.instance === instance)
-    .map((each) => createSubordinate(each, host(each.host.name), backendVersion(each.backendVersion), after));
+  const created: Subordinate[] = [];
+  for (const each of desired.filter((candidate) => candidate.instance === instance)) {
+    // The head of a Ray cluster is the first.
+    const head = each.ray?.role === "member" ? created[0] : undefined;
+    const needs = {
+      ...{ host: host(each.host.name), backendVersion: backendVersion(each.backendVersion), head, after },
+      model: each.model === undefined ? undefined : model(each.model),
+    };
+    created.push(createSubordinate(each, needs));
+  }
+  return created;
 }

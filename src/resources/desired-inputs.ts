@@ -61,14 +61,15 @@ export function desiredModelGatewayInputs(desired: DesiredModelGateway) {
   return { ...inputs, ...defined({ certFile }) };
 }
 
-/** Without `installation`. */
+/** Without `installation`, and of a member of a Ray cluster without `head` and `token`. */
 export function desiredSubordinateInputs(desired: DesiredSubordinate) {
-  const { host, instance, placed, release, executable, address, admits, env } = desired;
+  const { host, instance, placed, release, executable, ray, address, admits, env } = desired;
   const { runtime, port, serverPort, haproxy, devices, memory } = placed;
   return {
     ...{ host, instance, executable, runtime, address, port, admits, env: { ...env } },
     ...{ backend: release.backend, backendVersion: release.backendVersion },
     ...defined({ serverPort, haproxy, memory }),
+    ...(ray === undefined ? {} : { ray: { role: ray.role, headAddress: ray.headAddress, devices: ray.devices } }),
     ...(devices.length === 0 ? {} : { devices }),
   };
 }

@@ -9,6 +9,7 @@ import type { Generation } from "./instance-plan.js";
 import { recordedTarget } from "./instance-runner.js";
 import { findUsedMemory } from "./instance-usage.js";
 import type { Context } from "./kind.js";
+import { findModelHolder } from "./model-holder.js";
 
 export interface Verified {
   readonly context: Context;
@@ -30,7 +31,8 @@ export async function commitRunner(verified: Verified): Promise<void> {
   const held = isDesired ? { ...inputs, deviceBytes: deviceShare(inputs.memory) } : record;
   const { devices, deviceBytes } = held;
   const pid = state.kind === "running" ? state.pid : 0;
-  const usedMemory = await findUsedMemory(context, { runtime: inputs.runtime, devices, pid });
+  const holder = await findModelHolder(context, inputs, pid);
+  const usedMemory = await findUsedMemory(context, { runtime: inputs.runtime, devices, pid, holder });
   const bootId = (await hasNumberedDevice(context, devices)) ? await findBootId(context.host) : undefined;
   await writeRecord(context.host, folder, {
     schemaVersion: 1,

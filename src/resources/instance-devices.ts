@@ -15,6 +15,7 @@ import type { RunnerDefinition } from "../runtime/supervisor.js";
 import type { Accelerator, Vendor } from "../schema/facts.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import type { Context } from "./kind.js";
+import { countHolders, findModelHolder } from "./model-holder.js";
 
 /** A model that was just loaded may not show at once. */
 const mostLooks = 3;
@@ -40,7 +41,7 @@ export async function assertHeld(
   for (let looks = 1; ; looks += 1) {
     // It may have ended meanwhile, and been started again.
     const { state } = await context.supervisor(inputs.runtime).observe(definition);
-    const pid = state.kind === "running" ? state.pid : 0;
+    const pid = await findModelHolder(context, inputs, state.kind === "running" ? state.pid : 0);
     const verdict = judge(inputs, pid, modelBytes, await context.acceleratorUse.now(question));
     if (verdict.kind === "held") return;
     if (verdict.kind === "unknown") {
@@ -58,7 +59,7 @@ export async function assertHeld(
  * them otherwise since it was made, so that a runner that came back by itself has others. Of all instances on a host together
  * NVIDIA's tool is asked once, and again only before something is said; other vendors' would be asked several times.
  */
-export async function deviceDrift(context: Context, inputs: InstanceInputs, pid: number): Promise<string[]> {
+export async function deviceDrift(context: Context, inputs: InstanceInputs, runner: number): Promise<string[]> {
   const { devices = [], container, env } = inputs;
   const byFiles = container?.devices !== undefined && "nodes" in container.devices;
   if (byFiles) return findMoved(container.devices, (await context.facts()).accelerators);
@@ -69,6 +70,7 @@ export async function deviceDrift(context: Context, inputs: InstanceInputs, pid:
   if (devices.length === 0 || !devices.every((device) => device.startsWith("GPU-"))) return [];
   const question = { vendors: ["nvidia"], briefly: true, signal: context.signal } as const;
   const modelBytes = await findModelBytes(context, inputs);
+  const pid = await findModelHolder(context, inputs, runner);
   const known = judge(inputs, pid, modelBytes, await context.acceleratorUse.with(pid, question));
   if (known.kind !== "missing") return [];
   const verdict = judge(inputs, pid, modelBytes, await context.acceleratorUse.now(question));
@@ -101,12 +103,8 @@ export async function bootDrift(
 
 type Verdict = Exclude<HeldVerdict, { kind: "missing" }> | (HeldVerdict & { kind: "missing"; leastBytes: number });
 
-function judge(
-  { devices = [], argv, env, secretEnv }: InstanceInputs,
-  pid: number,
-  modelBytes: number | undefined,
-  use: AcceleratorUse,
-): Verdict {
+function judge(inputs: InstanceInputs, pid: number, modelBytes: number | undefined, use: AcceleratorUse): Verdict {
+  const { devices = [], argv, env, secretEnv } = inputs;
   const byHand = isPlacedByHand(argv, { ...env, ...secretEnv });
   const least = leastMemory({ modelBytes, devices, isPlacedByHand: byHand, accelerators: use.accelerators });
   if (least.kind === "unknown") return least;
@@ -114,14 +112,11 @@ function judge(
   return verdict.kind === "missing" ? { ...verdict, leastBytes: least.bytes } : verdict;
 }
 
-/** Bytes of the model's files, as they were when they were put in place. */
-async function findModelBytes(
-  { host, reference }: Context,
-  { modelSha256 }: InstanceInputs,
-): Promise<number | undefined> {
-  const record = await readModelRecord(host, posix.join(dataPaths(reference.dataDir).models, modelSha256));
+/** Bytes of the model's files, as they were when they were put in place: of a group, this host's part of them. */
+async function findModelBytes({ host, reference }: Context, inputs: InstanceInputs): Promise<number | undefined> {
+  const record = await readModelRecord(host, posix.join(dataPaths(reference.dataDir).models, inputs.modelSha256));
   if (record === undefined) return undefined;
-  return Object.values(record.files).reduce((all, { sizeBytes }) => all + sizeBytes, 0);
+  return Object.values(record.files).reduce((all, { sizeBytes }) => all + sizeBytes, 0) / countHolders(inputs);
 }
 
 /** Whose devices they are. */

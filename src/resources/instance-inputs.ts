@@ -52,6 +52,7 @@ export const instanceInputs = z.strictObject({
         backendVersion: z.string().describe("Version of its backend, which has to be the instance's own"),
         /** Changes when it is started anew. */
         start: z.string().describe("Identity of its start, to which the primary has loaded"),
+        ray: z.enum(["head", "member"]).optional().describe("What it is in the instance's Ray cluster"),
       }),
     )
     .min(1)

@@ -59,10 +59,12 @@ function stateRow(instance: DesiredInstance, state: RunnerState): ProofRow {
 }
 
 function wantedEnvironment(
-  { instance, secretEnv }: ProofProblem,
+  { instance, owner, secretEnv }: ProofProblem,
   folder: string,
 ): Seen<Readonly<Record<string, string>>> {
   if ("unknown" in secretEnv) return secretEnv;
-  const { env, release, container } = instance;
-  return { value: environmentOf({ env: { ...env, ...release.env }, secretEnv: secretEnv.value, container }, folder) };
+  const { env, release, container, host, placed } = instance;
+  const subordinates = instance.subordinates.map((name, index) => ({ name, ray: placed.subordinates?.[index]?.ray }));
+  const variables = { env: { ...env, ...release.env }, secretEnv: secretEnv.value };
+  return { value: environmentOf({ ...variables, container, owner, host, subordinates }, folder) };
 }

@@ -7,6 +7,8 @@ import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import { generationFolder, nameGeneration, type InstanceRecord } from "./instance-files.js";
 import type { InstanceInputs } from "./instance-inputs.js";
 import type { Generation } from "./instance-plan.js";
+import { tokenPath } from "./ray-node.js";
+import { subordinateFolder } from "./subordinate-part.js";
 
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -99,11 +101,24 @@ export function desiredRunner(
 
 /** What the inputs ask to be in a runner's environment. An image brings its own search path and home. */
 export function environmentOf(
-  { env, secretEnv, container }: Pick<InstanceInputs, "env" | "secretEnv" | "container">,
+  { env, secretEnv, container, ...group }: GroupInputs & Pick<InstanceInputs, "env" | "secretEnv" | "container">,
   folder: string,
 ): Record<string, string> {
   const base = container === undefined ? { PATH: searchPath, HOME: folder, LANG: "C.UTF-8" } : {};
-  return { ...base, ...env, ...secretEnv };
+  const head = headFolder(group);
+  return { ...base, ...env, ...secretEnv, ...(head === undefined ? {} : { RAY_AUTH_TOKEN_PATH: tokenPath(head) }) };
+}
+
+/** What tells of the instance's Ray cluster. */
+export interface GroupInputs extends Pick<InstanceInputs, "owner" | "host"> {
+  readonly subordinates?:
+    readonly { readonly name: string; readonly ray?: "head" | "member" | undefined }[] | undefined;
+}
+
+/** The folder of the head of its Ray cluster, which is on the same host; undefined where it has none. */
+export function headFolder({ owner, host, subordinates = [] }: GroupInputs): string | undefined {
+  const head = subordinates.find(({ ray }) => ray === "head");
+  return head === undefined ? undefined : subordinateFolder(host, owner, head.name);
 }
 
 /** How the supervisor knows a generation; with the times that it was started with, when that is recorded. */

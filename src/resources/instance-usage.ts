@@ -13,6 +13,8 @@ export interface MeasuredRunner {
   readonly devices: readonly string[] | undefined;
   /** Its first process; 0 when there is none. */
   readonly pid: number;
+  /** The process whose family holds the model, such as the head of its Ray cluster. Default: the same. */
+  readonly holder?: number;
 }
 
 /** Undefined where nothing can be told of it. What cannot be measured is no reason against what was verified. */
@@ -33,19 +35,24 @@ export async function findUsedMemory(context: Context, runner: MeasuredRunner): 
 }
 
 /** A container's are in a group of their own, which is told sooner than all that the host runs. */
-async function findFamily({ host }: Context, { runtime, pid }: MeasuredRunner): Promise<ReadonlySet<number>> {
+async function findFamily(
+  { host }: Context,
+  { runtime, pid, holder = pid }: MeasuredRunner,
+): Promise<ReadonlySet<number>> {
   const members = runtime === "docker" ? await findGroupMembers(host, pid) : undefined;
-  return members ?? familyOf(pid, await findProcessTable(host));
+  if (members !== undefined) return members;
+  const table = await findProcessTable(host);
+  return new Set([...familyOf(pid, table), ...familyOf(holder, table)]);
 }
 
 async function findDeviceBytes(
   context: Context,
-  { devices = [], pid }: MeasuredRunner,
+  { devices = [], pid, holder = pid }: MeasuredRunner,
   family: ReadonlySet<number>,
 ): Promise<UsedMemory["devices"]> {
   if (devices.length === 0) return [];
   const { accelerators } = await context.facts();
   // Its verification has just looked.
-  const { usage } = await context.acceleratorUse.with(pid, { vendors: vendorsOf(devices, accelerators) });
+  const { usage } = await context.acceleratorUse.with(holder, { vendors: vendorsOf(devices, accelerators) });
   return sumDeviceBytes(devices, usage, family);
 }

@@ -14,8 +14,26 @@ export const subordinateInputs = z.strictObject({
   backendVersion: z.string().describe("Version of the backend, which all parts of an instance have"),
   /** Changes when the engine is installed anew. */
   installation: z.string().describe("Identity of the backend's installation on the host"),
-  executable: z.string().describe("File of the RPC server, beside the engine's executable"),
+  executable: z.string().describe("File of the server, beside the engine's executable: an RPC server, or Ray"),
+  ray: z
+    .strictObject({
+      role: z.enum(["head", "member"]).describe("The head is on the primary's host"),
+      headAddress: z.string().describe("Where the head's control store is: ADDRESS:PORT"),
+      devices: z.int().min(0).describe("Accelerators that the node offers"),
+    })
+    .optional()
+    .describe("What it is in the instance's Ray cluster. Default: it is an RPC server"),
+  head: z
+    .strictObject({
+      start: z.string().describe("Identity of the head's start: a member of an earlier one is in no cluster"),
+      versions: z.string().describe("Versions of Ray and Python there, which have to be the member's own"),
+    })
+    .optional()
+    .describe("The head of the Ray cluster that a member joins"),
+  token: z.string().optional().describe("What a member shows to the others of its Ray cluster"),
   runtime: z.string().describe("What keeps it alive"),
+  /** Changes when the model's files are put in place anew. */
+  placement: z.string().optional().describe("Identity of the model's placement, where it is read by itself"),
   address: z.string().describe("Where the primary reaches it"),
   port: port.describe("Port at which the primary reaches it"),
   admits: z.string().describe("Address of the primary's host, which alone is let in"),
@@ -49,6 +67,10 @@ export const subordinateDifferences: DifferenceTable<SubordinateInputs> = {
   backendVersion: restart,
   installation: restart,
   executable: restart,
+  ray: restart,
+  head: restart,
+  token: restart,
+  placement: restart,
   address: restart,
   port: restart,
   admits: restart,

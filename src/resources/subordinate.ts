@@ -1,27 +1,25 @@
 /**
- * What an instance has on another host: an RPC server to which its primary loads layers, and before it what admits the
- * primary alone. It is there before its primary and goes after it. One that is to take its place stands beside it, on
- * another port, until the primary has changed.
+ * What an instance has beside its primary: an RPC server on another host to which the primary loads layers, and before
+ * it what admits the primary alone; or a node of its Ray cluster. It is there before its primary and goes after it. One
+ * that is to take its place stands beside it, on another port, until the primary has changed.
  */
 import { runtimes } from "../runtime/supervisor.js";
 import { claimedBy, claimSubordinate, releaseOthers } from "./subordinate-claims.js";
 import { subordinateDifferences, subordinateInputs, type SubordinateInputs } from "./subordinate-inputs.js";
 import { readSubordinate, writeSubordinate, type SubordinateRecord } from "./subordinate-record.js";
-import {
-  lookAtPart,
-  partDefinition,
-  parts,
-  partSpecs,
-  startParts,
-  stopParts,
-  subordinateFolder,
-  type SeenPart,
-} from "./subordinate-runner.js";
+import { assertVersions, findVersions } from "./ray-cluster.js";
+import { rayFolder, readToken } from "./ray-node.js";
+import { partDefinition, parts, subordinateFolder, type PartSpecs, type SeenPart } from "./subordinate-part.js";
+import { lookAtPart, partSpecs, startParts, stopParts } from "./subordinate-runner.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
 
 export interface SubordinateObserved extends CommonObserved {
   /** Names its start that was proven last; empty when none was. A primary that was started with another has to be again. */
   readonly start: string;
+  /** Of a node of a Ray cluster: those of Ray and Python, which are the same on all nodes. */
+  readonly versions?: string | undefined;
+  /** Of a head: what members show it. A secret. */
+  readonly clusterToken?: string | undefined;
 }
 
 const kindName = "Subordinate";
@@ -31,21 +29,22 @@ export const subordinateKind: ResourceKind<SubordinateInputs, SubordinateObserve
   inputs: subordinateInputs,
   differences: subordinateDifferences,
   uses: ({ owner, name }) => `subordinates/${owner}/${name}`,
-  secrets: () => [],
+  secrets: ({ token }) => (token === undefined ? [] : [token]),
 
   async observe(context, inputs) {
     const { record, seen, drift } = await look(context, inputs);
     const problems = [...drift, ...seen.flatMap((part) => part.drift), ...describeReturns(record, seen)];
-    return { start: record?.start ?? "", drift: problems };
+    return { start: record?.start ?? "", ...(await observeRay(context, inputs)), drift: problems };
   },
 
   async converge(context, operation, inputs) {
     const { record, seen, specs, drift } = await look(context, inputs);
-    await claimSubordinate(context, operation, inputs);
     const plan = planSubordinate({ record, seen, isDrifted: drift.length > 0 });
+    if (plan === "start") await assertPossible(context, inputs, specs);
+    await claimSubordinate(context, operation, inputs);
     if (plan !== "nothing") {
       if (plan === "start" && specs !== undefined) {
-        await operation.step("start its server, and what stands before it", async () => {
+        await operation.step(startText(inputs), async () => {
           try {
             await startParts(context, inputs, specs);
           } catch (error) {
@@ -69,7 +68,7 @@ export const subordinateKind: ResourceKind<SubordinateInputs, SubordinateObserve
   async remove(context, operation, { owner, name }) {
     const { host, reference } = context;
     const folder = subordinateFolder(reference, owner, name);
-    await operation.step("stop its server, and what stands before it", async () => {
+    await operation.step("stop what runs", async () => {
       for (const runtime of runtimes) {
         if (runtime === "docker") continue;
         const supervisor = context.supervisor(runtime);
@@ -78,6 +77,7 @@ export const subordinateKind: ResourceKind<SubordinateInputs, SubordinateObserve
       }
     });
     await operation.step("remove its files", async () => {
+      await host.remove(rayFolder(folder));
       await host.remove(folder);
       await releaseOthers(context, operation, { owner, name }, []);
     });
@@ -87,7 +87,7 @@ export const subordinateKind: ResourceKind<SubordinateInputs, SubordinateObserve
 interface Look {
   readonly record: SubordinateRecord | undefined;
   readonly seen: readonly SeenPart[];
-  readonly specs: Awaited<ReturnType<typeof partSpecs>>;
+  readonly specs: PartSpecs | undefined;
   /** What is wrong with all of it. */
   readonly drift: readonly string[];
 }
@@ -99,6 +99,31 @@ async function look(context: Context, inputs: SubordinateInputs): Promise<Look> 
   if (specs === undefined) return { record, seen: [], specs, drift: ["its backend version is not installed"] };
   const seen = await Promise.all([...specs].map(([part, spec]) => lookAtPart(context, inputs, part, spec)));
   return { record, seen, specs, drift: record === undefined ? ["was never proven"] : [] };
+}
+
+function startText({ ray }: SubordinateInputs): string {
+  return ray === undefined ? "start its server, and what stands before it" : "start its Ray node";
+}
+
+/** @throws BerthError `host-unsuitable` for an environment whose Ray cannot be a node of the cluster */
+async function assertPossible(
+  context: Context,
+  inputs: SubordinateInputs,
+  specs: PartSpecs | undefined,
+): Promise<void> {
+  const python = specs?.get("node")?.argv[0];
+  if (python !== undefined) assertVersions(context, inputs, await findVersions(context, python));
+}
+
+async function observeRay(
+  context: Context,
+  inputs: SubordinateInputs,
+): Promise<Pick<SubordinateObserved, "versions" | "clusterToken">> {
+  if (inputs.ray === undefined) return {};
+  const python = (await partSpecs(context, inputs))?.get("node")?.argv[0];
+  const versions = python === undefined ? undefined : await findVersions(context, python);
+  const token = inputs.ray.role === "head" ? { clusterToken: (await readToken(context, inputs)) ?? "" } : {};
+  return { versions: versions ?? "", ...token };
 }
 
 /** Pure: what is to be done. What runs as it should, but was started again by itself, is only written down anew. */

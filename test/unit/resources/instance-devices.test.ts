@@ -80,6 +80,20 @@ describe("a runner with devices that answers", () => {
     expect(events).toEqual([]);
   });
 
+  it("is healthy when the head of its Ray cluster has the workers that hold its part of the model", async () => {
+    const part = (name: string, ray: "head" | "member") => ({ name, backendVersion: "1.0", start: "1", ray });
+    const subordinates = [part("chat-0.one.14003", "head"), part("chat-0.two.14004", "member")];
+    // An eighth of the half that is here.
+    const heldByHead = { usedMib: 600, processes: [{ pid: 7, usedMib: 520 }] };
+    const host = new GpuHost(heldByHead);
+    const record = { schemaVersion: 1, start: "1", pids: [7], claims: [] };
+    host.files.set("/data/instances/shop+dev+chat-0.one.14003/record.json", JSON.stringify(record));
+    const { verify, drift } = stage(host);
+    await verify({ subordinates });
+    expect(await drift({ subordinates })).toEqual([]);
+    expect((await rejectionOf(stage(new GpuHost(heldByHead)).verify())).code).toBe("runner-failed");
+  });
+
   it("is given some seconds to show its memory", async () => {
     const host = new GpuHost(onProcessor, held);
     await stage(host).verify();

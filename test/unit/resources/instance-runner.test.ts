@@ -37,6 +37,16 @@ describe("desiredRunner", () => {
     expect(runner.generation).toMatch(/^[0-9a-f]{12}$/);
   });
 
+  it("is told where the token of its Ray cluster is, which the head on the same host has", () => {
+    const part = (name: string, ray?: "head" | "member") => ({ name, backendVersion: "1.0", start: "1", ray });
+    const subordinates = [part("chat-0.gpu-1.14003", "head"), part("chat-0.gpu-2.14004", "member")];
+    const environment = (changes: Partial<InstanceInputs>) =>
+      desiredRunner(instanceOf(changes), folder, "salt").environment;
+    const path = "/data/instances/shop+dev+chat-0.gpu-1.14003/token";
+    expect(environment({ subordinates }).RAY_AUTH_TOKEN_PATH).toBe(path);
+    expect(environment({ subordinates: [part("chat-0.gpu-2.14004")] })).not.toHaveProperty("RAY_AUTH_TOKEN_PATH");
+  });
+
   it("lets a secret override a variable, and either what every runner has", () => {
     const { environment } = desiredRunner(
       instanceOf({ env: { LANG: "C", A: "plain" }, secretEnv: { A: "secret" } }),
