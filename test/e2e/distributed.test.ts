@@ -170,8 +170,9 @@ deployments:
 
   it("is told to be unhealthy when its server is killed, and one up mends it", async () => {
     const [server] = servers();
-    process.kill(server?.pid ?? 0, "SIGKILL");
-    await expect.poll(() => servers().map(({ pid }) => pid), { timeout: 20_000 }).not.toContain(server?.pid);
+    if (server === undefined) throw new Error("no server runs");
+    process.kill(server.pid, "SIGKILL");
+    await expect.poll(() => servers().map(({ pid }) => pid), { timeout: 20_000 }).not.toContain(server.pid);
     const { output: status } = await sandbox.berth(["status", "test"], environment());
     expect(status).toMatch(/on (one|two): its server (came back by itself|does not run)/);
     const { output: found } = await pulumi(["refresh", "--yes", "--skip-preview"]);
