@@ -107,19 +107,21 @@ class Look {
     ];
   }
 
-  /** Of the backend version and the model that an instance stands on. */
+  /** Of the backend versions and the models that an instance stands on, and what it has on other hosts. */
   #needReasons(instance: DesiredInstance): string[] {
     const { BackendVersion, ModelFiles } = resourceKinds;
-    const backendVersion = this.#desired.backendVersions.find(({ name }) => name === instance.backendVersion);
-    const model = this.#desired.models.find(({ name }) => name === instance.model);
-    if (backendVersion === undefined || model === undefined)
-      throw new Error(`the lock's parts do not fit: instance ${instance.name}`);
-    return [
-      ...this.#compare(BackendVersion, backendVersion.name, desiredBackendVersionInputs(backendVersion), [
-        "registryPassword",
-      ]),
-      ...this.#compare(ModelFiles, model.name, desiredModelInputs(model), ["token"]),
-    ];
+    const others = this.#desired.subordinates.filter((each) => each.instance === instance.name);
+    return [instance, ...others].flatMap(({ name, backendVersion: engine, model: file }) => {
+      const backendVersion = this.#desired.backendVersions.find((each) => each.name === engine);
+      const model = this.#desired.models.find((each) => each.name === file);
+      if (backendVersion === undefined || (file !== undefined && model === undefined))
+        throw new Error(`the lock's parts do not fit: ${name}`);
+      const given = ["registryPassword"] as const;
+      return [
+        ...this.#compare(BackendVersion, backendVersion.name, desiredBackendVersionInputs(backendVersion), given),
+        ...(model === undefined ? [] : this.#compare(ModelFiles, model.name, desiredModelInputs(model), ["token"])),
+      ];
+    });
   }
 
   #instanceReasons(desired: DesiredInstance): string[] {
