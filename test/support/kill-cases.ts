@@ -58,14 +58,14 @@ export interface Case extends Link<Wanted> {
 }
 
 /**
- * Each point with the provider, every second one by turns with the engine alone or both too; over them each follow-up.
+ * Each point with the provider, every third one by turns with the engine alone or both too; over them each follow-up.
  */
 export function casesOf(scenario: Scenario): Case[] {
   const { points: all, victims: killed = victims, base: from, edited, removed } = scenario;
   const otherThanProvider = killed.filter((victim) => victim !== "provider");
   return all.flatMap((point, row) =>
     killed.flatMap((victim, column) => {
-      const turn = row % 2 === 0 ? otherThanProvider[(row / 2) % otherThanProvider.length] : undefined;
+      const turn = row % 3 === 0 ? otherThanProvider[(row / 3) % otherThanProvider.length] : undefined;
       const isTurn = victim === "provider" || victim === turn;
       const isChosen = row === Math.floor(all.length / 2) && column === row % killed.length;
       if (!(runAll ? isTurn : isChosen)) return [];

@@ -24,7 +24,7 @@ export function points(kind: string, operation: KillPoint["operation"], name: st
 
 /**
  * Tests the scenarios, in one project: each begins where another ended, where that goes. Each point meets the death of
- * the provider, every second one by turns that of the engine alone or of both too, and over them each follow-up.
+ * the provider, every third one by turns that of the engine alone or of both too, and over them each follow-up.
  */
 export function describeKills(scenarios: readonly Scenario[]): void {
   describe("killed in the middle of", () => {

@@ -2,7 +2,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What takes minutes, by a part of its file's path, the longest first. */
 const longest = [
-  ...["/e2e/kill/", "/e2e/failure.", "/e2e/distributed.", "/e2e/rollout."],
+  ...["/e2e/kill/", "/e2e/ray-group.", "/e2e/failure.", "/e2e/distributed.", "/e2e/rollout."],
   ...["/contract/converge.", "/contract/ssh-converge.", "/contract/systemd.", "/contract/supervisord."],
 ];
 
