@@ -126,6 +126,8 @@ describe.runIf(runAll || existsSync(haproxy))("TLS at the gateway that routes by
     await expect(stage.gateway.apply(stage.settings, haproxy)).rejects.toThrow("HAProxy refuses");
     await rm(certFile);
     await expect(stage.gateway.apply(stage.settings, haproxy)).rejects.toMatchObject({ code: "file-not-found" });
+    const settings = { ...stage.settings, certFile: folder };
+    await expect(stage.gateway.apply(settings, haproxy)).rejects.toThrow("is no file\n  got: a folder");
     expect(await askOne()).toEqual([200, "two.test"]);
     await copyFile(join(folder, "two.pem"), certFile);
     expect(await stage.gateway.isInStep()).toBe(true);
