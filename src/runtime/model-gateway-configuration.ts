@@ -93,7 +93,7 @@ const heading = "# Berth writes this file, and reads it again: what is changed b
 
 function configurationOf(settings: ModelGatewaySettings): string {
   return text([
-    globalPart(["maxconn 4000", ...bufferLines(smallBytes), "lua-load rename.lua", "lua-load refusals.lua"]),
+    globalPart(["maxconn 4000", ...bufferLines(smallBytes), ...luaLines("rename.lua", "refusals.lua")]),
     defaultsPart(settings),
     modelsPart(settings),
     insidePart(settings),
@@ -108,7 +108,7 @@ function configurationOf(settings: ModelGatewaySettings): string {
 function largeConfigurationOf(settings: ModelGatewaySettings): string {
   const isForm = "req.hdr(content-type) -m beg -i multipart/form-data";
   return text([
-    globalPart([`maxconn ${2 * largeAtOnce}`, ...bufferLines(settings.maxBodyBytes), "lua-load ../large.lua"]),
+    globalPart([`maxconn ${2 * largeAtOnce}`, ...bufferLines(settings.maxBodyBytes), ...luaLines("../large.lua")]),
     defaultsPart(settings),
     [
       "frontend large",
@@ -133,6 +133,14 @@ function text(sections: readonly (readonly string[])[]): string {
     heading,
     ...sections.map(([first = "", ...lines]) => `${[first, ...lines.map((line) => `  ${line}`)].join("\n")}\n`),
   ].join("\n");
+}
+
+/**
+ * A state of Lua for each thread. With one for all, threads that use a filter at once damage its memory and HAProxy dies:
+ * https://github.com/haproxy/haproxy/issues/2467, which HAProxy mended in March 2024, and Debian 12's 2.6.12 has still.
+ */
+function luaLines(...files: readonly string[]): string[] {
+  return files.map((file) => `lua-load-per-thread ${file}`);
 }
 
 function globalPart(lines: readonly string[]): string[] {
