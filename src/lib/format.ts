@@ -16,9 +16,14 @@ export function formatGibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
+/** `247.8 MiB`. */
+export function formatMebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
 /** `247.8 MiB`, and from 10 GiB on `79.6 GiB`; powers of 1024, as engines tell of their memory. */
 export function formatMemory(bytes: number): string {
-  return bytes < 10 * 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : formatGibibytes(bytes);
+  return bytes < 10 * 2 ** 30 ? formatMebibytes(bytes) : formatGibibytes(bytes);
 }
 
 /** `0.8 s`, `12.3 s`, `4 min 5 s`. */
