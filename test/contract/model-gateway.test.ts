@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { execa } from "execa";
-import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
@@ -14,7 +13,6 @@ import { repository } from "../support/toolchain.js";
 const runAll = process.env.BERTH_TEST_ALL === "1";
 const models = ["chat", "code", "draft"] as const;
 const [streamSeconds, streams, requests, changes] = [60, 20, 5000, 5];
-const [crowd, clients] = [10_000, 32];
 
 interface Engine {
   readonly instance: string;
@@ -132,34 +130,6 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway with three models on tw
   it("hands on what is no JSON in the end as it is: the engine refuses it", async () => {
     const response = await fetch(endpoint, { method: "POST", body: '{"model":"org/other", ' });
     expect(response.status).toBe(400);
-  });
-
-  it(`answers ${crowd} requests, ${clients} at a time, also what is renamed, large, a form or refused`, async () => {
-    const form = () => {
-      const fields = new FormData();
-      fields.set("model", "draft");
-      return fields;
-    };
-    const json = (body: object) => () => JSON.stringify(body);
-    const kinds: readonly (readonly [number, () => string | FormData])[] = [
-      [200, json({ model: "chat" })],
-      [200, json({ model: "org/other" })],
-      [200, json({ prompt: "x".repeat(400_000), model: "org/other" })],
-      [200, form],
-      [404, json({ model: "nobody" })],
-      [404, json({ prompt: "x".repeat(400_000), model: "nobody" })],
-    ];
-    const limit = pLimit(clients);
-    const answers = Array.from({ length: crowd }, (_, index) =>
-      limit(async () => {
-        // Mostly small ones, as many as can be: what is large takes its time.
-        const [status, body] = kinds[index % 50 < kinds.length ? index % 50 : index % 2] ?? [];
-        const got = await fetch(endpoint, { method: "POST", body: body?.() ?? null });
-        await got.arrayBuffer();
-        return got.status === status ? [] : [`request ${index}: ${got.status} instead of ${status}`];
-      }).catch((error: unknown) => [`request ${index}: ${String(error)}`]),
-    );
-    expect((await Promise.all(answers)).flat().slice(0, 5)).toEqual([]);
   });
 
   it("fails at most the requests in flight at an engine that is killed, and asks the other", async () => {

@@ -1,6 +1,6 @@
 /**
  * An engine of a few lines for tests of gateways, in a process that can be killed. Arguments: its port, its name. It answers
- * with its name, to forms too; after `delayMilliseconds` of the body, or by so many events as `stream` says, one each half second.
+ * with its name; after `delayMilliseconds` of the body, or by so many events as `stream` says, one each half second.
  */
 import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,8 +12,7 @@ const server = createServer((request, response) => {
   request.on("data", (piece) => pieces.push(piece));
   request.on("end", () => {
     try {
-      const isForm = request.headers["content-type"]?.startsWith("multipart/form-data") ?? false;
-      void answer(isForm ? {} : JSON.parse(Buffer.concat(pieces).toString() || "{}"), response);
+      void answer(JSON.parse(Buffer.concat(pieces).toString() || "{}"), response);
     } catch {
       response.writeHead(400).end("no JSON");
     }
