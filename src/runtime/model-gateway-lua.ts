@@ -11,6 +11,8 @@ const mostPartHeadBytes = 4096;
 
 /** Most texts, lists and escapes that are looked at in JSON: nobody else is served meanwhile. */
 const mostSteps = 1_000_000;
+/** Most bytes that are looked at outside of texts, one by one: HAProxy ends itself when two seconds pass. */
+const mostPlainBytes = 16 * 2 ** 20;
 
 /**
  * `json_model` reads the model of JSON that HAProxy's json_query does not read. `form_model` reads the one field `model` of a form, and nothing of
@@ -40,10 +42,16 @@ end
 
 core.register_fetches("json_model", function(txn)
   local body = txn.sf:req_body()
+  if not body:find("^%s*{") then return "" end
   local at, depth, left, last = 1, 0, ${mostSteps}, nil
-  while left > 0 and body:find("^%s*{") do
+  local quote, plain_left = 0, ${mostPlainBytes}
+  while left > 0 do
+    if quote < at then
+      quote = body:find('"', at, true)
+      plain_left = plain_left - ((quote or #body) - at)
+      if not quote or plain_left < 0 then return "" end
+    end
     local found, _, mark = body:find('(["%[%]{}])', at)
-    if not found then return "" end
     at, left = found + 1, left - 1
     if mark == '"' then
       last, left = text_end(body, at, left)
@@ -88,7 +96,7 @@ local function part_name(head)
     local header, value = line:match("^([%w-]+):([^%c]*)$")
     if not header then return nil end
     header = header:lower()
-    if header == "content-transfer-encoding" then encoded = not plain[value:lower():match("^%s*(.-)%s*$")] end
+    if header == "content-transfer-encoding" then encoded = not plain[value:lower():match("^%s*(%S+)%s*$")] end
     if header == "content-disposition" then
       if disposition then return nil end
       disposition = value

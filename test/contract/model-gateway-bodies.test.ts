@@ -179,8 +179,18 @@ describe.runIf(runAll || existsSync(haproxy))("a request to the gateway that rou
         `{"a":${"[".repeat(count)}"model"`,
         `{"a":"${"\\\\".repeat(count / 2)}","model":"evil\\/"}`,
         `{"a":[${'"model",'.repeat(count / 8)}0]}`,
+        `${" ".repeat(2 * count)}{${'"",'.repeat(60)}"model":"evil\\/"}`,
+        `{"a":${"1".repeat(4 * count)},"model":"evil\\/"}`,
       ];
       for (const body of slow) expect(await client.askFetch(body)).toMatch(/^model_(missing|not_found)$/);
+      expect(await client.askFetch(`{${picture(600_000)},"model":"chat"}`)).toBe("chat");
+    });
+
+    it("survives a form that is made to be slow", async () => {
+      const part = `--x\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: a${" ".repeat(3900)}b\r\n\r\n1\r\n`;
+      const headers = { authorization: `Bearer ${everything}`, "content-type": "multipart/form-data; boundary=x" };
+      const asked = await client.askFetch(`${part.repeat(120)}--x--\r\n`, { headers });
+      expect(asked).toBe("model_missing");
       expect(await client.askFetch(`{${picture(600_000)},"model":"chat"}`)).toBe("chat");
     });
   });
