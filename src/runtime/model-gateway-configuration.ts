@@ -158,6 +158,8 @@ function defaultsPart(settings: ModelGatewaySettings): string[] {
     "defaults",
     "mode http",
     "option http-server-close",
+    // Whoever goes away is not worked for: neither the engine goes on, nor is what waits sent to it.
+    "option abortonclose",
     "option idle-close-on-response",
     "option redispatch 1",
     "option http-restrict-req-hdr-names reject",

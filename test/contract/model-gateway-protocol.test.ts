@@ -33,9 +33,9 @@ describe.runIf(runAll || existsSync(haproxy))("HTTP to the gateway that routes b
   afterAll(() => stage.dispose());
 
   /** The statuses of all answers, and who was asked. */
-  async function send(text: string): Promise<[number[], string[]]> {
+  async function send(text: string, end?: "at once"): Promise<[number[], string[]]> {
     stage.takeSeen();
-    const answers = await sendRaw(stage.port, text);
+    const answers = await sendRaw(stage.port, text, end === undefined ? {} : { end });
     return [answers.map(({ status }) => status), stage.takeSeen().map(({ engine }) => engine)];
   }
   const ask = (request: RawRequest) => send(rawRequest({ key, body, ...request }));
@@ -117,7 +117,7 @@ describe.runIf(runAll || existsSync(haproxy))("HTTP to the gateway that routes b
     ["TLS", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"],
     ["nothing", "\r\n"],
   ])("refuses bare %s", async (_, text) => {
-    expect(await send(text)).toEqual([[400], []]);
+    expect(await send(text, "at once")).toEqual([[400], []]);
   });
 
   it.each<[string, string]>([
@@ -167,7 +167,7 @@ describe.runIf(runAll || existsSync(haproxy))("HTTP to the gateway that routes b
     ["a great length", rawRequest({ key, body: "x" }).replace("Content-Length: 1", "Content-Length: 500000")],
     ["chunks", rawRequest({ key, body, framing: "chunked" }).slice(0, -8)],
   ])("asks nobody when a body with %s breaks off", async (_, text) => {
-    expect((await send(text))[1]).toEqual([]);
+    expect((await send(text, "at once"))[1]).toEqual([]);
   });
 
   it.each(["length", "chunked"] as const)("ends what a client says of connections (body with %s)", async (framing) => {
@@ -251,18 +251,18 @@ describe.runIf(runAll || existsSync(haproxy))("a slow request to the gateway tha
     ["chunk", rawRequest({ body, framing: "chunked" }).slice(0, -6)],
     ["form", rawRequest({ body, headers: ["Content-Type: multipart/form-data; boundary=b"] }).slice(0, -1)],
   ])("is refused when its %s does not come, and no engine is asked", async (_, text) => {
-    const answers = await sendRaw(stage.port, text, { keepOpen: true });
+    const answers = await sendRaw(stage.port, text, { end: "never" });
     expect(answers).toMatchObject([{ status: 408 }]);
     expect(stage.takeSeen()).toEqual([]);
   });
 
   it("keeps nobody else from an answer", async () => {
-    const slow = Array.from({ length: 200 }, () => sendRaw(stage.port, "POST /v1/chat", { keepOpen: true }));
+    const slow = Array.from({ length: 200 }, () => sendRaw(stage.port, "POST /v1/chat", { end: "never" }));
     const [answer] = await sendRaw(stage.port, rawRequest({ body }));
     expect(answer?.status).toBe(200);
     await Promise.all(slow);
     const slowBody = rawRequest({ body: "x".repeat(300_000) }).slice(0, -1);
-    await Promise.all(Array.from({ length: 40 }, () => sendRaw(stage.port, slowBody, { keepOpen: true })));
+    await Promise.all(Array.from({ length: 40 }, () => sendRaw(stage.port, slowBody, { end: "never" })));
     const large = rawRequest({ body: `{"model":"chat","a":"${"x".repeat(300_000)}"}` });
     expect(await sendRaw(stage.port, large)).toMatchObject([{ status: 200 }]);
   });

@@ -9,18 +9,36 @@ export interface RawAnswer {
   readonly code?: string;
 }
 
-/** Sends bytes and returns all that is answered until the other side closes. */
-export function sendRaw(port: number, text: string, { keepOpen = false } = {}): Promise<RawAnswer[]> {
+/** What would be answered beside comes within so long. */
+const quietMilliseconds = 100;
+
+/**
+ * Sends bytes and returns all that is answered until the other side closes. Its own side ends when all seems to be
+ * answered: whoever ends it before has gone away.
+ *
+ * @param options.end at once, or never, where that is what matters
+ */
+export function sendRaw(
+  port: number,
+  text: string,
+  { end = "answered" }: { end?: "answered" | "at once" | "never" } = {},
+): Promise<RawAnswer[]> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
     let answer = "";
-    socket.on("data", (data) => (answer += data.toString("latin1")));
+    let quiet: NodeJS.Timeout | undefined;
+    socket.on("data", (data) => {
+      answer += data.toString("latin1");
+      clearTimeout(quiet);
+      if (end === "answered") quiet = setTimeout(() => socket.end(), quietMilliseconds);
+    });
     socket.on("error", reject);
     socket.on("close", () => {
+      clearTimeout(quiet);
       resolve(readAnswers(answer));
     });
-    if (keepOpen) socket.write(text, "latin1");
-    else socket.end(text, "latin1");
+    if (end === "at once") socket.end(text, "latin1");
+    else socket.write(text, "latin1");
   });
 }
 
