@@ -74,6 +74,8 @@ defaults
   mode http
   # A runner closes idle connections when it likes, and what was just sent on one would be lost.
   option http-server-close
+  # Whoever goes away is not worked for.
+  option abortonclose
   # A worker that was replaced answers once more on a client's idle connection, and says that it closes: closed at once,
   # what the client was just sending would be lost.
   option idle-close-on-response
