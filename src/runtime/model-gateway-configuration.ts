@@ -180,6 +180,8 @@ function modelsPart(settings: ModelGatewaySettings): string[] {
   const tls = certFile === undefined ? "" : ` ssl crt ${certFile} ssl-min-ver TLSv1.2 alpn h2,http/1.1`;
   return [
     `frontend ${modelFrontend}`,
+    // Of who says nothing, or reads nothing; whoever waits for an engine is not counted. TLS has no other time.
+    "timeout client 60s",
     `bind ${addressText(listen)}${tls}`,
     "monitor-uri /health",
     ...logLines(settings),

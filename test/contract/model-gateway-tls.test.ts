@@ -6,6 +6,7 @@ import { Agent, request } from "node:https";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { TLSSocket } from "node:tls";
 
 import { execa } from "execa";
@@ -13,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { haproxy } from "../support/model-gateway.js";
 import { ModelGatewayStage } from "../support/model-gateway-stage.js";
+import { sendRaw } from "../support/raw-http.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
 const body = '{"model":"chat"}';
@@ -26,8 +28,8 @@ describe.runIf(runAll || existsSync(haproxy))("TLS at the gateway that routes by
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "berth-tls-"));
     certFile = join(folder, "gateway.pem");
-    await certify("one");
-    await certify("two");
+    await certify(folder, "one");
+    await certify(folder, "two");
     await copyFile(join(folder, "one.pem"), certFile);
     stage = await ModelGatewayStage.start({
       engines: ["chat"],
@@ -43,15 +45,6 @@ describe.runIf(runAll || existsSync(haproxy))("TLS at the gateway that routes by
     await stage.dispose();
     await rm(folder, { recursive: true, force: true });
   });
-
-  /** A certificate and its key in one file, as HAProxy reads them. */
-  async function certify(name: string): Promise<void> {
-    const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-    const subject = ["-subj", `/CN=${name}.test`, "-addext", "subjectAltName=IP:127.0.0.1"];
-    const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    await execa("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert]);
-    await writeFile(join(folder, `${name}.pem`), `${await readFile(cert, "utf8")}${await readFile(key, "utf8")}`);
-  }
 
   const authority = async () => Promise.all(["one", "two"].map((name) => readFile(join(folder, `${name}.crt`))));
 
@@ -133,3 +126,59 @@ describe.runIf(runAll || existsSync(haproxy))("TLS at the gateway that routes by
     expect(await stage.gateway.isInStep()).toBe(true);
   });
 });
+
+describe.runIf(runAll || existsSync(haproxy))("a slow client of a gateway with TLS", () => {
+  let folder: string;
+  let stage: ModelGatewayStage;
+  const silentMilliseconds = 2500;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "berth-tls-"));
+    await certify(folder, "one");
+    stage = await ModelGatewayStage.start({
+      engines: ["chat"],
+      settings: { certFile: join(folder, "one.pem") },
+      // The time is that of the product but for its length.
+      edit: { "haproxy.cfg": (text) => text.replace("timeout client 60s", "timeout client 1s") },
+      answer: (_, response) => {
+        void (async () => {
+          await delay(silentMilliseconds);
+          response.write("begun");
+          await delay(silentMilliseconds);
+          response.end(" and ended");
+        })();
+      },
+    });
+  });
+  afterAll(async () => {
+    await stage.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["half a greeting", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"],
+  ])("who says %s has the connection for a time alone", async (_, text) => {
+    expect(await sendRaw(stage.port, text, { end: "never" })).toEqual([]);
+  });
+
+  it.each([
+    ["by HTTP/1.1", ["--http1.1"], 0],
+    ["by HTTP/2", ["--http2"], 0],
+    ["by HTTP/2 with a large request", ["--http2"], 400_000],
+  ])("who waits for a silent engine %s waits as long as it takes", async (_, options, bytes) => {
+    const input = JSON.stringify({ model: "chat", prompt: "x".repeat(bytes) });
+    const url = `https://127.0.0.1:${stage.port}/v1/completions`;
+    const { stdout } = await execa("curl", ["-ksS", ...options, "--data-binary", "@-", url], { input });
+    expect(stdout).toBe("begun and ended");
+  });
+});
+
+/** A certificate and its key in one file, as HAProxy reads them. */
+async function certify(folder: string, name: string): Promise<void> {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+  const subject = ["-subj", `/CN=${name}.test`, "-addext", "subjectAltName=IP:127.0.0.1"];
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  await execa("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert]);
+  await writeFile(join(folder, `${name}.pem`), `${await readFile(cert, "utf8")}${await readFile(key, "utf8")}`);
+}
