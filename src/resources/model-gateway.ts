@@ -6,8 +6,8 @@
 import { posix } from "node:path";
 
 import { sha256 } from "../lib/canonical.js";
-import { modelGatewayPaths } from "../runtime/model-gateway.js";
-import { withComingServers } from "../runtime/model-gateway-settings.js";
+import { modelGatewayPaths, type ModelGateway } from "../runtime/model-gateway.js";
+import { withComingServers, type ModelGatewaySettings } from "../runtime/model-gateway-settings.js";
 import type { RunnerDefinition, RunnerSpec } from "../runtime/supervisor.js";
 import {
   findProcessDrift,
@@ -44,7 +44,7 @@ export const modelGatewayKind: ResourceKind<ModelGatewayInputs, CommonObserved> 
   async converge(context, operation, inputs) {
     assertDistinctKeys(inputs);
     const gateway = context.modelGateway(inputs.owner);
-    const wanted = withComingServers(await gateway.settings(), settingsOf(inputs));
+    const wanted = await findServed(gateway, settingsOf(inputs));
     const specs = specsOf(context, inputs);
     if ((await findProcessDrift(context, inputs.runtime, specs)).length > 0) {
       await operation.step("prepare the gateway's files", () => gateway.prepare(wanted, inputs.haproxy));
@@ -61,6 +61,15 @@ export const modelGatewayKind: ResourceKind<ModelGatewayInputs, CommonObserved> 
     await removeGateway(context, operation, { kind: kindName, owner, name }, paths, definitionsOf(dataDir, owner));
   },
 };
+
+/** What it serves until the instances are verified. What a record that cannot be read said is not known: then all. */
+async function findServed(
+  gateway: Pick<ModelGateway, "settings" | "answers">,
+  wanted: ModelGatewaySettings,
+): Promise<ModelGatewaySettings> {
+  const before = await gateway.settings();
+  return before === undefined && (await gateway.answers()) ? wanted : withComingServers(before, wanted);
+}
 
 /** How the supervisor knows the two processes of a stack's gateway, that for large requests first. */
 function definitionsOf(dataDir: string, owner: string): [RunnerDefinition, RunnerDefinition] {

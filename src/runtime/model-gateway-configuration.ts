@@ -89,6 +89,11 @@ export function textsOf({ configuration, largeConfiguration, parts, maps }: Mode
   ];
 }
 
+/** The ports on which the process of a configuration listens. */
+export function boundPorts(configuration: string): number[] {
+  return [...configuration.matchAll(/^ +bind \S+:(\d+)(?= |$)/gm)].map(([, port]) => Number(port));
+}
+
 const heading = "# Berth writes this file, and reads it again: what is changed by hand is written anew.";
 
 function configurationOf(settings: ModelGatewaySettings): string {
@@ -184,6 +189,8 @@ function modelsPart(settings: ModelGatewaySettings): string[] {
     "timeout client 60s",
     `bind ${addressText(listen)}${tls}`,
     "monitor-uri /health",
+    // Nobody is to be sent here yet: no model is served.
+    ...(Object.keys(settings.routes).length === 0 ? ["monitor fail if TRUE"] : []),
     ...logLines(settings),
     ...entryLines(settings),
     ...handOnLines(smallBytes),

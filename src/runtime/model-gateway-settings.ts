@@ -37,7 +37,8 @@ export const modelGatewaySettings = {
   accessLog: z.boolean().describe("Whether there is a line for each request"),
 };
 
-const settingsSchema = z.strictObject(modelGatewaySettings);
+/** Not strict: another version of Berth may have written more. */
+const settingsSchema = z.object(modelGatewaySettings);
 
 export type ModelGatewaySettings = z.output<typeof settingsSchema>;
 
@@ -70,10 +71,10 @@ export function addressText({ address, port: of }: Pick<Server, "address" | "por
 /** The servers of one that are not in the other. */
 export function serversGone(
   before: ModelGatewaySettings | undefined,
-  after: ModelGatewaySettings,
+  after: ModelGatewaySettings | undefined,
 ): { proxy: string; server: string; drainSeconds: number }[] {
   return Object.entries(before?.targets ?? {}).flatMap(([deployment, { servers, drainSeconds }]) => {
-    const stays = new Set((after.targets[deployment]?.servers ?? []).map(serverName));
+    const stays = new Set((after?.targets[deployment]?.servers ?? []).map(serverName));
     const gone = servers.map(serverName).filter((name) => !stays.has(name));
     return gone.map((server) => ({ proxy: targetProxy(deployment), server, drainSeconds }));
   });

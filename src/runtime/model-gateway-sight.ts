@@ -23,6 +23,11 @@ export function isAs(sight: GatewaySight | undefined, files: ModelGatewayFiles):
   return mapChanges(sight, files).length === 0;
 }
 
+/** Servers that its checks do not find healthy, as `PROXY/SERVER`. */
+export function namesOfUnhealthy({ health }: Pick<WorkerSight, "health">): string[] {
+  return [...health].flatMap(([server, isHealthy]) => (isHealthy ? [] : [server]));
+}
+
 export function hasAway({ states }: WorkerSight): boolean {
   return [...states.values()].some((serves) => !serves);
 }

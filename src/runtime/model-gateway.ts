@@ -8,9 +8,15 @@ import type { Serial } from "../lib/serial.js";
 import { waitUntil } from "../lib/wait-until.js";
 import { gatewayPaths, type GatewayPaths } from "./haproxy-configuration.js";
 import { HaproxyControl, settleSeconds, type HaproxyControlOptions } from "./haproxy-control.js";
-import { modelFrontend, modelGatewayFiles, textsOf, type ModelGatewayFiles } from "./model-gateway-configuration.js";
+import {
+  boundPorts,
+  modelFrontend,
+  modelGatewayFiles,
+  textsOf,
+  type ModelGatewayFiles,
+} from "./model-gateway-configuration.js";
 import { mapFile, mapNames } from "./model-gateway-rules.js";
-import { hasAway, isAs, mapChanges, serverText, type GatewaySight } from "./model-gateway-sight.js";
+import { hasAway, isAs, mapChanges, namesOfUnhealthy, serverText, type GatewaySight } from "./model-gateway-sight.js";
 import { parseSettings, serversGone, type ModelGatewaySettings } from "./model-gateway-settings.js";
 import { readOutput } from "./runner-files.js";
 
@@ -86,8 +92,7 @@ export class ModelGateway {
    * @throws BerthError `port-in-use` where another process listens: HAProxy would share the port with another HAProxy
    */
   async prepare(settings: ModelGatewaySettings, haproxy: string): Promise<void> {
-    const isRunning = (await this.#control.see([])) !== undefined;
-    await this.#assertPortsFree(settings, isRunning ? await this.settings() : undefined);
+    await this.#assertPortsFree(settings, (await this.answers()) ? await this.#boundPorts() : []);
     await this.#write(settings, haproxy);
     await this.#options.host.makeDirectory(this.paths.socketFolder, 0o700);
   }
@@ -95,6 +100,11 @@ export class ModelGateway {
   /** Waits until HAProxy, which was just started, answers. */
   awaitAnswer(): Promise<boolean> {
     return this.#waitUntil(async () => (await this.#see()) !== undefined);
+  }
+
+  /** Whether the process that clients ask runs. */
+  async answers(): Promise<boolean> {
+    return (await this.#control.see([])) !== undefined;
   }
 
   /** What both processes say of themselves; undefined when one of them does not answer. */
@@ -112,7 +122,7 @@ export class ModelGateway {
       const before = await this.settings();
       const sight = await this.#see();
       if (sight === undefined) throw this.#failure("the gateway does not answer", "");
-      await this.#assertPortsFree(settings, before);
+      await this.#assertPortsFree(settings, await this.#boundPorts());
       await this.#write(settings, haproxy);
       const files = await this.#filesFor(settings);
       if (isAs(sight, files)) return;
@@ -121,14 +131,15 @@ export class ModelGateway {
       else await this.#reload(this.#control, before, haproxy);
       if (!(await this.#waitUntil(async () => isAs(await this.#see(), files))))
         throw this.#failure("the gateway does not serve as it was told", await this.#lastOutput());
-      await this.#awaitHealth(before, settings);
+      await this.#awaitHealth(sight, before, settings);
     });
   }
 
-  /** The replicas that it does not find healthy, as `SERVER of DEPLOYMENT`. */
+  /** The replicas that it does not find healthy, as `SERVER of DEPLOYMENT`: all of them when it does not run. */
   async findUnhealthy(): Promise<string[]> {
     const sight = await this.#control.see([]);
-    return [...(sight?.health ?? [])].flatMap(([server, isHealthy]) => (isHealthy ? [] : [serverText(server)]));
+    if (sight !== undefined) return namesOfUnhealthy(sight).map(serverText);
+    return serversGone(await this.settings(), undefined).map(({ proxy, server }) => serverText(`${proxy}/${server}`));
   }
 
   /** Waits until it finds all replicas healthy, but no longer than they may take; returns those that are not. */
@@ -158,11 +169,21 @@ export class ModelGateway {
     return counts.reduce((sum, left) => sum + left, 0);
   }
 
-  /** A new worker takes its servers for healthy until they are not: those that were not there before have to show it. */
-  async #awaitHealth(before: ModelGatewaySettings | undefined, after: ModelGatewaySettings): Promise<void> {
+  /**
+   * A new worker takes its servers for healthy until they are not: those that were not there before, or not healthy, have
+   * to show it.
+   */
+  async #awaitHealth(
+    sight: GatewaySight,
+    before: ModelGatewaySettings | undefined,
+    after: ModelGatewaySettings,
+  ): Promise<void> {
     if (before === undefined) return;
-    const added = serversGone(after, before);
-    await this.#control.tell(added.map(({ proxy, server }) => `set server ${proxy}/${server} health down`));
+    const added = serversGone(after, before).map(({ proxy, server }) => `${proxy}/${server}`);
+    const doubtful = new Set([...added, ...namesOfUnhealthy(sight)]);
+    const present = serversGone(after, undefined).map(({ proxy, server }) => `${proxy}/${server}`);
+    const asked = present.filter((server) => doubtful.has(server));
+    await this.#control.tell(asked.map((server) => `set server ${server} health down`));
   }
 
   async #filesFor(settings: ModelGatewaySettings): Promise<ModelGatewayFiles> {
@@ -183,11 +204,14 @@ export class ModelGateway {
     });
   }
 
-  /** A port that somebody has would keep a new worker from starting. */
-  async #assertPortsFree(settings: ModelGatewaySettings, before: ModelGatewaySettings | undefined): Promise<void> {
-    const ports = ({ listen, metrics }: ModelGatewaySettings) => [listen.port, metrics.port];
-    const own = before === undefined ? [] : ports(before);
-    const added = ports(settings).filter((port) => !own.includes(port));
+  /** By its file, which is as it was when the process read it. */
+  async #boundPorts(): Promise<number[]> {
+    return boundPorts((await this.#options.host.readText(this.paths.configuration)) ?? "");
+  }
+
+  /** A port that somebody has would keep a new worker from starting. @param own ports that it has already */
+  async #assertPortsFree({ listen, metrics }: ModelGatewaySettings, own: readonly number[]): Promise<void> {
+    const added = [listen.port, metrics.port].filter((port) => !own.includes(port));
     if (added.length === 0) return;
     const taken = await this.#options.host.listeningPorts();
     const rival = added.find((port) => taken.has(port));

@@ -51,7 +51,8 @@ describe("serversGone", () => {
 describe("parseSettings", () => {
   it("reads what was written, and nothing that is not as it has to be", () => {
     expect(parseSettings(JSON.stringify(moved))).toEqual(moved);
-    for (const text of [undefined, "", "{", "{}", JSON.stringify({ ...moved, evil: 1 })])
+    expect(parseSettings(JSON.stringify({ ...moved, ofAnotherVersion: 1 }))).toEqual(moved);
+    for (const text of [undefined, "", "{", "{}", JSON.stringify({ ...moved, listen: "evil" })])
       expect(parseSettings(text)).toBeUndefined();
   });
 });
