@@ -22,9 +22,9 @@ export const processDifferences = {
   runtime: { change: "update", reason: "another supervisor starts it again: nothing answers for a moment" },
 } as const satisfies DifferenceTable<{ haproxy: string; runtime: string }>;
 
-/** How the supervisor knows it. No instance's runner has such an id: theirs end in a generation. */
+/** How the supervisor knows it: what ends at once four times is given up, and nothing else. No instance's runner has such an id: theirs end in a generation. */
 export function gatewayDefinition(id: string, folder: string): RunnerDefinition {
-  return { id, folder, startSeconds: 10, stopSeconds: 5 };
+  return { id, folder, startSeconds: 1, stopSeconds: 5 };
 }
 
 export function gatewaySpec(

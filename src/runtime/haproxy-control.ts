@@ -10,8 +10,11 @@ const controlSeconds = 20;
 export const settleSeconds = 10;
 /** So many commands in one line. */
 const mostCommands = 100;
-/** Bits of `srv_admin_state` that keep new requests from a server: maintenance and drain (management.txt, 9.3). */
-const awayBits = 0x3b;
+/**
+ * Bits of `srv_admin_state` by which somebody keeps new requests from a server: maintenance and drain (management.txt,
+ * 9.3). That its name has no address is nobody's doing: it is not healthy.
+ */
+const awayBits = 0x1b;
 /** Of `srv_op_state`. */
 const running = 2;
 

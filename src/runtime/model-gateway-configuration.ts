@@ -23,7 +23,7 @@ import { largeLua, renameLua } from "./model-gateway-lua.js";
 import { errorLines, refusalsLua, refuseAtEnd, refuseAtOnce } from "./model-gateway-refusals.js";
 import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
 import { addressText, type ModelGatewaySettings } from "./model-gateway-settings.js";
-import { targetPart } from "./model-gateway-targets.js";
+import { resolversPart, targetPart } from "./model-gateway-targets.js";
 
 /** The files of a gateway, by name; all in one folder. */
 export interface ModelGatewayFiles {
@@ -50,8 +50,8 @@ export const modelFrontend = "models";
 const smallBytes = 262_144;
 /** Beside the body there are the request's head and what HAProxy adds to it. */
 const headBytes = 65_536;
-/** Requests that are read at a time, each of which may take twice the largest size of memory. */
-const largeAtOnce = 32;
+/** Requests at a time, until they are answered, each of which may take twice the largest size of memory. */
+const largeAtOnce = 128;
 const versionMark = "@VERSION@";
 
 /**
@@ -104,6 +104,7 @@ function configurationOf(settings: ModelGatewaySettings): string {
     insidePart(settings),
     largePart(),
     ...metricsParts(settings),
+    ...resolversPart(settings),
     ...Object.keys(settings.targets)
       .toSorted()
       .map((deployment) => targetPart(deployment, settings)),

@@ -25,7 +25,7 @@ describe("parseStates", () => {
     ["disabled in the file", 5, false],
     ["in maintenance", 1, false],
     ["draining", 8, false],
-    ["without an address", 32, false],
+    ["without an address for its name", 32, true],
   ])("tells whether requests are sent to a server that is %s", (_, admin, serves) => {
     expect([...parseStates(table([["port-14001", admin]]))]).toEqual([["chat-0:127.0.0.1:14000/port-14001", serves]]);
   });
