@@ -20,6 +20,7 @@ import { Gateway } from "../../src/runtime/gateway.js";
 import { haproxyArguments, type Listener } from "../../src/runtime/haproxy-configuration.js";
 import { endProcess, execPath, findRunner, writeRunnerFiles } from "../../src/runtime/runner-files.js";
 import { freePort } from "../support/sandbox.js";
+import { sendSignal } from "../support/signals.js";
 import { repository } from "../support/toolchain.js";
 
 const haproxy = "/usr/sbin/haproxy";
@@ -101,7 +102,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway", () => {
     expect(await ask()).toBe("two");
 
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      for (const pid of await host.findProcesses(["-f", gateway.paths.configuration])) process.kill(pid, signal);
+      for (const pid of await host.findProcesses(["-f", gateway.paths.configuration])) sendSignal(pid, signal);
       await expect.poll(workers).toBe(0);
       await start();
       expect(await ask()).toBe("two");

@@ -8,6 +8,7 @@ import { fakeStack, serveModels, type FakeDeployment } from "../support/fake-sta
 import type { FileServer } from "../support/file-server.js";
 import { complete, underLoad } from "../support/load.js";
 import { Sandbox } from "../support/sandbox.js";
+import { sendSignal } from "../support/signals.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
 const update = "strategy: blueGreen, drainTimeout: 60s";
@@ -75,7 +76,7 @@ describe.runIf(runAll || existsSync("/usr/sbin/haproxy"))("a deployment behind a
   ] as const)("goes on with the new runner when its gateway is %s", async (_, signal) => {
     const before = sandbox.gateways();
     const [master = 0] = before;
-    for (const pid of signal === "SIGKILL" ? before : [master]) process.kill(pid, signal);
+    for (const pid of signal === "SIGKILL" ? before : [master]) sendSignal(pid, signal);
     await expect.poll(() => sandbox.gateways(), { timeout: 20_000 }).not.toEqual(before);
     await expect.poll(() => complete(endpoint).catch(String), { timeout: 20_000 }).toBe("six");
     await delay(500);

@@ -19,6 +19,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 
 import { prepareState } from "../../src/cli/workplace.js";
+import { sendSignal } from "./signals.js";
 import { repository, toolchain } from "./toolchain.js";
 
 /** Whose manager has the units that Berth makes: the system's for root, else the user's own. */
@@ -214,14 +215,14 @@ export class Sandbox {
   async dispose(): Promise<void> {
     const configuration = join("supervisor", "supervisord.conf");
     const isSupervisor = (line: string) => line.includes(` -c ${this.root}/`) && line.endsWith(`/${configuration}`);
-    for (const pid of findProcesses(isSupervisor)) process.kill(pid, "SIGTERM");
+    for (const pid of findProcesses(isSupervisor)) sendSignal(pid, "SIGTERM");
     for (const unit of this.units())
       await execa("systemctl", [...systemdScope, "disable", "--now", unit], { reject: false });
     const findOwn = () => findProcesses((line) => line.includes(`${this.root}/`));
     for (let waited = 0; waited < 100 && findOwn().length > 0; waited += 1) await delay(100);
     // Of an engine that was killed, a provider that it had not asked anything yet stays for ever.
     const idle = findProcesses((line, folder) => line.includes("/dynamic-provider/") && folder() === this.root);
-    for (const pid of [...findOwn(), ...idle]) endProcess(pid);
+    for (const pid of [...findOwn(), ...idle]) sendSignal(pid, "SIGKILL");
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
     this.ports.guard.close();
   }
@@ -253,15 +254,6 @@ async function choosePorts(): Promise<OwnPorts> {
     const free = await Promise.allSettled(ports.map((port) => freePort(port)));
     if (free.every(({ status }) => status === "fulfilled")) return { range: [first, first + 19], guard };
     guard.close();
-  }
-}
-
-/** It may have ended by itself meanwhile. */
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
