@@ -27,10 +27,12 @@ import {
   type ClaimRecord,
   type SeenClaims,
 } from "./claim-files.js";
-import { listEntries, readEntry, type ResourceKey } from "./journal.js";
+import { listEntries, readEntry, type JournalEntry, type ResourceKey } from "./journal.js";
 
 /** How long a claim holds whose instance is not on the host yet. Large models are fetched in less. */
 export const claimTtlSeconds = 24 * 3600;
+
+type EntryName = Pick<JournalEntry, "owner" | "kind" | "name">;
 
 /** Where claims are, the time, and how much there is to claim. */
 export interface ClaimPlace extends ClaimFolder {
@@ -46,6 +48,17 @@ export interface HeldClaimPlace extends ClaimFolder {
 /** What the journal knows an instance by. */
 export function instanceKey({ owner, instance }: Holder): ResourceKey {
   return { owner, kind: "Instance", name: instance, uses: `instances/${owner}/${instance}` };
+}
+
+/** Whether a resource is a part of an instance, beside its primary, that stands on this host. */
+export function isSubordinateOf({ owner, kind, name }: EntryName, holder: Holder): boolean {
+  return kind === "Subordinate" && owner === holder.owner && name.startsWith(`${holder.instance}.`);
+}
+
+/** Whether what claims under a name is there by a resource: an instance by its own, INSTANCE.HOST by subordinates. */
+export function isEntryOf(entry: EntryName, holder: Holder): boolean {
+  if (holder.instance.includes(".")) return isSubordinateOf(entry, holder);
+  return entry.kind === "Instance" && isSameHolder({ owner: entry.owner, instance: entry.name }, holder);
 }
 
 /** What an instance has of its host. */
@@ -200,13 +213,9 @@ async function holdingAmong(place: Now, records: readonly ClaimRecord[]): Promis
 async function holds({ host, dataDir, now }: Now, { claim, claimedAt }: ClaimRecord): Promise<boolean> {
   // One in the future, by a clock that was wrong, does not hold for ever.
   if (Math.abs(now.getTime() - Date.parse(claimedAt)) <= claimTtlSeconds * 1000) return true;
-  if ((await readEntry(host, dataDir, instanceKey(claim))) !== undefined) return true;
-  // What an instance has on another host than its own claims as INSTANCE.HOST.
-  if (!claim.instance.includes(".")) return false;
-  const entries = await listEntries(host, dataDir);
-  return entries.some(
-    ({ owner, kind, name }) => kind === "Subordinate" && owner === claim.owner && name.startsWith(`${claim.instance}.`),
-  );
+  // The entry of an instance is found by its name, so nothing else is read.
+  if (!claim.instance.includes(".")) return (await readEntry(host, dataDir, instanceKey(claim))) !== undefined;
+  return (await listEntries(host, dataDir)).some((entry) => isEntryOf(entry, claim));
 }
 
 /** Whether a record is of this very claim. */

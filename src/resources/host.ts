@@ -10,7 +10,7 @@ import { z } from "zod";
 
 import type { SharedFacts } from "../host/facts.js";
 import type { Holder } from "../host/claim-conflict.js";
-import { instanceKey, releaseClaims } from "../host/claims.js";
+import { isEntryOf, releaseClaims } from "../host/claims.js";
 import { listEntries, removeEntry, writeEntry, type JournalEntry } from "../host/journal.js";
 import type { Host } from "../host/host.js";
 import { assertOwn, assertOwner } from "../host/own-folder.js";
@@ -43,6 +43,11 @@ export function inventoryKey(kind: string, name: string): string {
   return `${kind}/${name}`;
 }
 
+function namedBy(key: string): { kind: string; name: string } {
+  const slash = key.indexOf("/");
+  return { kind: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
 /** What of the owner's is on the host, is not wanted, and was never seen in Pulumi's state. */
 export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs): JournalEntry[] {
   if (inputs.inventory === undefined) return [];
@@ -56,15 +61,15 @@ export function findOrphans(entries: readonly JournalEntry[], inputs: HostInputs
   );
 }
 
-/** Whether an instance that claims something is one of the owner's that nobody wants, and that was never made. */
+/** Whether what claims something is one of the owner's that nobody wants, and that was never made. */
 export function isUnwanted(
-  { owner, instance }: Holder,
+  holder: Holder,
   entries: readonly JournalEntry[],
-  inputs: Pick<HostInputs, "owner" | "inventory">,
+  { owner, inventory }: Pick<HostInputs, "owner" | "inventory">,
 ): boolean {
-  if (owner !== inputs.owner || inputs.inventory === undefined) return false;
-  const isMade = ({ uses }: JournalEntry) => uses === instanceKey({ owner, instance }).uses;
-  return !inputs.inventory.includes(inventoryKey("Instance", instance)) && !entries.some(isMade);
+  if (holder.owner !== owner || inventory === undefined) return false;
+  const wanted = inventory.map((key) => ({ owner, ...namedBy(key) }));
+  return ![...wanted, ...entries].some((entry) => isEntryOf(entry, holder));
 }
 
 const hostKindName = "Host";

@@ -76,6 +76,16 @@ describe("preparing a host", () => {
     expect(host.files.size).toBe(3);
   });
 
+  it("leaves what is claimed for the subordinates that are to come", async () => {
+    const host = new MemoryHost();
+    const place = { host, dataDir: "/data", now: new Date(), roomOf: () => undefined };
+    const claims = claimsOf({ owner: "shop/dev", instance: "chat-0.local" }, { port: 14_000, devices: ["GPU-0"] });
+    await reserveClaims(place, claims);
+    const wanted = { ...inputs, inventory: ["Subordinate/chat-0.local.14000"] };
+    await hostKind(() => Promise.resolve()).converge(contextOf(host), operationOf().operation, wanted);
+    expect(await listClaims(place)).toEqual(expect.arrayContaining(claims));
+  });
+
   it("takes nothing for a leftover when nobody has told what is wanted", () => {
     const { inventory: _, ...silent } = inputs;
     expect(findOrphans([left], silent)).toEqual([]);
@@ -95,6 +105,21 @@ describe("isUnwanted", () => {
     ["is perhaps wanted", false, "shop/dev", undefined, []],
   ])("of an instance that %s is %s", (_, unwanted, owner, inventory, entries) => {
     expect(isUnwantedBy(owner, inventory, entries)).toBe(unwanted);
+  });
+
+  it.each([
+    ["is neither wanted nor made", true, ["Instance/chat-0", "Subordinate/chat-0.gpu-20.14000"], []],
+    ["is wanted", false, ["Subordinate/chat-0.gpu-2.14000"], []],
+    ["was made, and is about to be deleted", false, [], [{ ...left, kind: "Subordinate", name: "chat-0.gpu-2.14003" }]],
+    [
+      "was made by another stack",
+      true,
+      [],
+      [{ ...left, owner: "b/c", kind: "Subordinate", name: "chat-0.gpu-2.14003" }],
+    ],
+  ])("of what an instance has on another host than its own that %s is %s", (_, unwanted, inventory, entries) => {
+    const holder = { owner: "shop/dev", instance: "chat-0.gpu-2" };
+    expect(isUnwanted(holder, entries, { owner: "shop/dev", inventory })).toBe(unwanted);
   });
 });
 
