@@ -9,16 +9,12 @@ import { familyOf, findProcessTable } from "../host/process-table.js";
 import { BerthError } from "../lib/errors.js";
 import { formatMemory } from "../lib/format.js";
 import { deviceShare } from "../planner/device-share.js";
-import { generationOf, runnerId } from "../runtime/runner-id.js";
-import { runtimes, type Supervisor } from "../runtime/supervisor.js";
 import { claimPlace } from "./instance-claims.js";
 import { vendorsOf } from "./instance-devices.js";
-import { instanceFolder, readRecord, type InstanceRecord } from "./instance-files.js";
 import { endingBefore, type Generation } from "./instance-plan.js";
-import { runnerDefinition } from "./instance-runner.js";
+import { findProcesses, pidsAmong, type InstanceProcesses } from "./instance-processes.js";
 import type { InstanceWork } from "./instance-steps.js";
 import { isAmong, type Going } from "./instance-succession.js";
-import type { Context } from "./kind.js";
 
 /**
  * Resolves when each device has the memory that is to be taken of it, where that cannot be told, and where no runner is
@@ -32,10 +28,9 @@ export async function assertMemory(work: InstanceWork, { replaced, leaving: othe
   const { memory } = inputs;
   const leaving = endingBefore(work.desired, work.seen, work.port);
   if (memory === undefined || leaving === undefined) return;
-  const own = await pidsOf(context, { owner: inputs.owner, instance: inputs.name });
-  const gone = await Promise.all(others.holders.map((holder) => pidsOf(context, holder)));
-  const ended = [...own.filter(({ generation }) => leaving.has(generation)), ...gone.flat()];
-  const ending = ended.map(({ pid }) => pid);
+  const own = splitProcesses(await findProcesses(context, { owner: inputs.owner, instance: inputs.name }), leaving);
+  const gone = await Promise.all(others.holders.map((holder) => findProcesses(context, holder)));
+  const ending = [...own.ending, ...gone.flatMap(pidsAmong)];
   const share = Object.entries(deviceShare(memory) ?? {});
   if (share.length === 0) return memory.basis === "whole" ? undefined : warnOfHost(work, memory.hostBytes, ending);
   const place = await claimPlace(work);
@@ -50,11 +45,20 @@ export async function assertMemory(work: InstanceWork, { replaced, leaving: othe
     const verdict = judgeRoom({
       ...{ device, needBytes, totalBytes: place.roomOf(device), use },
       leaving: ending,
-      staying: own.filter(({ generation }) => !leaving.has(generation)).map(({ pid }) => pid),
+      staying: own.staying,
       tenants: tenants.filter((tenant) => tenant.device === device),
     });
     settle(work, { device, needBytes, verdict, isCertain: replaced === undefined });
   }
+}
+
+/** What an instance has that ends before its runner starts, and what goes on. */
+function splitProcesses({ runners, subordinates }: InstanceProcesses, leaving: ReadonlySet<Generation>) {
+  const ended = runners.filter(({ generation }) => leaving.has(generation)).map(({ pid }) => pid);
+  const going = runners.filter(({ generation }) => !leaving.has(generation)).map(({ pid }) => pid);
+  // What subordinates hold they hold for a runner: it goes with the last one.
+  if (going.length > 0) return { ending: ended, staying: [...going, ...subordinates] };
+  return { ending: [...ended, ...subordinates], staying: [] };
 }
 
 interface Judged {
@@ -105,39 +109,10 @@ async function findTenants(
   const wanted = shares.filter(({ device }) => inputs.devices?.includes(device) === true);
   return Promise.all(
     wanted.map(async ({ device, bytes, ...holder }) => {
-      const pids = (await pidsOf(context, holder)).map(({ pid }) => pid);
+      const pids = pidsAmong(await findProcesses(context, holder));
       return { device, bytes, pids, name: `${holder.owner}, ${holder.instance}` };
     }),
   );
-}
-
-interface RunningGeneration {
-  readonly generation: Generation;
-  readonly pid: number;
-}
-
-/** The first processes of an instance's runners, of whatever stack. */
-async function pidsOf(context: Context, { owner, instance }: Holder): Promise<RunningGeneration[]> {
-  const folder = instanceFolder(context.reference.dataDir, owner, instance);
-  const record = await readRecord(context.host, folder);
-  // What is being created has a record that does not tell yet.
-  const supervisors = (record?.runtime === undefined ? runtimes : [record.runtime]).map(context.supervisor);
-  const found = supervisors.map(async (supervisor) => {
-    const ids = (await supervisor.list()).filter((id) => id.startsWith(runnerId(folder, "")));
-    return Promise.all(ids.map((id) => runningOf(supervisor, folder, generationOf(id), record)));
-  });
-  return (await Promise.all(found)).flat(2);
-}
-
-async function runningOf(
-  supervisor: Supervisor,
-  folder: string,
-  generation: Generation,
-  record: InstanceRecord | undefined,
-): Promise<RunningGeneration[]> {
-  const times = { healthyDeadlineSeconds: 0, stopSeconds: 0 };
-  const { state } = await supervisor.observe(runnerDefinition(times, folder, generation, record));
-  return state.kind === "running" ? [{ generation, pid: state.pid }] : [];
 }
 
 /** @param ending first processes of runners that give back what they have before the new one starts */

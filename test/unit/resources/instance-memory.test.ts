@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 
 import { claimsOf, listClaims, reserveClaims } from "../../../src/host/claims.js";
+import { writeEntry } from "../../../src/host/journal.js";
 import type { HttpAnswer, HttpRequest, RunResult } from "../../../src/host/host.js";
 import { BerthError } from "../../../src/lib/errors.js";
 import type { LogEvent } from "../../../src/lib/log.js";
 import { instanceKind } from "../../../src/resources/instance.js";
 import type { InstanceInputs } from "../../../src/resources/instance-inputs.js";
+import { partDefinition, subordinateFolder, type Part } from "../../../src/resources/subordinate-part.js";
 import { execFile, execPath } from "../../../src/runtime/runner-files.js";
 import type { RunnerDefinition, RunnerObservation, RunnerSpec } from "../../../src/runtime/supervisor.js";
 import type { Accelerator } from "../../../src/schema/facts.js";
@@ -124,7 +126,15 @@ function stage() {
     instanceKind.converge(context, operation, inputs(changes));
   const observe = () => instanceKind.observe(context, inputs({}), undefined);
   const place = { host, dataDir: "/data", now: new Date("2026-01-01T00:00:00.000Z"), roomOf: () => undefined };
-  return { host, steps, warnings, converge, observe, place };
+  /** Puts a subordinate there, whose processes are numbered as they are told. */
+  const stand = async (name: string, part: Part, pid: number) => {
+    const key = { owner: "shop/dev", kind: "Subordinate", name, uses: `subordinates/shop/dev/${name}` };
+    await writeEntry(host, "/data", { schemaVersion: 1, ...key, identity: "i", recorded: true });
+    const { id } = partDefinition(subordinateFolder({ dataDir: "/data" }, "shop/dev", name), part);
+    supervisor.runners.set(id, true);
+    supervisor.pids.set(id, pid);
+  };
+  return { host, steps, warnings, converge, observe, place, stand };
 }
 
 const restarted = { argv: ["/data/bin/engine_1.0", "--port", "14000", "--other"] };
@@ -169,6 +179,20 @@ describe("an instance whose device has too little free memory is refused, and no
       "device GPU-0: 20.0 GiB free of 80.0 GiB; 40.0 GiB shop/prod, talk-0; 20.0 GiB engine (pid 500)",
     );
     expect(steps).toEqual([]);
+  });
+
+  it("by what the workers of its Ray cluster hold, while its runner goes on", async () => {
+    const { host, steps, converge, stand } = stage();
+    const behind = { slots: [14_001, 14_002] as [number, number] };
+    await converge({ memory: memoryOf(30_720), ...behind });
+    await stand("chat-0.gpu-1.14003", "node", 50);
+    steps.length = 0;
+    host.gpu = { usedMib: 61_440, processes: [{ pid: 50, usedMib: 61_440 }] };
+    const error = await rejectionOf(converge({ memory: memoryOf(30_720), ...behind, ...restarted }));
+    expect([error.parts.got, steps]).toEqual([
+      "device GPU-0: 20.0 GiB free of 80.0 GiB; 60.0 GiB the runner before it",
+      [],
+    ]);
   });
 
   it("after the device got fuller, while its runner goes on", async () => {
@@ -262,6 +286,24 @@ describe("an instance's memory is enough", () => {
     host.files.set(record, JSON.stringify(unfinished));
     host.gpu = { usedMib: 40_000, processes: [{ pid: 10, usedMib: 40_000 }] };
     await converge({ name: "chat-1", port: 14_001, memory: memoryOf(40_960) });
+  });
+
+  it("with what the workers of its Ray cluster give back, which end with the engine that is stopped", async () => {
+    const { host, steps, converge, stand } = stage();
+    await converge({ memory: memoryOf(61_440) });
+    await stand("chat-0.gpu-1.14003", "node", 50);
+    host.gpu = { usedMib: 61_440, processes: [{ pid: 50, usedMib: 61_440 }] };
+    await converge({ memory: memoryOf(61_440), ...restarted });
+    expect(steps).toContain("stop the old runner");
+  });
+
+  it("beside what another of the stack has here of its layers, which is what it claims", async () => {
+    const { host, converge, place, stand } = stage();
+    const held = { port: 14_001, devices: ["GPU-0"], deviceBytes: { "GPU-0": 40_960 * mebibyte } };
+    await reserveClaims(place, claimsOf({ owner: "shop/dev", instance: "talk-0.gpu-1" }, held));
+    await stand("talk-0.gpu-1.14001", "server", 50);
+    host.gpu = { usedMib: 40_000, processes: [{ pid: 50, usedMib: 40_000 }] };
+    await converge({ memory: memoryOf(40_960) });
   });
 
   it("where it has its device alone, and nothing is known of what it needs", async () => {
