@@ -3,8 +3,6 @@ import { alreadyClaimed } from "../host/claim-conflict.js";
 import { findRivals } from "../host/claims.js";
 import { findListener } from "../host/listener.js";
 import { BerthError } from "../lib/errors.js";
-import { findRenumbered } from "../planner/device-variables.js";
-import { findMoved } from "../planner/moved-devices.js";
 import { findPublishedPorts } from "../runtime/docker-sight.js";
 import { findRunner } from "../runtime/runner-files.js";
 import { claimPlace, neededClaims } from "./instance-claims.js";
@@ -12,6 +10,7 @@ import { generationFolder } from "./instance-files.js";
 import { assertMemory } from "./instance-memory.js";
 import type { InstanceWork } from "./instance-steps.js";
 import { isAmong, type Going } from "./instance-succession.js";
+import { assertPresent } from "./present-devices.js";
 
 /** @throws BerthError when the runner's files, port, devices or memory are not there for it */
 export async function assertPossible(work: InstanceWork, { replaced, leaving }: Going): Promise<void> {
@@ -21,7 +20,7 @@ export async function assertPossible(work: InstanceWork, { replaced, leaving }: 
   const [conflict] = await findRivals(await claimPlace(work), neededClaims(work), isAmong(leaving));
   if (conflict !== undefined) throw alreadyClaimed(`host ${context.host.name}: ${inputs.name}`, conflict);
   await assertPort({ ...work, givenUp: [...(replaced?.ports ?? []), ...leaving.ports] });
-  await assertDevices(work);
+  await assertPresent(context, inputs);
   await assertMemory(work, { replaced, leaving });
 }
 
@@ -101,32 +100,5 @@ async function assertFree(
     hint: `stop that process${
       listener === undefined ? ` (ss -ltnp "sport = :${port}" tells root which it is)` : ""
     }, or give the deployment another port`,
-  });
-}
-
-/** Devices are known by their identity: the index that the driver gives may be another one since the last boot. */
-async function assertDevices({ context, inputs: { name, devices = [], container, env } }: InstanceWork): Promise<void> {
-  const wanted = [...new Set([...devices, ...(container?.devices?.ids ?? [])])];
-  if (wanted.length === 0) return;
-  const { accelerators } = await context.facts();
-  const present = accelerators.flatMap(({ uuid, mig }) => [uuid, ...(mig?.devices ?? []).map((part) => part.uuid)]);
-  const missing = wanted.filter((device) => !present.includes(device));
-  const moved =
-    container === undefined ? findRenumbered(devices, env, accelerators) : findMoved(container.devices, accelerators);
-  if (missing.length === 0 && moved.length > 0) {
-    throw new BerthError("host-unsuitable", {
-      where: `host ${context.host.name}: ${name}`,
-      what: "its runner would be given another device: the host's driver counts them otherwise than before",
-      got: moved.join("; "),
-      hint: "run `berth lock`, which looks at the host again, and then `pulumi up`",
-    });
-  }
-  if (missing.length === 0) return;
-  throw new BerthError("host-unsuitable", {
-    where: `host ${context.host.name}: ${name}`,
-    what: "a device that the placement names is not there",
-    got: present.length === 0 ? "no devices" : present.join(", "),
-    expected: missing.join(", "),
-    hint: "`berth facts` lists the devices; if one was exchanged, run `berth lock` or name the new one",
   });
 }

@@ -9,6 +9,7 @@ import { subordinateDifferences, subordinateInputs, type SubordinateInputs } fro
 import { readSubordinate, writeSubordinate, type SubordinateRecord } from "./subordinate-record.js";
 import { assertVersions, findVersions } from "./ray-cluster.js";
 import { rayFolder, readToken } from "./ray-node.js";
+import { assertPresent } from "./present-devices.js";
 import { partDefinition, parts, subordinateFolder, type PartSpecs, type SeenPart } from "./subordinate-part.js";
 import { lookAtPart, partSpecs, startParts, stopParts } from "./subordinate-runner.js";
 import type { CommonObserved, Context, ResourceKind } from "./kind.js";
@@ -40,6 +41,7 @@ export const subordinateKind: ResourceKind<SubordinateInputs, SubordinateObserve
   async converge(context, operation, inputs) {
     const { record, seen, specs, drift } = await look(context, inputs);
     const plan = planSubordinate({ record, seen, isDrifted: drift.length > 0 });
+    if (plan !== "nothing") await assertPresent(context, inputs);
     if (plan === "start") await assertPossible(context, inputs, specs);
     await claimSubordinate(context, operation, inputs);
     if (plan !== "nothing") {

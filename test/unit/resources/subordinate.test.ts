@@ -9,9 +9,11 @@ import { planSubordinate, subordinateKind } from "../../../src/resources/subordi
 import { claimedBy } from "../../../src/resources/subordinate-claims.js";
 import { writeRunnerFiles } from "../../../src/runtime/runner-files.js";
 import type { RunnerDefinition, RunnerObservation, RunnerSpec } from "../../../src/runtime/supervisor.js";
+import type { Accelerator } from "../../../src/schema/facts.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { MemoryHost } from "../support/memory-host.js";
+import { facts } from "../support/problems.js";
 import {
   subordinateDifferences,
   subordinateInputs,
@@ -95,20 +97,21 @@ class ServerHost extends MemoryHost {
 function worldOf() {
   const keeper = new Keeper();
   const host = new ServerHost(keeper);
-  const context = contextOf(host, keeper);
+  const accelerators: Accelerator[] = [];
+  const context = { ...contextOf(host, keeper), facts: () => Promise.resolve({ ...facts, accelerators }) };
   // What a supervisor does before it starts something.
   const start = keeper.start.bind(keeper);
   keeper.start = async (spec) => {
     await writeRunnerFiles(host, spec);
     return start(spec);
   };
-  const converge = (failsAt?: string) => {
+  const converge = (failsAt?: string, changes: Partial<SubordinateInputs> = {}) => {
     const { operation, steps } = operationOf(failsAt);
-    return subordinateKind.converge(context, operation, inputs).then(() => steps);
+    return subordinateKind.converge(context, operation, { ...inputs, ...changes }).then(() => steps);
   };
   const observe = () => subordinateKind.observe(context, inputs, undefined);
   const claims = () => [...host.files.keys()].filter((path) => path.startsWith("/data/claims/")).sort();
-  return { keeper, host, context, converge, observe, claims };
+  return { keeper, host, context, accelerators, converge, observe, claims };
 }
 
 const claimedPorts = ["/data/claims/port-14003.json", "/data/claims/port-14004.json"];
@@ -182,6 +185,42 @@ describe("a subordinate", () => {
     expect([...keeper.runners]).toEqual([]);
     expect(claims()).toEqual(claimedPorts.slice(1));
     expect([...host.files.keys()].filter((path) => path.includes("chat-0.gpu-2.14003"))).toEqual([]);
+  });
+});
+
+describe("a subordinate's devices", () => {
+  const npu = (uuid: string, index: number): Accelerator => ({
+    ...{ type: "cann", name: "Ascend 910B", index, uuid, driverVersion: "24.1", memoryBytes: 2 ** 36 },
+  });
+  const asked = { devices: ["NPU-1"], env: { ASCEND_RT_VISIBLE_DEVICES: "0" } };
+
+  it.each<[string, Accelerator[], string]>([
+    ["is not there", [npu("NPU-2", 0)], "a device that the placement names is not there"],
+    ["has another number", [npu("NPU-2", 0), npu("NPU-1", 1)], "the host's driver counts them otherwise than before"],
+  ])("are refused before anything is touched where one %s", async (_, found, what) => {
+    const { keeper, accelerators, converge, claims } = worldOf();
+    accelerators.push(...found);
+    const error = await rejectionOf(converge(undefined, asked));
+    expect([error.code, error.parts.where]).toEqual(["host-unsuitable", "host memory: chat-0.gpu-2.14003"]);
+    expect(error.parts.what).toContain(what);
+    expect([[...keeper.runners], claims()]).toEqual([[], []]);
+  });
+
+  it("are not looked at while nothing is to be done", async () => {
+    const { accelerators, converge } = worldOf();
+    accelerators.push(npu("NPU-1", 0));
+    await converge(undefined, asked);
+    accelerators.pop();
+    expect(await converge(undefined, asked)).toEqual([]);
+  });
+
+  it("are refused when its server came back by itself and may have another", async () => {
+    const { accelerators, keeper, converge } = worldOf();
+    accelerators.push(npu("NPU-1", 0));
+    await converge(undefined, asked);
+    keeper.restart("server");
+    accelerators.splice(0, 1, npu("NPU-2", 0), npu("NPU-1", 1));
+    expect((await rejectionOf(converge(undefined, asked))).parts.got).toBe("NPU-1 has the number 1, and had 0");
   });
 });
 
