@@ -31,6 +31,17 @@ export function isSameHolder(a: Holder, b: Holder): boolean {
   return a.owner === b.owner && a.instance === b.instance;
 }
 
+/** Whose a claim is in the end: what an instance has on another host than its primary's it claims as INSTANCE.HOST. */
+export function replicaOf({ owner, instance }: Holder): Holder {
+  const [name = ""] = instance.split(".");
+  return { owner, instance: name };
+}
+
+/** Whether they are one instance, or parts of one. */
+export function isSameReplica(a: Holder, b: Holder): boolean {
+  return isSameHolder(replicaOf(a), replicaOf(b));
+}
+
 export function isSameThing(a: HostClaim, b: HostClaim): boolean {
   if ("port" in a) return "port" in b && a.port === b.port;
   return "device" in b && a.device === b.device;
@@ -45,13 +56,14 @@ export function describeClaimed(claim: HostClaim): string {
 
 /**
  * One claim for each holder and thing: the whole of a device before a part of it, and a greater part before a smaller
- * one. Whoever changes has several for a while, and the greatest is all that it needs.
+ * one. Whoever changes has several for a while, and the greatest is all that it needs. So has an instance whose primary
+ * and subordinate change places: one gives the device to the other.
  */
 export function mergeClaims(claims: readonly HostClaim[]): HostClaim[] {
   const merged = new Map<string, HostClaim>();
   for (const claim of claims) {
-    const thing = "port" in claim ? [claim.port] : [claim.device];
-    const key = JSON.stringify([thing, claim.owner, claim.instance]);
+    const [thing, { instance }] = "port" in claim ? [claim.port, claim] : [claim.device, replicaOf(claim)];
+    const key = JSON.stringify([thing, claim.owner, instance]);
     const known = merged.get(key);
     if (known === undefined || extent(claim) > extent(known)) merged.set(key, claim);
   }
@@ -61,15 +73,16 @@ export function mergeClaims(claims: readonly HostClaim[]): HostClaim[] {
 /**
  * What is in the way of a claim among those of others: anything on a port or a whole device, the whole device of
  * another, or parts that leave too little. What its own holder has is never in its way.
+ *
+ * @param isOwn whether one claim's holder is the other's own
  */
 export function findConflict(
   wanted: HostClaim,
   claims: readonly HostClaim[],
   roomOf: RoomOf,
+  isOwn = isSameHolder,
 ): ClaimConflict | undefined {
-  const [first, ...rest] = mergeClaims(
-    claims.filter((claim) => isSameThing(claim, wanted) && !isSameHolder(claim, wanted)),
-  );
+  const [first, ...rest] = mergeClaims(claims.filter((claim) => isSameThing(claim, wanted) && !isOwn(claim, wanted)));
   if (first === undefined) return undefined;
   const rivals = [first, ...rest] as const;
   if (!isPart(wanted)) return { wanted, rivals };

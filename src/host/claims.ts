@@ -10,6 +10,7 @@ import {
   alreadyClaimed,
   findConflict,
   isSameHolder,
+  isSameReplica,
   isSameThing,
   mergeClaims,
   type ClaimConflict,
@@ -126,7 +127,8 @@ async function weigh(place: ClaimPlace, claims: readonly HostClaim[], records: r
 }
 
 /**
- * What others, of whatever owner, have that is in the way.
+ * What others, of whatever owner, have that is in the way. A device goes from one part of an instance to another while
+ * both claim it; a port is one part's alone.
  *
  * @param isLeaving who goes before
  */
@@ -137,7 +139,10 @@ export async function findRivals(
 ): Promise<ClaimConflict[]> {
   const all = await holdingAmong(place, await readClaimsOn(place, claims));
   const holding = all.filter((claim) => !isLeaving(claim));
-  return claims.flatMap((claim) => findConflict(claim, holding, place.roomOf) ?? []);
+  return claims.flatMap((claim) => {
+    const isOwn = "device" in claim ? isSameReplica : isSameHolder;
+    return findConflict(claim, holding, place.roomOf, isOwn) ?? [];
+  });
 }
 
 /** Those of an instance's claims that it has to make yet. */

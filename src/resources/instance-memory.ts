@@ -1,6 +1,6 @@
 /** The memory that an instance was placed with has to be free before its runner starts, and before another stops. */
 import { judgeRoom, type RoomVerdict, type Tenant } from "../health/device-room.js";
-import { isPart, isSameHolder, type Holder } from "../host/claim-conflict.js";
+import { isPart, isSameReplica, replicaOf, type Holder } from "../host/claim-conflict.js";
 import { listClaims } from "../host/claims.js";
 import type { Host } from "../host/host.js";
 import { availableMemory } from "../host/memory.js";
@@ -105,11 +105,11 @@ async function findTenants(
   const { host, reference, clock } = context;
   const own = { owner: inputs.owner, instance: inputs.name };
   const claims = await listClaims({ host, dataDir: reference.dataDir, now: clock.now() });
-  const shares = claims.filter(isPart).filter((claim) => !isSameHolder(claim, own) && !isLeaving(claim));
+  const shares = claims.filter(isPart).filter((claim) => !isSameReplica(claim, own) && !isLeaving(claim));
   const wanted = shares.filter(({ device }) => inputs.devices?.includes(device) === true);
   return Promise.all(
     wanted.map(async ({ device, bytes, ...holder }) => {
-      const pids = pidsAmong(await findProcesses(context, holder));
+      const pids = pidsAmong(await findProcesses(context, replicaOf(holder)));
       return { device, bytes, pids, name: `${holder.owner}, ${holder.instance}` };
     }),
   );

@@ -137,6 +137,44 @@ describe("a part of a device's memory", () => {
   });
 });
 
+describe("a device of an instance that has several hosts", () => {
+  const device = (instance: string) => ({ device: "GPU-1", owner: "shop/a", instance });
+
+  it("goes from its subordinate to its primary, which change places, and is not given back by the one before", async () => {
+    const place = placeOf(new MemoryHost());
+    await reserveClaims(place, [device("chat-0.gpu-2")]);
+    expect(await reserveClaims(place, [device("chat-0")])).toEqual([]);
+    expect(await findRivals(place, [device("chat-0")])).toEqual([]);
+    await takeClaims(place, [device("chat-0")]);
+    await releaseClaims(place, ({ instance }) => instance === "chat-0.gpu-2");
+    expect(await listClaims(place)).toEqual([device("chat-0")]);
+  });
+
+  it("goes in parts too, and counts as the greatest until the other is given back", async () => {
+    const place = placeOf(new MemoryHost());
+    await reserveClaims(place, [part("shop/a", 50, "chat-0.gpu-2")]);
+    await takeClaims(place, [part("shop/a", 40, "chat-0")]);
+    expect(await listClaims(place)).toEqual([part("shop/a", 50, "chat-0.gpu-2")]);
+    expect(await reserveClaims(place, [part("shop/b", 30)])).toEqual([]);
+    expect(await findRivals(place, [part("shop/b", 40)])).toMatchObject([
+      { rivals: [part("shop/a", 50, "chat-0.gpu-2")] },
+    ]);
+  });
+
+  it.each(["chat-1.gpu-2", "chat-10"])("is not %s's", async (instance) => {
+    const place = placeOf(new MemoryHost());
+    await reserveClaims(place, [device(instance)]);
+    expect(await findRivals(place, [device("chat-0")])).toMatchObject([{ rivals: [device(instance)] }]);
+  });
+
+  it("is not its port, which one of the two has at a time", async () => {
+    const place = placeOf(new MemoryHost());
+    const port = (instance: string) => ({ port: 14_000, owner: "shop/a", instance });
+    await reserveClaims(place, [port("chat-0.gpu-2")]);
+    expect(await findRivals(place, [port("chat-0")])).toMatchObject([{ rivals: [port("chat-0.gpu-2")] }]);
+  });
+});
+
 describe("the memory of devices", () => {
   it("is known of GPUs and of MIG devices, and not where the vendor's tool tells none", () => {
     const mig = { uuid: "MIG-1", index: 0, gpuInstance: 1, computeInstance: 0, memoryBytes: 10e9 };

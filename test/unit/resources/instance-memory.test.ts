@@ -306,6 +306,15 @@ describe("an instance's memory is enough", () => {
     await converge({ memory: memoryOf(40_960) });
   });
 
+  it("where its subordinate has the device until it is its primary's", async () => {
+    const { host, converge, place, stand } = stage();
+    const held = { port: 14_001, devices: ["GPU-0"], deviceBytes: { "GPU-0": 61_440 * mebibyte } };
+    await reserveClaims(place, claimsOf({ owner: "shop/dev", instance: "chat-0.gpu-1" }, held));
+    await stand("chat-0.gpu-1.14001", "server", 50);
+    host.gpu = { usedMib: 60_000, processes: [{ pid: 50, usedMib: 60_000 }] };
+    await converge({ memory: memoryOf(61_440) });
+  });
+
   it("where it has its device alone, and nothing is known of what it needs", async () => {
     const { host, steps, converge } = stage();
     host.gpu = { usedMib: totalMib, processes: [{ pid: 500, usedMib: totalMib }] };
