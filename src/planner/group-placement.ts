@@ -189,11 +189,13 @@ function lackOf(
   const { guard, numericAddress } = ways.group?.needs ?? { guard: true, numericAddress: false };
   const address = stack.hosts[name]?.privateAddress;
   if (address === undefined) return "address";
-  if (numericAddress && !z.ipv4().safeParse(address).success) return "number";
-  if (!guard) return undefined;
+  const isNumber = z.ipv4().safeParse(address).success;
+  if (numericAddress && !isNumber) return "number";
   const facts = hosts[name]?.facts;
-  if (deployment.placement.insecure || facts === undefined) return undefined;
-  return findHaproxy({ gateway: undefined, facts }) === undefined ? "haproxy" : undefined;
+  if (!guard || facts === undefined || findHaproxy({ gateway: undefined, facts }) !== undefined) return undefined;
+  if (!deployment.placement.insecure) return "haproxy";
+  // Without HAProxy the server itself listens there, which llama.cpp's does at a number alone.
+  return isNumber ? undefined : "number";
 }
 
 function whatIsMissing(problem: ReplicaProblem, candidate: Candidate, host: string): string {

@@ -140,6 +140,16 @@ describe("a replica that no host has room for", () => {
     expect(membersOf(placed({ hosts: bare, deployments: { chat: insecure } }).get("chat-0"))).toHaveLength(2);
   });
 
+  it("is reached by a name only where HAProxy listens: llama.cpp's server listens at a number alone", () => {
+    const insecure = { chat: { placement: { distributed: true, insecure: true } } };
+    const entries = { "2": { privateAddress: "two.internal" } };
+    const hosts = { "1": host([4]), "2": host([4]) };
+    expect(membersOf(placed({ hosts, deployments: insecure, entries }).get("chat-0"))).toHaveLength(2);
+    const bare = { ...hosts, "2": host([4], 64, { haproxy: undefined }) };
+    const error = thrownBy(() => placed({ hosts: bare, deployments: insecure, entries }));
+    expect(error.message).toContain("would fit over 2 hosts, 1, 2, with an IPv4 address as `privateAddress` of host 2");
+  });
+
   it("is refused with why it is not split where its memory is not known", () => {
     const hosts = { "1": host([4]), "2": host([4]) };
     const stated = { ...distributed, resources: { vramBytes: 6 * gib } };
