@@ -19,8 +19,9 @@ print(f"ray {version('ray')}, Python {platform.python_version()}")`;
 /** Asks as Ray's own commands do. A driver would do it too, and start workers for that. */
 const nodesScript = `import sys
 from ray._raylet import GcsClient
-nodes = GcsClient(address=sys.argv[1]).get_all_node_info(timeout=5).values()
-print(*sorted({node.node_manager_address for node in nodes if node.state == 0}), sep="\\n")`;
+for id, node in GcsClient(address=sys.argv[1]).get_all_node_info(timeout=5).items():
+    if node.state == 0:
+        print(id.hex(), node.node_manager_address)`;
 
 /** Such as `ray 2.60.0, Python 3.11.2`; undefined where the environment of a Python has no Ray. */
 export async function findVersions({ host }: Pick<Context, "host">, python: string): Promise<string | undefined> {
@@ -56,8 +57,14 @@ export function assertVersions(
     );
 }
 
+export interface ClusterNode {
+  /** Of this start of it. */
+  readonly id: string;
+  readonly address: string;
+}
+
 export type ClusterAnswer =
-  | { readonly kind: "nodes"; readonly addresses: readonly string[] }
+  | { readonly kind: "nodes"; readonly nodes: readonly ClusterNode[] }
   /** It does not answer, or not to this token. */
   | { readonly kind: "silent"; readonly why: string };
 
@@ -68,7 +75,7 @@ export interface ClusterQuestion {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Which nodes the cluster has that are alive. */
+/** Which nodes the cluster takes for alive: one that was killed for some seconds more. */
 export async function askCluster(
   { host, signal }: Pick<Context, "host" | "signal">,
   { python, headAddress, environment }: ClusterQuestion,
@@ -78,6 +85,10 @@ export async function askCluster(
     timeoutSeconds: askSeconds,
     signal,
   });
-  if (asked.exitCode === 0) return { kind: "nodes", addresses: asked.stdout.split("\n").filter(Boolean) };
+  if (asked.exitCode === 0) return { kind: "nodes", nodes: readNodes(asked.stdout) };
   return { kind: "silent", why: lastLines(asked.stderr, 3) };
+}
+
+function readNodes(text: string): ClusterNode[] {
+  return [...text.matchAll(/^(\S+) (\S+)$/gm)].map(([, id = "", address = ""]) => ({ id, address }));
 }

@@ -85,12 +85,17 @@ export async function lookAtNode(context: Context, inputs: SubordinateInputs, sp
     return ["the token of its Ray cluster was changed"];
   const answer = await ask(context, inputs, spec);
   if (answer.kind === "silent") return ["its Ray cluster does not answer"];
-  return answer.addresses.includes(inputs.address) ? [] : ["its node is not in its Ray cluster"];
+  return idsAt(inputs, answer).length > 0 ? [] : ["its node is not in its Ray cluster"];
 }
 
 function ask(context: Context, { ray }: SubordinateInputs, spec: RunnerSpec): Promise<ClusterAnswer> {
   const { folder, headAddress = "" } = { folder: posix.dirname(spec.folder), ...ray };
   return askCluster(context, { python: spec.argv[0] ?? "", headAddress, environment: tokenVariables(folder) });
+}
+
+/** What the cluster has at the node's address. */
+function idsAt({ address }: SubordinateInputs, answer: ClusterAnswer): string[] {
+  return answer.kind === "nodes" ? answer.nodes.filter((node) => node.address === address).map(({ id }) => id) : [];
 }
 
 /** Starts the node; resolves when its cluster has it. @throws BerthError `runner-failed` */
@@ -104,6 +109,8 @@ export async function startNode(context: Context, inputs: SubordinateInputs, spe
   const token = inputs.token ?? (await readToken(context, inputs)) ?? newToken(context);
   await host.writeFile(tokenPath(folder), token, 0o600);
   await keeper.prepare();
+  // A head begins its cluster, where nothing is from before.
+  const before = inputs.ray?.role === "head" ? [] : idsAt(inputs, await ask(context, inputs, spec));
   await keeper.start(spec);
   const until = clock.now().getTime() + spec.startSeconds * 1000;
   for (;;) {
@@ -111,7 +118,7 @@ export async function startNode(context: Context, inputs: SubordinateInputs, spe
     const { state } = await keeper.observe(spec);
     if (!isAlive(state)) throw await notUp(context, inputs, spec, "its Ray node does not start");
     const answer = state.kind === "running" ? await ask(context, inputs, spec) : undefined;
-    if (answer?.kind === "nodes" && answer.addresses.includes(inputs.address)) return;
+    if (answer !== undefined && idsAt(inputs, answer).some((id) => !before.includes(id))) return;
     if (clock.now().getTime() >= until) {
       const said = answer?.kind === "silent" ? answer.why : "";
       throw await notUp(context, inputs, spec, `its node is not in its Ray cluster after ${spec.startSeconds} s`, said);

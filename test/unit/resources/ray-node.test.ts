@@ -33,8 +33,8 @@ const member = subordinateInputs.parse({
 
 class RayHost extends MemoryHost {
   versions = versions;
-  /** Nodes of the cluster; undefined while it does not answer. */
-  nodes: string[] | undefined = ["10.0.0.1", "10.0.0.2"];
+  /** Nodes of the cluster, each with its identity; undefined while it does not answer. */
+  nodes: string[] | undefined = ["aa 10.0.0.1"];
   /** Whether a node that is started joins. */
   isJoined = true;
   readonly asked: { readonly argv: readonly string[]; readonly options: RunOptions | undefined }[] = [];
@@ -69,7 +69,7 @@ function worldOf(inputs: SubordinateInputs) {
   keeper.start = async (spec) => {
     specs.push(spec);
     await writeRunnerFiles(host, spec);
-    if (host.isJoined) host.nodes = ["10.0.0.1", "10.0.0.2"];
+    if (host.isJoined) host.nodes = [...(host.nodes ?? []), `${host.asked.length} ${inputs.address}`];
     return start(spec);
   };
   const converge = (changes: Partial<SubordinateInputs> = {}) => {
@@ -139,7 +139,7 @@ describe("a member of a Ray cluster", () => {
   });
 
   it.each<[string, (host: RayHost, token: string) => void, string]>([
-    ["its cluster does not have it", (host) => (host.nodes = ["10.0.0.1"]), "its node is not in its Ray cluster"],
+    ["its cluster does not have it", (host) => (host.nodes = ["aa 10.0.0.1"]), "its node is not in its Ray cluster"],
     ["the head does not answer", (host) => (host.nodes = undefined), "its Ray cluster does not answer"],
     [
       "its token is another",
@@ -172,12 +172,26 @@ describe("a member of a Ray cluster", () => {
 
   it("leaves nothing running when the cluster does not have it in time", async () => {
     const { host, keeper, converge } = worldOf(member);
-    host.nodes = ["10.0.0.1"];
     host.isJoined = false;
     const error = await rejectionOf(converge());
     expect(error.code).toBe("runner-failed");
     expect(error.parts.what).toBe("its node is not in its Ray cluster after 120 s");
     expect([...keeper.runners]).toEqual([]);
+  });
+
+  it("has not joined while its cluster tells only of one before it, which was killed", async () => {
+    const { host, converge } = worldOf(member);
+    host.nodes = ["aa 10.0.0.1", "bb 10.0.0.2"];
+    host.isJoined = false;
+    expect((await rejectionOf(converge())).parts.what).toBe("its node is not in its Ray cluster after 120 s");
+    host.isJoined = true;
+    expect(await converge()).toEqual(started);
+  });
+
+  it("joins a head that did not answer before it was started", async () => {
+    const { host, converge } = worldOf(member);
+    host.nodes = undefined;
+    expect(await converge()).toEqual(["claim port 14004", ...started]);
   });
 
   it("leaves nothing when it is removed", async () => {
