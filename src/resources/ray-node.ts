@@ -15,17 +15,28 @@ type RayInputs = SubordinateInputs & { readonly ray: NonNullable<SubordinateInpu
 const pollSeconds = 0.5;
 
 /**
- * `ray`, but for its client server: where an environment has gRPC that would listen at a port which every head has.
+ * `ray`, in a folder that nobody else can enter: Ray opens its own below it to everybody. And without its client server:
+ * where an environment has gRPC that would listen at a port which every head has.
  */
-const rayCommand = `import sys
+const rayCommand = `import os, stat, sys
+folder = os.environ["BERTH_RAY_FOLDER"]
+if not os.path.lexists(folder):
+    os.makedirs(folder, 0o700)
+found = os.lstat(folder)
+if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    sys.exit(f"{folder} is not this user's own folder")
+os.chmod(folder, 0o700)
 sys.modules["grpc"] = None
 from ray.scripts.scripts import main
 sys.exit(main())`;
 
-/** The longest that Ray makes below its folder. */
-const longestSocket = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store";
+/** Ray's own folder, in the one that is this user's. */
+const tempFolder = "r";
 
-/** Where Ray has its sockets and logs; a session of its own for each start. @param folder the subordinate's */
+/** The longest that Ray makes there. */
+const longestSocket = `${tempFolder}/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store`;
+
+/** In which Ray has its sockets and logs; a session of its own for each start. @param folder the subordinate's */
 export function rayFolder(folder: string): string {
   return socketFolder(posix.join(partDefinition(folder, "node").folder, "ray"), longestSocket);
 }
@@ -51,11 +62,12 @@ export function raySpecs(
     ...["--num-gpus", String(ray.devices), "--num-cpus", String(Math.max(1, ray.devices))],
     // Ray's own range would be in the way of instances'. 0 is any port that is free.
     ...["--min-worker-port", "0", "--max-worker-port", "0", "--dashboard-agent-listen-port", "0"],
-    ...["--temp-dir", rayFolder(folder)],
+    ...["--temp-dir", posix.join(rayFolder(folder), tempFolder)],
   ];
   const environment = {
     ...env,
     ...tokenVariables(folder),
+    BERTH_RAY_FOLDER: rayFolder(folder),
     // What a node does for its last requests: its primary has ended before.
     RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S: "0",
     // A member is in no cluster any more when the head was started again, and its workers have what they loaded.
@@ -105,7 +117,6 @@ export async function startNode(context: Context, inputs: SubordinateInputs, spe
   const keeper = supervisor(inputs.runtime);
   await host.remove(rayFolder(folder));
   await host.makeDirectory(spec.folder, 0o700);
-  await host.makeDirectory(rayFolder(folder), 0o700);
   const token = inputs.token ?? (await readToken(context, inputs)) ?? newToken(context);
   await host.writeFile(tokenPath(folder), token, 0o600);
   await keeper.prepare();

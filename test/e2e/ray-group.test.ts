@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { execa } from "execa";
@@ -113,6 +113,8 @@ ${index === undefined ? "" : `mirrors: { pip: "${index}" }\n`}deployments:
 
   const heads = () => processes().filter(({ line }) => line.includes(" start --block ") && line.includes("--head"));
   const members = () => processes().filter(({ line }) => line.includes(" start --block ") && !line.includes("--head"));
+  /** In which a node's sockets are. */
+  const folders = () => processes().flatMap(({ line }) => / --temp-dir (\S+)\/r/.exec(line)?.[1] ?? []);
   const tokenOf = ({ environment: text }: Process) => /RAY_AUTH_TOKEN_PATH=(.*?\/token) /.exec(text)?.[1] ?? "";
   const pythonOf = ({ line }: Process) => line.slice(0, line.indexOf(" -I "));
 
@@ -150,6 +152,10 @@ ${index === undefined ? "" : `mirrors: { pip: "${index}" }\n`}deployments:
     expect((await execa("grep", ["-r", "-l", token, state], { reject: false })).stdout).toBe("");
     for (const { outputs } of sandbox.resources("Subordinate"))
       expect(outputs.token ?? outputs.clusterToken).toHaveProperty("ciphertext");
+  });
+
+  it("has its sockets where nobody else gets to", () => {
+    expect(folders().map((folder) => (statSync(folder).mode & 0o777).toString(8))).toEqual(["700", "700"]);
   });
 
   it("tells nothing to somebody without the token, wherever he is", async () => {
@@ -222,12 +228,12 @@ ${index === undefined ? "" : `mirrors: { pip: "${index}" }\n`}deployments:
   });
 
   it("leaves no process and no file but the cache when it is destroyed", async () => {
-    const folders = processes().flatMap(({ line }) => /--temp-dir (\S+)/.exec(line)?.[1] ?? []);
-    expect(folders).toHaveLength(2);
+    const before = folders();
+    expect(before).toHaveLength(2);
     const { exitCode, output } = await pulumi(["destroy", "--yes", "--skip-preview"]);
     expect(exitCode, output).toBe(0);
     await expect.poll(() => processes().map(({ line }) => line), { timeout: 10_000 }).toEqual([]);
-    for (const folder of folders) expect(existsSync(folder), folder).toBe(false);
+    for (const folder of before) expect(existsSync(folder), folder).toBe(false);
     for (const { name } of network.hosts) expect(readdirSync(sandbox.path(name))).toEqual(["cache"]);
   });
 });

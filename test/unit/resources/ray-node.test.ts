@@ -1,3 +1,7 @@
+import { chmod, stat, symlink } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 
 import type { RunOptions, RunResult } from "../../../src/host/host.js";
@@ -13,6 +17,7 @@ import type { RunnerSpec } from "../../../src/runtime/supervisor.js";
 import { contextOf, operationOf } from "../support/contexts.js";
 import { FakeSupervisor } from "../support/fake-supervisor.js";
 import { MemoryHost } from "../support/memory-host.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { rejectionOf } from "../support/thrown.js";
 
 const common = {
@@ -96,6 +101,9 @@ describe("the head of a Ray cluster", () => {
     const argv = spec?.argv.join(" ") ?? "";
     expect(argv).toMatch(/^\/data\/e\/bin\/python -I -c /);
     expect(argv).toContain("start --block --disable-usage-stats --node-ip-address 10.0.0.1 --head --port 14003");
+    // Ray opens its own folder to everybody.
+    expect(argv).toMatch(/ --temp-dir \/tmp\/berth-[0-9a-f]{16}\/r$/);
+    expect(spec?.environment.BERTH_RAY_FOLDER).toMatch(/^\/tmp\/berth-[0-9a-f]{16}$/);
     expect(argv).toContain("--num-gpus 2 --num-cpus 2 --min-worker-port 0 --max-worker-port 0");
     expect(host.asked.map(({ argv: words }) => words.join(" ")).join("\n")).not.toContain(written);
   });
@@ -114,6 +122,35 @@ describe("the head of a Ray cluster", () => {
     expect((await observe()).drift).toEqual(["its node does not run (exited)"]);
     expect(await converge()).toEqual(started);
     expect(host.files.get(token)).toBe(before);
+  });
+});
+
+describe("the folder in which Ray has its own", () => {
+  /** Runs what a node runs, where no Ray is, so that it ends there. */
+  async function start(folder: string): Promise<string> {
+    const { converge, specs } = worldOf(head);
+    await converge();
+    const script = specs[0]?.argv[3] ?? "";
+    const env = { ...process.env, BERTH_RAY_FOLDER: folder };
+    return (await execa("python3", ["-I", "-c", script], { env, reject: false })).stderr;
+  }
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+  it("is made at each start, for nobody else, as it is gone after a reboot", async () => {
+    const folder = join(await temporaryFolder(), "f");
+    expect(await start(folder)).toContain("No module named 'ray'");
+    expect(await modeOf(folder)).toBe(0o700);
+    await chmod(folder, 0o777);
+    await start(folder);
+    expect(await modeOf(folder)).toBe(0o700);
+  });
+
+  it("is not taken where somebody else has put something there", async () => {
+    const root = await temporaryFolder();
+    await chmod(root, 0o755);
+    await symlink(root, join(root, "f"));
+    expect(await start(join(root, "f"))).toBe(`${join(root, "f")} is not this user's own folder`);
+    expect(await modeOf(root)).toBe(0o755);
   });
 });
 
