@@ -1,6 +1,5 @@
 /** A name server for tests, of a few lines: every name has the address that it is told, or none. */
 import { createSocket } from "node:dgram";
-import type { AddressInfo } from "node:net";
 
 export interface SmallDns {
   readonly port: number;
