@@ -51,7 +51,7 @@ export function instanceKey({ owner, instance }: Holder): ResourceKey {
   return { owner, kind: "Instance", name: instance, uses: `instances/${owner}/${instance}` };
 }
 
-/** Whether a resource is a part of an instance, beside its primary, that stands on this host. */
+/** Whether an entry is of a subordinate of an instance, or of those that claim as INSTANCE.HOST. */
 export function isSubordinateOf({ owner, kind, name }: EntryName, holder: Holder): boolean {
   return kind === "Subordinate" && owner === holder.owner && name.startsWith(`${holder.instance}.`);
 }
