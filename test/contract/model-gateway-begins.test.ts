@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
 import { haproxy, RunningModelGateway } from "../support/model-gateway.js";
+import { gatewaySettings, serverAt, targetOf } from "../support/model-gateway-settings.js";
 import { freePort } from "../support/sandbox.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
@@ -23,12 +24,11 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway that routes by model an
   beforeAll(async () => {
     silent = createServer((socket) => sockets.add(socket.on("error", () => undefined)));
     await new Promise<void>((resolve) => silent.listen(0, address, resolve));
-    settings = {
+    settings = gatewaySettings({
       listen: { address, port: await freePort() },
       metrics: { address, port: await freePort() },
-      ...{ routes: {}, targets: {}, keys: {}, keyDigests: {}, apiKeys: {} },
-      ...{ queueSeconds: 30, maxBodyBytes: 33_554_432, accessLog: true },
-    };
+      ...{ routes: {}, targets: {} },
+    });
     running = await RunningModelGateway.create(settings);
   });
   afterAll(async () => {
@@ -42,13 +42,8 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway that routes by model an
   it("tells a load balancer to send nobody until a name leads somewhere", async () => {
     expect(await health()).toBe(503);
     const { port } = silent.address() as AddressInfo;
-    const servers = [{ instance: "chat-0", address, port }];
-    const times = { minHealthySeconds: 0, drainSeconds: 5 };
-    settings = {
-      ...settings,
-      routes: { chat: { chat: 100 } },
-      targets: { chat: { servers, servedModel: "chat", healthPath: "/health", ...times } },
-    };
+    const chat = { ...targetOf(serverAt("chat-0", port)), minHealthySeconds: 0 };
+    settings = { ...settings, routes: { chat: { chat: 100 } }, targets: { chat } };
     await running.apply(settings);
     // A worker that was replaced answers once more on each idle connection.
     await expect.poll(health).toBe(200);

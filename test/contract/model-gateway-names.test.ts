@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
 import { RunningModelGateway, haproxy } from "../support/model-gateway.js";
+import { serverAt, targetOf } from "../support/model-gateway-settings.js";
 import { ModelGatewayStage } from "../support/model-gateway-stage.js";
 import { freePort } from "../support/sandbox.js";
 import { startSmallDns, type SmallDns } from "../support/small-dns.js";
@@ -23,10 +24,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway that routes by model to
     dns = await startSmallDns();
     stage = await ModelGatewayStage.start({ engines: ["chat"], settings: {} });
     const [server] = stage.settings.targets.chat?.servers ?? [];
-    const chat = {
-      servers: [{ instance: "chat-0", address: name, port: server?.port ?? 0 }],
-      ...{ servedModel: "chat", healthPath: "/health", minHealthySeconds: 0, drainSeconds: 5 },
-    };
+    const chat = targetOf({ ...serverAt("chat-0", server?.port ?? 0), address: name });
     const address = "127.0.0.1";
     settings = {
       ...stage.settings,

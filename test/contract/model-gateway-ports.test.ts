@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { ModelGatewaySettings } from "../../src/runtime/model-gateway-settings.js";
 import { haproxy, RunningModelGateway } from "../support/model-gateway.js";
+import { gatewaySettings } from "../support/model-gateway-settings.js";
 import { freePort } from "../support/sandbox.js";
 
 const runAll = process.env.BERTH_TEST_ALL === "1";
@@ -15,12 +16,11 @@ describe.runIf(runAll || existsSync(haproxy))("the ports of a gateway that route
   let running: RunningModelGateway;
 
   beforeAll(async () => {
-    settings = {
+    settings = gatewaySettings({
       listen: { address, port: await freePort() },
       metrics: { address, port: await freePort() },
-      ...{ routes: {}, targets: {}, keys: {}, keyDigests: {}, apiKeys: {} },
-      ...{ queueSeconds: 30, maxBodyBytes: 33_554_432, accessLog: true },
-    };
+      ...{ routes: {}, targets: {} },
+    });
     running = await RunningModelGateway.create(settings);
   });
   afterAll(async () => {
