@@ -21,7 +21,7 @@ import {
 } from "./model-gateway-rules.js";
 import { largeLua, renameLua } from "./model-gateway-lua.js";
 import { errorLines, refusalsLua, refuseAtEnd, refuseAtOnce } from "./model-gateway-refusals.js";
-import { keyMaps, routesOf, sharesOf } from "./model-gateway-maps.js";
+import { keyMaps, routesOf, sharesOf, sparesOf } from "./model-gateway-maps.js";
 import { addressText, type ModelGatewaySettings } from "./model-gateway-settings.js";
 import { resolversPart, targetPart } from "./model-gateway-targets.js";
 
@@ -69,7 +69,7 @@ export function modelGatewayFiles(settings: ModelGatewaySettings, certificate: s
     configuration: configuration.replace(versionMark, version),
     largeConfiguration: largeConfiguration.replace(versionMark, largeVersion),
     parts: { ...parts, "large.lua": largeLua(settings) },
-    maps: { routes: routesOf(settings), shares: sharesOf(settings), ...keyMaps(settings) },
+    maps: { routes: routesOf(settings), spares: sparesOf(settings), shares: sharesOf(settings), ...keyMaps(settings) },
     ...{ version, largeVersion },
   };
 }

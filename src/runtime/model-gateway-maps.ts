@@ -8,6 +8,16 @@ export function routesOf({ routes }: ModelGatewaySettings): Map<string, string> 
   return new Map(sorted(routes).map(([model, weights]) => [model, targetProxy(heaviest(weights))]));
 }
 
+/** Each name that leads to several deployments, and the one that has most of it after the first. */
+export function sparesOf({ routes }: ModelGatewaySettings): Map<string, string> {
+  const rows = sorted(routes).flatMap(([model, weights]): [string, string][] => {
+    const first = heaviest(weights);
+    const others = Object.fromEntries(sorted(weights).filter(([name, share]) => name !== first && share > 0));
+    return Object.keys(others).length === 0 ? [] : [[model, targetProxy(heaviest(others))]];
+  });
+  return new Map(rows);
+}
+
 /** A hundred rolls for each name that leads to several deployments: what each of them leads to. */
 export function sharesOf({ routes }: ModelGatewaySettings): Map<string, string> {
   const rows = sorted(routes).flatMap(([model, weights]) => {

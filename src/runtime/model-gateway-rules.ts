@@ -3,7 +3,7 @@ import { sorted } from "../lib/record.js";
 import { refusal, refuseAtEnd, type Refuse } from "./model-gateway-refusals.js";
 import { targetProxy, type ModelGatewaySettings } from "./model-gateway-settings.js";
 
-export const mapNames = ["routes", "shares", "keys", "access", "limits"] as const;
+export const mapNames = ["routes", "spares", "shares", "keys", "access", "limits"] as const;
 export type MapName = (typeof mapNames)[number];
 
 export function mapFile(name: MapName): string {
@@ -157,20 +157,24 @@ export function routeLines(settings: ModelGatewaySettings, refuse: Refuse): stri
     ...accessLines(settings, refuse),
     `http-request set-var(txn.route) rand(${rolls}),concat('|',txn.model),map(${mapFile("shares")})`,
     "http-request set-var(txn.route) var(txn.fallback) unless { var(txn.route) -m found }",
+    ...proxies.map((proxy) => `http-request set-var(txn.route) var(txn.fallback) if ${isGone(proxy)}`),
+    `http-request set-var(txn.spare) var(txn.model),map(${mapFile("spares")})`,
     ...proxies.map(
-      (proxy) =>
-        `http-request set-var(txn.route) var(txn.fallback) if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
+      (proxy) => `http-request set-var(txn.route) var(txn.spare) if ${isGone(proxy)} { var(txn.spare) -m found }`,
     ),
     ...headersOfClients.map((header) => `http-request del-header ${header}`),
   ];
 }
 
+/** Whether the request is to go where nobody is healthy. */
+function isGone(proxy: string): string {
+  return `{ var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`;
+}
+
 /** Refuses, when the rest of the request has come, what no instance can answer now: HAProxy itself does it at once. */
 export function noInstanceLines({ targets }: Pick<ModelGatewaySettings, "targets">): string[] {
   const proxies = Object.keys(targets).toSorted().map(targetProxy);
-  return proxies.map(
-    (proxy) => `${refuseAtEnd("no_instance")} if { var(txn.route) -m str ${proxy} } { nbsrv(${proxy}) eq 0 }`,
-  );
+  return proxies.map((proxy) => `${refuseAtEnd("no_instance")} if ${isGone(proxy)}`);
 }
 
 function accessLines({ keys }: ModelGatewaySettings, refuse: Refuse): string[] {

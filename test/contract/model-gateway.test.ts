@@ -164,6 +164,18 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway with three models on tw
     expect(sent.length).toBe(500);
     expect(await running.gateway.findUnhealthy()).toEqual([expect.stringContaining(killed?.instance ?? "")]);
   });
+
+  it.each([
+    ["most", { chat: 90, code: 10 }],
+    ["a little", { chat: 10, code: 90 }],
+  ])("leads a name elsewhere where the deployment that has %s of it is gone", async (_, alias) => {
+    await Promise.all((engines.chat ?? []).map(({ kill }) => kill()));
+    await expect.poll(async () => (await running.gateway.findUnhealthy()).length, { timeout: 20_000 }).toBe(2);
+    settings = { ...settings, routes: { ...settings.routes, alias } };
+    await running.apply(settings);
+    const answers = await Promise.all(Array.from({ length: 40 }, () => nameOf({ model: "alias" }).catch(String)));
+    expect(answers.filter((answer) => !answer.startsWith("code-"))).toEqual([]);
+  });
 });
 
 async function startEngine(instance: string): Promise<Engine> {

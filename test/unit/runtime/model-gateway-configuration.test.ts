@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { mapText, modelGatewayFiles, textsOf } from "../../../src/runtime/model-gateway-configuration.js";
-import { keyMaps, routesOf, sharesOf } from "../../../src/runtime/model-gateway-maps.js";
+import { keyMaps, routesOf, sharesOf, sparesOf } from "../../../src/runtime/model-gateway-maps.js";
 import { modelName } from "../../../src/schema/gateway.js";
 import { name } from "../../../src/schema/scalars.js";
 import { gatewaySettings, serverAt, targetOf } from "../../support/model-gateway-settings.js";
@@ -32,6 +32,10 @@ describe("the maps of a gateway that routes by model", () => {
         }
         const most = Math.max(...Object.values(weights));
         expect(weights[routesOf(settings).get(model)?.replace("deployment:", "") ?? ""]).toBe(most);
+        const spare = sparesOf(settings).get(model)?.replace("deployment:", "");
+        const [, second] = positive.map(([, weight]) => weight).toSorted((a, b) => b - a);
+        expect(spare === undefined ? undefined : weights[spare]).toBe(second);
+        expect(sparesOf(settings).get(model)).not.toBe(routesOf(settings).get(model));
       }),
     );
   });
