@@ -61,5 +61,5 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway that many ask at once",
     } finally {
       await stage.dispose();
     }
-  });
+  }, 300_000);
 });

@@ -59,7 +59,7 @@ describe.runIf(runAll || existsSync(haproxy))("a gateway that routes by model to
     expect(await unhealthy()).toEqual([]);
     dns.tell("127.0.0.9");
     await expect.poll(unhealthy, within).toEqual([expect.stringMatching(`^chat-0 of chat at ${name}:`)]);
-  });
+  }, 300_000);
 
   it("is told of other hosts although a name has no address", async () => {
     await running.apply({ ...settings, queueSeconds: 20 });
